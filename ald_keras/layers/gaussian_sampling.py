@@ -1,0 +1,56 @@
+"""Draws a latent code from a diagonal Gaussian posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("ald_keras")
+class GaussianSampling(keras.layers.Layer):
+    """`z = z_mean + exp(z_log_var / 2) * noise` (Kingma & Welling 2014, Eq. 10).
+
+    Args:
+        seed: Integer seed of the noise, or `None` for a random one. Defaults to
+            `None`.
+
+    Call arguments:
+        z_mean: Tensor of shape `(batch, latent_dim)`.
+        z_log_var: Tensor of the same shape, logarithm of the variance.
+
+    Attributes:
+        noise: Callable `(shape, dtype) -> tensor` that gives the noise, standard
+            normal unless replaced. Replace it before the first training step, since
+            later ones are compiled.
+    """
+
+    def __init__(self, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.noise: Callable[[Any, str], Any] = self._standard_normal
+        self.built = True
+
+    def call(self, z_mean: Any, z_log_var: Any) -> Any:
+        dtype = keras.backend.standardize_dtype(z_mean.dtype)
+        noise = self.noise(ops.shape(z_mean), dtype)
+        return z_mean + ops.exp(0.5 * z_log_var) * noise
+
+    def _standard_normal(self, shape: Any, dtype: str) -> Any:
+        return keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
+
+    def compute_output_shape(self, z_mean_shape: Any, z_log_var_shape: Any) -> Any:
+        return z_mean_shape
+
+    # Keras saves no seed generator; a reloaded model is to go on with its noise.
+    def save_own_variables(self, store: Any) -> None:
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store: Any) -> None:
+        self.seed_generator.state.assign(store["seed_state"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}

@@ -1,0 +1,139 @@
+"""The mask that switches latent dimensions off and on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("ald_keras")
+class LatentMask(keras.layers.Layer):
+    """Multiplies a latent code by a non-trainable mask of zeros and ones.
+
+    A dimension that is switched off costs nothing and gets no gradient, yet its
+    weights stay where they are: switching it on again brings it back. Assigning
+    the mask between two epochs takes effect in the next step, without a retrace.
+
+    Args:
+        units: Integer >= 1, latent dimensions.
+
+    Call arguments:
+        inputs: Tensor of shape `(..., units)`.
+
+    Example:
+
+    >>> mask = LatentMask(4)
+    >>> mask.deactivate([1, 2])
+    >>> mask.active_indices
+    array([0, 3])
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
+            raise ValueError(f"`units` must be an integer. Received: units={units!r}")
+        if units < 1:
+            raise ValueError(f"`units` must be at least 1. Received: units={units}")
+        super().__init__(**kwargs)
+        self.units = int(units)
+        # Built at once, so that a mask can be read and set before any data come.
+        self.build((None, self.units))
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.built:
+            return
+        self.mask = self.add_weight(
+            name="mask",
+            shape=(self.units,),
+            initializer="ones",
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * ops.cast(self.mask, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        return input_shape
+
+    @property
+    def active_indices(self) -> np.ndarray:
+        """Indices of the active dimensions, ascending, shape `(active_dims,)`."""
+        return np.flatnonzero(ops.convert_to_numpy(self.mask))
+
+    @property
+    def active_dims(self) -> int:
+        """Number of active dimensions."""
+        return len(self.active_indices)
+
+    def deactivate(self, indices: Iterable[int]) -> None:
+        """Switch active dimensions off.
+
+        Args:
+            indices: Distinct integers in `[0, units)`, each active now.
+
+        Raises:
+            ValueError: If an index is not an integer, out of range, repeated or
+                inactive already, or if no dimension would be left.
+        """
+        chosen = self._checked(indices, active=True)
+        if len(chosen) == self.active_dims:
+            raise ValueError(
+                "`indices` must leave at least one active dimension. "
+                f"Received: indices={chosen.tolist()}, which are all "
+                f"{self.active_dims} active ones."
+            )
+        self._write(chosen, 0.0)
+
+    def activate(self, indices: Iterable[int]) -> None:
+        """Switch inactive dimensions on again.
+
+        Args:
+            indices: Distinct integers in `[0, units)`, each inactive now.
+
+        Raises:
+            ValueError: If an index is not an integer, out of range, repeated or
+                active already.
+        """
+        self._write(self._checked(indices, active=False), 1.0)
+
+    def _write(self, indices: np.ndarray, value: float) -> None:
+        mask = ops.convert_to_numpy(self.mask).copy()
+        mask[indices] = value
+        self.mask.assign(mask)
+
+    def _checked(self, indices: Iterable[int], active: bool) -> np.ndarray:
+        given = np.asarray(
+            indices if isinstance(indices, np.ndarray) else list(indices)
+        )
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+            raise ValueError(
+                "`indices` must be a sequence of integers. "
+                f"Received: indices={given.tolist()}"
+            )
+        given = given.astype(np.int64)
+        if given.size and (given.min() < 0 or given.max() >= self.units):
+            raise ValueError(
+                f"`indices` must lie in [0, {self.units}). "
+                f"Received: indices={given.tolist()}"
+            )
+        if len(np.unique(given)) != len(given):
+            raise ValueError(
+                f"`indices` must be distinct. Received: indices={given.tolist()}"
+            )
+        wrong = given[np.isin(given, self.active_indices) != active]
+        if wrong.size:
+            state = "active" if active else "inactive"
+            raise ValueError(
+                f"`indices` must be {state} now. Received: indices={given.tolist()}, "
+                f"of which {wrong.tolist()} are not."
+            )
+        return given
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,111 @@
+"""Checks of what `fit` and `evaluate` are given, before the first step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from ald_keras.likelihoods import Likelihood, in_support
+
+# Values per block of a check: bounds the copies made of a large array.
+_BLOCK_VALUES = 1 << 24
+
+
+def is_array(data: Any) -> bool:
+    """Whether `data` is held in memory: NumPy, or a tensor of any framework."""
+    return hasattr(data, "shape") and hasattr(data, "dtype")
+
+
+def check_array(name: str, x: Any, likelihood: Likelihood, shape: Any) -> None:
+    """Raise a `ValueError` unless `x` is data that a model can be trained on.
+
+    Args:
+        name: The argument's name, for the message.
+        x: Array of shape `(samples, *shape)`.
+        likelihood: The likelihood whose support the values must lie in.
+        shape: Shape of one sample.
+
+    Raises:
+        ValueError: If `x` is empty or of another shape, or holds a value that is
+            not finite or outside the likelihood's support.
+    """
+    if tuple(x.shape[1:]) != tuple(shape) or len(x) == 0:
+        raise ValueError(
+            f"`{name}` must have shape (samples, {', '.join(map(str, shape))}) and at "
+            f"least one sample. Received: shape {tuple(x.shape)}"
+        )
+    rows = max(1, _BLOCK_VALUES // max(1, math.prod(shape)))
+    for start in range(0, len(x), rows):
+        block = np.asarray(x[start : start + rows], dtype="float32")
+        good = keras.ops.convert_to_numpy(in_support(likelihood, block))
+        if not good.all():
+            raise ValueError(_complaint(name, likelihood, block[~good][0]))
+
+
+def _complaint(name: str, likelihood: Likelihood, value: Any) -> str:
+    kind = type(likelihood).__name__
+    hint = ""
+    if kind == "Bernoulli" and np.isfinite(value):
+        hint = " Expected values in [0, 1]: images of 0 to 255 are divided by 255."
+    if kind == "Poisson" and np.isfinite(value):
+        hint = " Expected counts: 0, 1, 2, ..."
+    return (
+        f"`{name}` must be finite and within the support of the {kind} likelihood. "
+        f"Received: a value of {value}.{hint}"
+    )
+
+
+def check_class_weight(class_weight: Any, x: Any, y: Any) -> None:
+    """Raise a `ValueError` if class weights come without labels."""
+    if class_weight is None or y is not None:
+        return
+    spec = getattr(x, "element_spec", None)
+    if is_array(x) or (spec is not None and not _has_labels(spec)):
+        raise ValueError(
+            "`class_weight` needs labels: pass `y`, or a stream of (x, y). "
+            "Received: data without labels."
+        )
+    if isinstance(x, keras.utils.PyDataset) and not _has_labels(x[0]):
+        raise ValueError(
+            "`class_weight` needs labels: batches of (x, y). Received: batches of x."
+        )
+
+
+def _has_labels(batch: Any) -> bool:
+    return isinstance(batch, tuple) and len(batch) > 1 and batch[1] is not None
+
+
+def split_arrays(arrays: tuple[Any, ...], fraction: float) -> tuple[Any, Any]:
+    """Split arrays into the first samples and the last `fraction` of them.
+
+    Returns:
+        Two tuples like `arrays`, the second the validation part, as Keras's
+        `validation_split` takes it: before any shuffling.
+
+    Raises:
+        ValueError: If `fraction` is not between 0 and 1, a part would be empty, or
+            the data are no arrays.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(
+            "`validation_split` must lie between 0 and 1. "
+            f"Received: validation_split={fraction}"
+        )
+    if not all(array is None or is_array(array) for array in arrays):
+        raise ValueError(
+            "`validation_split` needs arrays: pass `validation_data` with a stream. "
+            f"Received: x of type {type(arrays[0]).__name__}"
+        )
+    samples = len(arrays[0])
+    cut = math.floor(samples * (1.0 - fraction))
+    if cut in (0, samples):
+        raise ValueError(
+            f"`validation_split` must leave both parts a sample. Received: "
+            f"validation_split={fraction} of {samples} samples"
+        )
+    first = tuple(None if array is None else array[:cut] for array in arrays)
+    last = tuple(None if array is None else array[cut:] for array in arrays)
+    return first, last

@@ -1,0 +1,171 @@
+"""Reads the layer graph of an encoder or decoder, and rebuilds it at another size.
+
+The only module that looks at Keras's graph nodes (`_keras_history`,
+`_inbound_nodes`), which have no public counterpart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+# Layers that move or copy values and change none: an activation before them is
+# still the decoder's last one.
+_VALUE_KEEPING = (
+    keras.layers.Cropping1D,
+    keras.layers.Cropping2D,
+    keras.layers.Cropping3D,
+    keras.layers.Flatten,
+    keras.layers.Identity,
+    keras.layers.Permute,
+    keras.layers.Reshape,
+)
+
+
+def is_graph_model(model: Any) -> bool:
+    """Whether `model` is a Sequential or Functional model."""
+    return isinstance(model, keras.Sequential) or (
+        isinstance(model, keras.Model) and hasattr(model, "operations")
+    )
+
+
+def source(tensor: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The operation that made a symbolic tensor, and the tensors it read."""
+    history = tensor._keras_history
+    node = history.operation._inbound_nodes[history.node_index]
+    return history.operation, tuple(node.input_tensors)
+
+
+def _readers(model: Any, tensor: Any) -> list[Any]:
+    """Operations of a Functional model that read `tensor`."""
+    return [
+        operation
+        for operation in model.operations
+        if any(
+            read is tensor
+            for node in operation._inbound_nodes
+            for read in node.input_tensors
+        )
+    ]
+
+
+def latent_readers(decoder: Any) -> list[keras.layers.Dense]:
+    """Dense layers of `decoder` that read its input.
+
+    Args:
+        decoder: Sequential or Functional model with one input. Models nested in
+            it are looked into.
+
+    Raises:
+        ValueError: If a layer that reads the input is no Dense layer, which names
+            it, or also reads something else.
+    """
+    if isinstance(decoder, keras.Sequential):
+        first = decoder.layers[0]
+        readers = latent_readers(first) if is_graph_model(first) else [first]
+    else:
+        readers = []
+        for operation in _readers(decoder, decoder.inputs[0]):
+            nested = is_graph_model(operation)
+            readers += latent_readers(operation) if nested else [operation]
+            _check_reads_latent_only(operation, decoder)
+    for layer in readers:
+        if not isinstance(layer, keras.layers.Dense):
+            raise ValueError(
+                "`decoder`: every layer that reads the latent input must be Dense, "
+                "since its rows are sliced at export. "
+                f"Received: {type(layer).__name__} named '{layer.name}'."
+            )
+    return readers
+
+
+def _check_reads_latent_only(operation: Any, decoder: Any) -> None:
+    known = {id(tensor) for op in decoder.operations for tensor in _outputs(op)}
+    latent = decoder.inputs[0]
+    for node in operation._inbound_nodes:
+        own = id(node.output_tensors[0]) in known
+        if own and any(read is not latent for read in node.input_tensors):
+            raise ValueError(
+                "`decoder`: a layer that reads the latent input must read nothing "
+                f"else. Received: '{operation.name}', which reads another tensor too."
+            )
+
+
+def _outputs(operation: Any) -> list[Any]:
+    return [t for node in operation._inbound_nodes for t in node.output_tensors]
+
+
+def final_activation(model: Any) -> str | None:
+    """Name of the last activation of a model, `"linear"` where there is none.
+
+    Layers that only move values (Reshape, Flatten, cropping, ...) are passed over.
+
+    Returns:
+        The name as Keras serialises it, or `None` where it cannot be told.
+    """
+    if isinstance(model, keras.Sequential):
+        for layer in reversed(model.layers):
+            if not isinstance(layer, _VALUE_KEEPING):
+                return _activation_of(layer)
+        return None
+    operation, inputs = source(model.outputs[0])
+    while isinstance(operation, _VALUE_KEEPING) and inputs:
+        operation, inputs = source(inputs[0])
+    return _activation_of(operation)
+
+
+def _activation_of(operation: Any) -> str | None:
+    if is_graph_model(operation):
+        return final_activation(operation)
+    if type(operation).__name__ == "Sigmoid":
+        return "sigmoid"
+    # A recurrent layer's `activation` is not the last thing that it does.
+    if isinstance(operation, keras.layers.RNN):
+        return None
+    activation = getattr(operation, "activation", None)
+    if activation is None:
+        return None
+    name = keras.activations.serialize(activation)
+    return name if isinstance(name, str) else None
+
+
+def copy_layer(layer: Any) -> Any:
+    """A new layer (or operation) of the same configuration, weights not copied."""
+    return type(layer).from_config(layer.get_config())
+
+
+def with_latent_dim(decoder: Any, latent_dim: int) -> Any:
+    """A new decoder of the same layers that reads `latent_dim` dimensions.
+
+    Args:
+        decoder: Model that `latent_readers` accepts.
+        latent_dim: Integer >= 1.
+
+    Returns:
+        A model with fresh weights, in the order of the old one's.
+    """
+    latent = keras.Input((latent_dim,), dtype=decoder.inputs[0].dtype)
+    if isinstance(decoder, keras.Sequential):
+        first, *others = decoder.layers
+        first = _resized_or_copied(first, latent_dim, reads_latent=True)
+        layers = [latent, first, *(copy_layer(layer) for layer in others)]
+        return keras.Sequential(layers, name=decoder.name, trainable=decoder.trainable)
+    reading = {id(op) for op in _readers(decoder, decoder.inputs[0])}
+    return keras.models.clone_model(
+        decoder,
+        input_tensors=_like_structure(latent, decoder.input),
+        clone_function=lambda layer: _resized_or_copied(
+            layer, latent_dim, reads_latent=id(layer) in reading
+        ),
+    )
+
+
+def _resized_or_copied(layer: Any, latent_dim: int, reads_latent: bool) -> Any:
+    if reads_latent and is_graph_model(layer):
+        return with_latent_dim(layer, latent_dim)
+    return copy_layer(layer)
+
+
+def _like_structure(tensor: Any, structure: Any) -> Any:
+    return keras.tree.map_structure(lambda _: tensor, structure)

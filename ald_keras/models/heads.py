@@ -1,0 +1,113 @@
+"""The two heads of an encoder: posterior mean and logarithm of its variance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ald_keras.models import graph
+
+
+def encoder_with_heads(
+    encoder: Any, latent_dim: int, seed: int | None = None
+) -> tuple[keras.Model, keras.layers.Dense, keras.layers.Dense]:
+    """Add heads to a feature encoder, or find those that an encoder has.
+
+    Args:
+        encoder: Built Keras model with one input. Either its one output is a
+            feature vector `(batch, features)`, or it is Sequential or Functional
+            and its first two outputs come from linear Dense layers on one shared
+            input; a third output is left out.
+        latent_dim: Integer >= 1.
+        seed: Integer seed of new heads' weights. Defaults to `None`.
+
+    Returns:
+        The Functional model from data to `(z_mean, z_log_var)`, and the two heads.
+
+    Raises:
+        TypeError: If `encoder` is no Keras model.
+        ValueError: If it is unbuilt, or has neither form.
+    """
+    if not isinstance(encoder, keras.Model):
+        raise TypeError(f"`encoder` must be a keras.Model. Received: {encoder!r}")
+    inputs, outputs = _symbolic_ends(encoder)
+    if len(outputs) == 1:
+        z_mean, z_log_var = _new_heads(outputs[0], latent_dim, seed)
+        ends = [z_mean(outputs[0]), z_log_var(outputs[0])]
+    elif len(outputs) in (2, 3):
+        z_mean, z_log_var = _own_heads(outputs[:2], latent_dim)
+        ends = outputs[:2]
+    else:
+        raise ValueError(
+            "`encoder` must have one output (features), or two or three (mean, log "
+            f"variance, perhaps a sample). Received: {len(outputs)} outputs."
+        )
+    return keras.Model(inputs, ends, name=encoder.name), z_mean, z_log_var
+
+
+def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
+    if graph.is_graph_model(encoder) and encoder.built:
+        if len(encoder.inputs) != 1:
+            raise ValueError(
+                f"`encoder` must have one input. Received: {len(encoder.inputs)}."
+            )
+        return encoder.inputs[0], list(encoder.outputs)
+    shape = (encoder.get_build_config() or {}).get("input_shape")
+    if not (encoder.built and isinstance(shape, (tuple, list))):
+        raise ValueError(
+            "`encoder` must be built: give it an Input, or call it on data first. "
+            f"Received: the unbuilt model '{encoder.name}'."
+        )
+    inputs = keras.Input(tuple(shape)[1:])
+    return inputs, keras.tree.flatten(encoder(inputs))
+
+
+def _new_heads(features: Any, latent_dim: int, seed: int | None) -> Any:
+    if len(features.shape) != 2:
+        raise ValueError(
+            "`encoder` must end in a feature vector, shape (batch, features). "
+            f"Received: an output of shape {tuple(features.shape)}; "
+            "add a Flatten or pooling layer."
+        )
+    return tuple(
+        keras.layers.Dense(
+            latent_dim,
+            kernel_initializer=keras.initializers.GlorotUniform(
+                None if seed is None else seed + offset
+            ),
+            name=name,
+        )
+        for offset, name in enumerate(("z_mean", "z_log_var"))
+    )
+
+
+def _own_heads(outputs: list[Any], latent_dim: int) -> Any:
+    heads, read = [], []
+    for name, output in zip(("mean", "log variance"), outputs, strict=True):
+        layer, inputs = graph.source(output)
+        if not isinstance(layer, keras.layers.Dense):
+            raise ValueError(
+                f"`encoder`: the output for the {name} must come straight from a Dense "
+                f"layer. Received: {type(layer).__name__} named '{layer.name}'. With a "
+                "subclassed model, pass one that ends in a feature vector."
+            )
+        if keras.activations.serialize(layer.activation) != "linear":
+            raise ValueError(
+                f"`encoder`: the head '{layer.name}' must be linear, as a {name} is "
+                f"unbounded. Received: activation={layer.activation.__name__}"
+            )
+        if layer.units != latent_dim:
+            raise ValueError(
+                f"`latent_dim` must equal the units of the head '{layer.name}', which "
+                f"has {layer.units}. Received: latent_dim={latent_dim}"
+            )
+        heads.append(layer)
+        read.append(inputs[0])
+    if heads[0] is heads[1] or read[0] is not read[1]:
+        raise ValueError(
+            "`encoder`: mean and log variance must come from two Dense layers on one "
+            f"shared input. Received: '{heads[0].name}' on '{read[0].name}' and "
+            f"'{heads[1].name}' on '{read[1].name}'."
+        )
+    return heads

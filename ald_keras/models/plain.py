@@ -1,0 +1,41 @@
+"""Plain Functional copies of a model's parts, which load without this library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ald_keras.models import graph
+
+
+def plain_encoder(model: Any) -> keras.Model:
+    """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero."""
+    copy = keras.models.clone_model(model.encoder)
+    pruned = _pruned(model)
+    zeroed = {id(weight) for head in (model.z_mean, model.z_log_var) for weight in head.weights}
+    for weight, new in zip(model.encoder.variables, copy.variables, strict=True):
+        value = keras.ops.convert_to_numpy(weight).copy()
+        if id(weight) in zeroed:
+            value[..., pruned] = 0.0
+        new.assign(value)
+    return copy
+
+
+def plain_decoder(model: Any) -> keras.Model:
+    """Copy of the decoder, codes to data space; pruned rows are zero."""
+    copy = graph.with_latent_dim(model.decoder, model.latent_dim)
+    pruned = _pruned(model)
+    zeroed = {id(layer.kernel) for layer in model.latent_readers}
+    for weight, new in zip(model.decoder.variables, copy.variables, strict=True):
+        value = keras.ops.convert_to_numpy(weight).copy()
+        if id(weight) in zeroed:
+            value[pruned] = 0.0
+        new.assign(value)
+    data = model.likelihood.mean(copy.outputs[0])
+    return keras.Model(copy.inputs[0], data, name=model.decoder.name)
+
+
+def _pruned(model: Any) -> np.ndarray:
+    return np.setdiff1d(np.arange(model.latent_dim), model.latent_mask.active_indices)
