@@ -102,7 +102,9 @@ def _smaller_twin(model: Any, kept: np.ndarray) -> Any:
     def copy(layer: Any) -> Any:
         if id(layer) not in heads:
             return graph.copy_layer(layer)
-        return keras.layers.Dense.from_config({**layer.get_config(), "units": len(kept)})
+        return keras.layers.Dense.from_config(
+            {**layer.get_config(), "units": len(kept)}
+        )
 
     config = model.get_config()
     config.update(
@@ -134,7 +136,7 @@ def _check_sliceable(optimizer: Any) -> None:
     found = sorted(names.intersection(_WHOLE_TENSOR_OPTIMIZERS))
     if found and inner.built:
         raise ValueError(
-            f"`model`: the state of {found[0]} cannot be sliced, as it normalises whole "
+            f"`model`: the state of {found[0]} cannot be sliced: it normalises whole "
             "tensors. Pass `keep_optimizer=False` to go on with a fresh optimizer."
         )
 

@@ -14,7 +14,11 @@ def plain_encoder(model: Any) -> keras.Model:
     """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero."""
     copy = keras.models.clone_model(model.encoder)
     pruned = _pruned(model)
-    zeroed = {id(weight) for head in (model.z_mean, model.z_log_var) for weight in head.weights}
+    zeroed = {
+        id(weight)
+        for head in (model.z_mean, model.z_log_var)
+        for weight in head.weights
+    }
     for weight, new in zip(model.encoder.variables, copy.variables, strict=True):
         value = keras.ops.convert_to_numpy(weight).copy()
         if id(weight) in zeroed:

@@ -1,0 +1,19 @@
+"""Finds the size of a VAE's latent space during one `model.fit`."""
+
+from ald_keras.callbacks import ALDCallback, KLWarmup
+from ald_keras.compaction import compact
+from ald_keras.layers import GaussianSampling, LatentMask
+from ald_keras.models import MaskedVAE
+from ald_keras.rules import ALDRule
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALDCallback",
+    "ALDRule",
+    "GaussianSampling",
+    "KLWarmup",
+    "LatentMask",
+    "MaskedVAE",
+    "compact",
+]

@@ -1,0 +1,340 @@
+"""Prunes the latent space while `fit` runs: observes, asks the rule, applies."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ald_keras.callbacks.probe import ArrayProbe, StreamProbe, make_probe
+from ald_keras.callbacks.quality import FRECHET_METRICS, QualityMeter, UserMetric
+from ald_keras.rules import BUILT_IN_METRICS, ALDRule, Decision, Observation, Rule
+
+# A dimension whose mean KL is lower carries nothing worth a latent dimension.
+INFORMATIVE_KL = 0.01
+
+_DEFAULT_CLUSTERS = 10
+
+
+class ALDCallback(keras.callbacks.Callback):
+    """Adaptive latent dimension reduction during `fit` (arXiv 2312.06280).
+
+    At the end of each epoch it measures silhouette, reconstruction loss and Frechet
+    distances on a fresh sample of validation data, asks the rule, writes the mask of
+    the model and puts the figures into `logs`: `val_silhouette`,
+    `val_frechet_reconstruction`, `val_frechet_generation`, and `val_NAME` for each
+    metric of the user's.
+
+    Every `fit` starts the rule anew, from the dimensions that are active then. While
+    `beta` moves (see `KLWarmup`) nothing is recorded or decided. Where the mask is
+    changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
+    weights and mask stay as they were restored, since they belong together: a warning
+    says so, the rule starts over from those dimensions, and a size that had been
+    fixed counts as open again.
+
+    Args:
+        rule: Rule of `ald_keras.rules`. Defaults to `ALDRule()`, the paper's.
+        n_clusters: Integer >= 2, clusters of the silhouette. Defaults to the number of
+            classes where the validation data carry labels, else to 10.
+        probe: Arrays `x` or `(x, y)` to measure on. Defaults to the validation data of
+            `fit`: arrays, a split, `tf.data` or `PyDataset`.
+        probe_size: Integer >= 3, samples drawn anew each epoch; all, where there are
+            fewer. Defaults to 500.
+        features: Features of the Frechet distances: `"auto"`, `"random_conv"`,
+            `"identity"`, a Keras model, a callable, or `None` to leave them out (the
+            rule must then do without). Defaults to `"auto"`.
+        metrics: Mapping from names to `(function, "min" or "max")`, metrics of the
+            user's own; `function(model, x, y)` gets the sample, `y` being `None`
+            without labels. The rule uses those it names. Defaults to none.
+        seed: Integer >= 0 of everything random here. Defaults to 0.
+        stop_training: Boolean, end `fit` once the size is fixed. Defaults to `False`.
+        verbose: 0, or 1 for one line a decision. Defaults to 0.
+
+    Attributes:
+        decisions: List of `Decision`, all that changed or fixed the size, with reason.
+        fixed_epoch: Epoch at which the size was fixed, or `None`.
+        collapsed: Whether no active dimension is informative (posterior collapse).
+
+    Raises:
+        TypeError: If an argument is of the wrong type; at `fit`, if the model has no
+            `latent_mask`.
+        ValueError: If an argument is out of range; at `fit`, if there are no usable
+            validation data, or if a metric is not finite.
+    """
+
+    def __init__(
+        self,
+        rule: Rule[Any] | None = None,
+        n_clusters: int | None = None,
+        probe: Any = None,
+        probe_size: int = 500,
+        features: Any = "auto",
+        metrics: Mapping[str, UserMetric] | None = None,
+        seed: int = 0,
+        stop_training: bool = False,
+        verbose: int = 0,
+    ):
+        super().__init__()
+        self.rule: Rule[Any] = ALDRule() if rule is None else rule
+        self.n_clusters = n_clusters
+        self.probe = probe
+        self.probe_size = probe_size
+        self.features = features
+        self.metrics = dict(metrics or {})
+        self.seed = seed
+        self.stop_training = stop_training
+        self.verbose = verbose
+        self._check_arguments()
+        self.decisions: list[Decision] = []
+        self.collapsed = False
+        self.state: Any = None
+        self._probe: ArrayProbe | StreamProbe | None = None
+        self._meter: QualityMeter | None = None
+
+    def _check_arguments(self) -> None:
+        if not isinstance(self.rule, Rule):
+            raise TypeError(
+                f"`rule` must be a rule such as ALDRule(). Received: rule={self.rule!r}"
+            )
+        _check_integer("probe_size", self.probe_size, 3)
+        _check_integer("seed", self.seed, 0)
+        if self.n_clusters is not None:
+            _check_integer("n_clusters", self.n_clusters, 2)
+        first = self.probe[0] if isinstance(self.probe, tuple) else self.probe
+        if self.probe is not None and not hasattr(first, "dtype"):
+            raise TypeError(
+                "`probe` must be an array or a tuple (x, y) of arrays. "
+                f"Received: {type(first).__name__}"
+            )
+        for name, entry in self.metrics.items():
+            pair = isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0])
+            if name in BUILT_IN_METRICS or not pair or entry[1] not in ("min", "max"):
+                raise ValueError(
+                    "`metrics` must map new names to (function, 'min' or 'max'). "
+                    f"Received: {name!r}: {entry!r}"
+                )
+        known = {*BUILT_IN_METRICS, *self.metrics}
+        if self.features is None:
+            known -= set(FRECHET_METRICS)
+        missing = [name for name in self.rule.metrics if name not in known]
+        if missing:
+            raise ValueError(
+                f"`rule` needs metrics that are not measured: {missing}. Name them in "
+                "`metrics`, give `features`, or leave them out of the rule."
+            )
+
+    @property
+    def fixed_epoch(self) -> int | None:
+        """Epoch at which the present size was fixed, `None` if it is not fixed."""
+        if self.state is None or self._mask_was_changed():
+            return None
+        return self.state.fixed_epoch
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not hasattr(self.model, "latent_mask"):
+            raise TypeError(
+                "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
+                f"Received: {type(self.model).__name__}"
+            )
+        self._probe = self._open_probe()
+        clusters = self._count_clusters(self._probe)
+        self._meter = QualityMeter(self.model, clusters, self.features, self.metrics)
+        mask = self.model.latent_mask
+        self.state = self.rule.init(mask.units, self.seed)
+        if mask.active_dims < mask.units:
+            self.state = self.rule.restart(self.state, mask.active_indices)
+        self.decisions = []
+        self.collapsed = False
+        self._start_dims = mask.active_dims
+        self._last_epoch: int | None = None
+        self._last_beta: float | None = None
+        self._records = 0
+
+    def _open_probe(self) -> ArrayProbe | StreamProbe:
+        if self.probe is not None:
+            x = self.probe[0] if isinstance(self.probe, tuple) else self.probe
+            self.model.check_data("probe", x)
+            return make_probe(self.probe)
+        validation = getattr(self.model, "validation_data", None)
+        if validation is None:
+            raise ValueError(
+                "`ALDCallback` needs validation data: pass `validation_data` or "
+                "`validation_split` to fit, or `probe=x`. Received: none."
+            )
+        return make_probe(validation.data)
+
+    def _count_clusters(self, probe: ArrayProbe | StreamProbe) -> int:
+        clusters = self.n_clusters or probe.n_classes or _DEFAULT_CLUSTERS
+        drawn = min(self.probe_size, probe.n_samples)
+        if not 2 <= clusters < drawn:
+            origin = (
+                "given" if self.n_clusters else "found in the labels or the default"
+            )
+            raise ValueError(
+                "`n_clusters` must be at least 2 and below the number of validation "
+                f"samples measured on. Received: {clusters} clusters ({origin}) and "
+                f"{drawn} samples"
+            )
+        return clusters
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._notice_changed_mask(epoch)
+        self._beta_before = float(self.model.beta)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        metrics, kl = self._measure(epoch, logs)
+        self._last_epoch = epoch
+        if not self._beta_is_constant():
+            return
+        active = tuple(int(i) for i in self.model.latent_mask.active_indices)
+        directions = {name: entry[1] for name, entry in self.metrics.items()}
+        observation = Observation(epoch, metrics, active, kl, directions)
+        self.state, decision = self.rule.step(self.state, observation)
+        self._records += 1
+        self._apply(decision)
+        self._check_collapse(kl, active)
+
+    def _measure(
+        self, epoch: int, logs: dict[str, Any]
+    ) -> tuple[dict[str, float], tuple[float, ...]]:
+        if self._probe is None or self._meter is None:
+            raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
+        rng = np.random.default_rng([self.seed, epoch])
+        x, y = self._probe.sample(self.probe_size, rng)
+        metrics, kl = self._meter.measure(x, y, rng)
+        logs.update({f"val_{name}": value for name, value in metrics.items()})
+        if self._validated_every_epoch():
+            metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
+        else:
+            loss = self._meter.reconstruction(self._probe.batches(), rng)
+            metrics["reconstruction"] = loss
+            logs["probe_reconstruction_loss"] = loss
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                raise ValueError(
+                    f"Epoch {epoch + 1}: the metric '{name}' must be finite to decide "
+                    f"on. Received: {value}. Look at the learning rate and the data."
+                )
+        return metrics, kl
+
+    def _validated_every_epoch(self) -> bool:
+        validation = getattr(self.model, "validation_data", None)
+        return (
+            self.probe is None and validation is not None and validation.frequency == 1
+        )
+
+    def _beta_is_constant(self) -> bool:
+        """Whether `beta` rests; records made under another `beta` are dropped."""
+        beta, before = float(self.model.beta), self._last_beta
+        self._last_beta = beta
+        moved = beta != self._beta_before or (before is not None and beta != before)
+        at_goal = beta == np.float32(self.model.final_beta)
+        if moved and self._records and self.state.fixed_epoch is None:
+            self.state = self.rule.restart(self.state, self.state.active)
+            self._records = 0
+        return beta == self._beta_before and (beta == before or at_goal)
+
+    def _apply(self, decision: Decision) -> None:
+        if decision.action == "wait":
+            return
+        if decision.action == "prune":
+            self.model.latent_mask.deactivate(decision.indices)
+        if decision.action == "stop" and self.stop_training:
+            self.model.stop_training = True
+        self._log(decision)
+
+    def _log(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+        if self.verbose:
+            print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
+
+    def _check_collapse(self, kl: tuple[float, ...], active: tuple[int, ...]) -> None:
+        was = self.collapsed
+        informative = sum(kl[i] > INFORMATIVE_KL for i in active)
+        self.collapsed = informative == 0
+        settled = self._records >= 10 or self.state.fixed_epoch is not None
+        if self.collapsed and settled and not was:
+            warnings.warn(self._collapse_text(), stacklevel=2)
+
+    def _collapse_text(self) -> str:
+        return (
+            "ALD: posterior collapse: no latent dimension carries more than "
+            f"{INFORMATIVE_KL} nats, so their number is no finding. Look at the "
+            "likelihood, the scale of the data and beta (a lower one, or KLWarmup)."
+        )
+
+    def _mask_was_changed(self) -> bool:
+        active = self.model.latent_mask.active_indices.tolist()
+        return active != list(self.state.active)
+
+    def _notice_changed_mask(self, epoch: int) -> None:
+        if not self._mask_was_changed():
+            return
+        found = self.model.latent_mask.active_indices
+        reason = (
+            f"The mask was changed from outside, from {len(self.state.active)} to "
+            f"{len(found)} active dimensions, for example by restored weights. Both "
+            "stay as restored; the rule starts over from them."
+        )
+        warnings.warn(f"ALD: {reason}", stacklevel=2)
+        self.state = self.rule.restart(self.state, found)
+        self._records = 0
+        self._log(
+            Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
+        )
+
+    def on_fit_end(self) -> None:
+        """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`."""
+        if self._last_epoch is not None:
+            self._notice_changed_mask(self._last_epoch)
+        self._probe = self._meter = None
+        if self.verbose or (self.params or {}).get("verbose"):
+            print(self.result())
+
+    def result(self) -> str:
+        """The outcome in one line."""
+        if self.state is None:
+            return "ALD: not run yet."
+        dims = f"ALD: {self._start_dims} -> {self.model.active_dims} latent dimensions"
+        if self.collapsed:
+            return f"{dims}, no finding. {self._collapse_text()}"
+        fixed = self.fixed_epoch
+        if fixed is None:
+            return f"{dims}, not fixed: fit ended before the rule had stopped."
+        if self.state.at_floor:
+            return (
+                f"{dims}, the rule's lower limit, reached at epoch {fixed + 1} before "
+                "the curves had turned: a floor, no finding."
+            )
+        return f"{dims}, fixed at epoch {fixed + 1}."
+
+    def summary(self) -> None:
+        """Print every decision and the outcome."""
+        for decision in self.decisions:
+            print(
+                f"epoch {decision.epoch + 1:4d}  {decision.action:7s}  "
+                f"{decision.active_dims:4d} dimensions  {decision.reason}"
+            )
+        print(self.result())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ALDCallback:
+        """A copy without the model and data that a `fit` left here."""
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            held = name in ("_model", "_probe", "_meter")
+            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
+        return new
+
+
+def _check_integer(name: str, value: Any, least: int) -> None:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer >= {least}. Received: {name}={value!r}"
+        )

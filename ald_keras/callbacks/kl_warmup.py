@@ -1,0 +1,42 @@
+"""Linear warm-up of the weight of the KL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class KLWarmup(keras.callbacks.Callback):
+    """Raises the model's `beta` linearly from 0 to the value of its construction.
+
+    Epoch `e` of `fit` is trained with `beta * min(1, e / epochs)`, so that `beta` is
+    constant from epoch `epochs` on (Sonderby et al. 2016, arXiv 1602.02282). It goes
+    by the epoch's number: a further `fit` from epoch 0 warms up again.
+
+    Args:
+        epochs: Integer >= 1, epochs until `beta` is reached.
+
+    Raises:
+        ValueError: If `epochs` is no positive integer.
+        TypeError: At `fit`, if the model has no `beta` to move.
+    """
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            raise ValueError(
+                f"`epochs` must be a positive integer. Received: epochs={epochs!r}"
+            )
+        self.epochs = epochs
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        if not hasattr(self.model, "final_beta"):
+            raise TypeError(
+                "`KLWarmup` needs a model with `beta` and `final_beta`, such as "
+                f"MaskedVAE. Received: {type(self.model).__name__}"
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        progress = min(1.0, epoch / self.epochs)
+        self.model.beta.assign(self.model.final_beta * progress)

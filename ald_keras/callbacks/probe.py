@@ -1,0 +1,143 @@
+"""Validation samples to measure on: from arrays, or from a stream by reservoir."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+_BATCH = 256
+
+
+class ArrayProbe:
+    """Samples of arrays in memory.
+
+    Args:
+        x: Array of shape `(samples, *data_shape)`.
+        y: Labels of shape `(samples,)`, or one-hot, or `None`. Anything else, such
+            as targets of a regression, is not taken for labels. Defaults to `None`.
+    """
+
+    def __init__(self, x: Any, y: Any = None):
+        self.x = x
+        self.y = None if y is None else _as_labels(_to_numpy(y))
+        if self.y is not None and len(self.y) != len(x):
+            raise ValueError(
+                "`probe`: data and labels must be equally many. "
+                f"Received: {len(x)} samples and {len(self.y)} labels"
+            )
+        self.n_samples = len(x)
+        self.n_classes = None if self.y is None else len(np.unique(self.y))
+
+    def sample(self, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """At most `size` samples without repetition, and their labels or `None`."""
+        count = min(size, self.n_samples)
+        chosen = np.sort(rng.choice(self.n_samples, count, replace=False))
+        x = _to_numpy(self.x)[chosen]
+        return x, None if self.y is None else self.y[chosen]
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """All samples once, in batches."""
+        for start in range(0, self.n_samples, _BATCH):
+            yield _to_numpy(self.x[start : start + _BATCH])
+
+
+class StreamProbe:
+    """Samples of a stream that can be read again and again.
+
+    Every call of `sample` reads the stream once (Vitter 1985, algorithm R); no more
+    than the samples asked for are held in memory.
+
+    Args:
+        stream: `tf.data.Dataset`, `keras.utils.PyDataset` or another iterable of
+            batches `x`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: If the stream is infinite or can be read only once.
+    """
+
+    def __init__(self, stream: Any):
+        _check_rereadable(stream)
+        self._stream = stream
+        self.n_samples, labels, labelled = 0, set(), True
+        for x, y in self._read():
+            self.n_samples += len(x)
+            labelled = labelled and y is not None
+            labels.update(np.unique(y).tolist() if y is not None else [])
+        self.n_classes = len(labels) if labelled and labels else None
+
+    def sample(self, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+        """At most `size` samples without repetition, and their labels or `None`."""
+        kept: list[tuple[Any, Any]] = []
+        seen = 0
+        for x, y in self._read():
+            for i in range(len(x)):
+                slot = seen if seen < size else int(rng.integers(seen + 1))
+                seen += 1
+                if slot < size:
+                    kept[slot : slot + 1] = [(x[i], None if y is None else y[i])]
+        xs, ys = zip(*kept, strict=True)
+        labels = None if any(y is None for y in ys) else np.asarray(ys)
+        return np.stack(xs), labels
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """All samples once, in batches."""
+        for x, _ in self._read():
+            yield x
+
+    def _read(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        stream = self._stream
+        if isinstance(stream, keras.utils.PyDataset):
+            stream = (stream[i] for i in range(len(stream)))
+        for batch in stream:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
+
+
+def make_probe(data: Any) -> ArrayProbe | StreamProbe:
+    """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or a stream.
+
+    Raises:
+        ValueError: If a stream is infinite or can be read only once.
+    """
+    first = data[0] if isinstance(data, tuple) and data else data
+    if hasattr(first, "shape") and hasattr(first, "dtype"):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return ArrayProbe(x, y)
+    return StreamProbe(data)
+
+
+def _check_rereadable(stream: Any) -> None:
+    cardinality = getattr(stream, "cardinality", None)
+    infinite = cardinality is not None and int(cardinality()) == -1
+    if isinstance(stream, keras.utils.PyDataset):
+        infinite = stream.num_batches is None
+    once = hasattr(stream, "__next__")
+    if (
+        infinite
+        or once
+        or not (hasattr(stream, "__iter__") or hasattr(stream, "__len__"))
+    ):
+        what = "infinite" if infinite else "readable only once" if once else "no stream"
+        raise ValueError(
+            "`validation_data` must be arrays or a finite stream that can be read "
+            f"every epoch, or pass `probe=(x, y)` or `probe=x`. Received: "
+            f"{type(stream).__name__}, which is {what}"
+        )
+
+
+def _to_numpy(values: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(values)
+
+
+def _as_labels(y: np.ndarray) -> np.ndarray | None:
+    """Class labels of shape `(samples,)`, or `None` where `y` holds no classes."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1)
+    if y.ndim != 1 or (y.dtype.kind == "f" and not (y == np.floor(y)).all()):
+        return None
+    return y

@@ -1,0 +1,36 @@
+"""What the commands share: errors in one line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+# What wrong input raises; anything else is a fault of the library.
+_INPUT_ERRORS = (ImportError, OSError, RuntimeError, TypeError, ValueError)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Parser whose errors are one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def run_command(prog: str, command: Callable[[], None]) -> int:
+    """Run a command and turn what wrong input raises into one line.
+
+    Returns:
+        Exit code: 0, 2 after an error, 130 after an interrupt.
+    """
+    try:
+        command()
+    except _INPUT_ERRORS as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"{prog}: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        return 130
+    return 0

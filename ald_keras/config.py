@@ -1,0 +1,271 @@
+"""One training run as YAML: frozen dataclasses, checked when they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from ald_keras.likelihoods import LIKELIHOODS
+from ald_keras.rules import ALDRule
+
+RULES: dict[str, Any] = {"ald": ALDRule}
+METHODS = ("ald", "fixed")
+
+# Keys that may be given as a bare name where no options are wanted.
+_NAMED = ("architecture", "optimizer", "rule")
+
+
+def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise a `ValueError` for an unknown key, naming the nearest known one."""
+    known = list(known)
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = (
+                f" Did you mean {near[0]!r}?" if near else f" Expected one of {known}."
+            )
+            raise ValueError(f"{where}: unknown key {key!r}.{hint}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Something chosen by name, with its options.
+
+    Args:
+        name: Its name.
+        options: Mapping from its arguments to plain values. Defaults to none.
+    """
+
+    name: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_value(cls, where: str, value: Any) -> Named:
+        """Read `name` or `{name: ..., option: ...}`."""
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+            raise ValueError(
+                f"`{where}` must be a name, or a mapping with the key 'name'. "
+                f"Received: {value!r}"
+            )
+        return cls(value["name"], {k: v for k, v in value.items() if k != "name"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `from_value` reads."""
+        return {"name": self.name, **self.options}
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeConfig:
+    """What is measured on each epoch; see `ald_keras.ALDCallback`.
+
+    Args:
+        size: Integer >= 3, samples. Defaults to 500.
+        n_clusters: Integer >= 2, or `None` for the number of classes. Defaults to
+            `None`.
+        features: `"auto"`, `"random_conv"` or `"identity"`. Defaults to `"auto"`.
+    """
+
+    size: int = 500
+    n_clusters: int | None = None
+    features: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class BetaConfig:
+    """Weight of the KL.
+
+    Args:
+        value: Float >= 0. Defaults to 1.0.
+        warmup: Integer >= 0, epochs of linear warm-up. Defaults to 0.
+    """
+
+    value: float = 1.0
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        _check("beta.value", self.value, (int, float), 0)
+        _check("beta.warmup", self.warmup, int, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that decides a training run.
+
+    Args:
+        dataset: Name of a data set of `ald_keras.datasets`.
+        latent_dim: Integer >= 1, latent dimensions at the start.
+        epochs: Integer >= 1.
+        data: Options of the data set's loader, among them `dir`. Defaults to none.
+        architecture: Name of `ald_keras.models.architectures`, with options. Defaults
+            to `mlp`.
+        likelihood: Name of a likelihood. Defaults to `"bernoulli"`.
+        beta: Weight of the KL. Defaults to 1.0 without warm-up.
+        method: `"ald"` prunes, `"fixed"` trains `latent_dim` dimensions throughout.
+            Defaults to `"ald"`.
+        rule: Name of a rule, with its fields. Defaults to `ald`, the paper's.
+        probe: What is measured on each epoch.
+        batch_size: Integer >= 1. Defaults to 64.
+        optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with
+            a learning rate of 1e-3.
+        seed: Integer >= 0. Defaults to 0.
+
+    Raises:
+        ValueError: If a value is of the wrong type or out of range.
+    """
+
+    dataset: str
+    latent_dim: int
+    epochs: int
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    architecture: Named = Named("mlp")
+    likelihood: str = "bernoulli"
+    beta: BetaConfig = BetaConfig()
+    method: str = "ald"
+    rule: Named = Named("ald")
+    probe: ProbeConfig = ProbeConfig()
+    batch_size: int = 64
+    optimizer: Named = dataclasses.field(
+        default_factory=lambda: Named("adam", {"learning_rate": 1e-3})
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("dataset", self.dataset, str)
+        for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
+            _check(name, getattr(self, name), int, least)
+        _check("seed", self.seed, int, 0)
+        _check_choice("likelihood", self.likelihood, LIKELIHOODS)
+        _check_choice("method", self.method, METHODS)
+        self.make_rule()
+
+    def make_rule(self) -> Any:
+        """The rule, built from its name and fields."""
+        _check_choice("rule", self.rule.name, RULES)
+        rule = RULES[self.rule.name]
+        fields = [field.name for field in dataclasses.fields(rule)]
+        check_keys(self.rule.options, fields, "rule")
+        return rule(**self.rule.options)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Config:
+        """Read a mapping as YAML gives it.
+
+        Raises:
+            ValueError: If a key is unknown or missing, or a value is wrong.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"A config must be a mapping. Received: {data!r}")
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        check_keys(data, fields, "config")
+        for name in ("dataset", "latent_dim", "epochs"):
+            if name not in data:
+                raise ValueError(f"config: the key {name!r} is missing.")
+        values = {**data}
+        for name in _NAMED:
+            if name in values:
+                values[name] = Named.from_value(name, values[name])
+        values["data"] = _mapping("data", values.get("data"))
+        values["probe"] = _nested(ProbeConfig, "probe", values.get("probe"))
+        beta = values.get("beta")
+        if isinstance(beta, (int, float)):
+            beta = {"value": beta}
+        values["beta"] = _nested(BetaConfig, "beta", beta)
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The resolved config in plain types; `from_dict` reads it back."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in _NAMED:
+            values[name] = values[name].to_dict()
+        values["rule"] = {
+            "name": self.rule.name,
+            **dataclasses.asdict(self.make_rule()),
+        }
+        for name in ("beta", "probe"):
+            values[name] = dataclasses.asdict(values[name])
+        values["data"] = dict(self.data)
+        return values
+
+
+def load_config(path: pathlib.Path, settings: Iterable[str] = ()) -> Config:
+    """Read a config from a YAML file.
+
+    Args:
+        path: The file.
+        settings: Texts `key=value` that replace what the file says; the key may be a
+            dotted path, the value is read as YAML.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no YAML mapping, or a key or value is wrong.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} holds no valid YAML: {error}") from error
+    try:
+        data = _mapping("config", data)
+        for setting in settings:
+            _apply_setting(data, setting)
+        return Config.from_dict(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _apply_setting(data: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    if not equals or not path:
+        raise ValueError(f"`--set` must be key=value. Received: {setting!r}")
+    *parents, last = path.split(".")
+    for name in parents:
+        child = data.get(name)
+        if name in _NAMED and isinstance(child, str):
+            child = {"name": child}
+        if name == "beta" and isinstance(child, (int, float)):
+            child = {"value": child}
+        if not isinstance(child, Mapping) and child is not None:
+            raise ValueError(f"`--set {setting}`: {name!r} has no keys of its own.")
+        child = dict(child or {})
+        data[name] = child
+        data = child
+    try:
+        data[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"`--set {setting}`: the value is no YAML.") from error
+
+
+def _mapping(where: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"`{where}` must be a mapping. Received: {value!r}")
+    return dict(value)
+
+
+def _nested(kind: Any, where: str, value: Any) -> Any:
+    value = _mapping(where, value)
+    check_keys(value, [field.name for field in dataclasses.fields(kind)], where)
+    return kind(**value)
+
+
+def _check(name: str, value: Any, kind: Any, least: float | None = None) -> None:
+    right = isinstance(value, kind) and not isinstance(value, bool)
+    if not right or (least is not None and not least <= value < float("inf")):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(k.__name__ for k in kinds)
+        bound = "" if least is None else f" >= {least}"
+        raise ValueError(f"`{name}` must be {expected}{bound}. Received: {value!r}")
+
+
+def _check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {sorted(choices)}. Received: {value!r}"
+        )

@@ -1,0 +1,194 @@
+"""A Keras model that checks its data and tells callbacks of its validation data."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from ald_keras.models import data_checks
+
+
+@dataclasses.dataclass(frozen=True)
+class FitValidation:
+    """The validation data of the `fit` that is running.
+
+    Args:
+        data: What `fit` was given or split off: a tuple `(x, y, sample_weight)` of
+            arrays whose last ones may be `None`, or a stream.
+        frequency: `validation_freq` of `fit`, in epochs.
+    """
+
+    data: Any
+    frequency: Any = 1
+
+
+class CheckedModel(keras.Model):
+    """Training as Keras does it, with checks of what comes in.
+
+    A subclass has `likelihood`, `data_shape` and, for batches of streams, counts
+    values that it cannot use in `unusable_values`, inside its steps.
+
+    Attributes:
+        validation_data: `FitValidation` while `fit` runs, else `None`.
+    """
+
+    likelihood: Any
+    data_shape: Any
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.unusable_values = keras.metrics.Sum(name="unusable_values")
+        self.validation_data: FitValidation | None = None
+
+    def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
+        """Set the optimizer; the loss is the negative ELBO.
+
+        Args:
+            optimizer: Keras optimizer or its name. Defaults to `"adam"`.
+            loss: Must be `None`.
+            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`,
+                `auto_scale_loss`, as in Keras.
+
+        Raises:
+            ValueError: If a loss or metrics are given.
+        """
+        unusable = ("loss_weights", "metrics", "weighted_metrics")
+        given = [name for name in unusable if kwargs.get(name)]
+        if loss is not None or given:
+            raise ValueError(
+                "`compile` takes no loss and no metrics: the loss is the negative "
+                f"ELBO. "
+                f"Received: {', '.join(['loss'] * (loss is not None) + given)}"
+            )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train as `keras.Model.fit` does, and check the data.
+
+        Labels are not used by the loss; they serve callbacks. Validation data stand
+        in `validation_data` while this runs.
+
+        Raises:
+            ValueError: If arrays hold values outside the likelihood's support,
+                before the first step; if a stream does, at the end of the epoch; if
+                `class_weight` comes without labels.
+        """
+        data_checks.check_class_weight(class_weight, x, y)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = data_checks.split_arrays(
+                (x, y, sample_weight), validation_split
+            )
+        self.check_data("x", x)
+        self.check_data("validation_data", validation_data)
+        with self._guarded(validation_data, kwargs.get("validation_freq", 1)):
+            history = super().fit(
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=_with_guard(callbacks),
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                **kwargs,
+            )
+        # After every `on_train_end`: one of them may have restored other weights.
+        for callback in _as_list(callbacks):
+            getattr(callback, "on_fit_end", _do_nothing)()
+        return history
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Negative ELBO and its terms, as `keras.Model.evaluate` gives them.
+
+        Raises:
+            ValueError: If the data hold values outside the likelihood's support.
+        """
+        if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked, and guards
+            return super().evaluate(x=x, y=y, **kwargs)
+        self.check_data("x", x)
+        self.unusable_values.reset_state()
+        result = super().evaluate(x=x, y=y, **kwargs)
+        self.check_stream()
+        return result
+
+    def check_stream(self) -> None:
+        """Raise a `ValueError` if a batch since the last check held unusable values."""
+        count = int(self.unusable_values.result())
+        self.unusable_values.reset_state()
+        if count:
+            raise ValueError(
+                f"The data must be finite and within the support of the "
+                f"{type(self.likelihood).__name__} likelihood. "
+                f"Received: {count} other values in this epoch's batches."
+            )
+
+    def check_data(self, name: str, data: Any) -> None:
+        """Raise a `ValueError` naming `name` if arrays are not fit to train on.
+
+        Args:
+            name: The argument's name, for the message.
+            data: Array, or tuple of which the first is checked; streams pass.
+        """
+        array = data[0] if isinstance(data, tuple) and data else data
+        if data_checks.is_array(array):
+            data_checks.check_array(name, array, self.likelihood, self.data_shape)
+
+    @contextlib.contextmanager
+    def _guarded(self, validation_data: Any, frequency: Any) -> Iterator[None]:
+        if validation_data is not None:
+            self.validation_data = FitValidation(validation_data, frequency)
+        self.unusable_values.reset_state()
+        try:
+            yield
+        finally:
+            self.validation_data = None
+            # Keras leaves its iterator over the validation data when `fit` fails.
+            self._eval_epoch_iterator = None
+
+
+class _StreamGuard(keras.callbacks.Callback):
+    """Reads the in-graph count of unusable values at the end of each epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.check_stream()
+
+
+def _with_guard(callbacks: Any) -> Any:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(_StreamGuard())
+        return callbacks
+    return [_StreamGuard(), *_as_list(callbacks)]
+
+
+def _as_list(callbacks: Any) -> list[Any]:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return list(callbacks.callbacks)
+    return keras.tree.flatten(callbacks) if callbacks else []
+
+
+def _do_nothing() -> None:
+    """What a callback without `on_fit_end` does there."""

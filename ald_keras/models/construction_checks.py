@@ -1,0 +1,67 @@
+"""Checks of the arguments that a model with a latent mask is built from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ald_keras.models import graph
+
+
+def check_numbers(latent_dim: Any, seed: Any) -> None:
+    """Raise a `ValueError` for a size or seed out of range."""
+    whole = isinstance(latent_dim, int) and not isinstance(latent_dim, bool)
+    if not whole or latent_dim < 1:
+        raise ValueError(
+            f"`latent_dim` must be a positive integer. Received: {latent_dim!r}"
+        )
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise ValueError(f"`seed` must be an integer or None. Received: {seed!r}")
+
+
+def check_beta(beta: Any) -> None:
+    """Raise a `ValueError` for a weight of the KL out of range."""
+    real = isinstance(beta, (int, float)) and not isinstance(beta, bool)
+    if not real or not 0.0 <= beta < float("inf"):
+        raise ValueError(
+            f"`beta` must be a finite number, at least 0. Received: {beta!r}"
+        )
+
+
+def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:
+    """The decoder's latent readers; raises where it cannot be masked and sliced."""
+    if not graph.is_graph_model(decoder):
+        raise TypeError(
+            "`decoder` must be a Sequential or Functional model, so that the layers "
+            f"that read the latent input are known. Received: {decoder!r}"
+        )
+    if not decoder.built or len(decoder.inputs) != 1 or len(decoder.outputs) != 1:
+        raise ValueError(
+            "`decoder` must be built (give it an Input) and have one input and one "
+            f"output. Received: built={decoder.built} for '{decoder.name}'."
+        )
+    if tuple(decoder.inputs[0].shape[1:]) != (latent_dim,):
+        raise ValueError(
+            f"`decoder` must read codes of shape (batch, {latent_dim}). "
+            f"Received: input shape {tuple(decoder.inputs[0].shape)}"
+        )
+    return graph.latent_readers(decoder)
+
+
+def check_ends(encoder: keras.Model, decoder: keras.Model) -> None:
+    """Raise a `ValueError` if the parts differ in data shape or share weights."""
+    data, output = encoder.inputs[0].shape[1:], decoder.outputs[0].shape[1:]
+    if tuple(data) != tuple(output) or None in data:
+        raise ValueError(
+            "`decoder` must give data of the shape that `encoder` reads, without "
+            f"free axes. Received: encoder input {tuple(data)}, "
+            f"decoder output {tuple(output)}"
+        )
+    shared = {id(v) for v in encoder.variables} & {id(v) for v in decoder.variables}
+    if shared:
+        names = [v.path for v in encoder.variables if id(v) in shared]
+        raise ValueError(
+            "`encoder` and `decoder` must not share weights, which an export could "
+            f"not keep shared. Received: {names}"
+        )

@@ -1,0 +1,190 @@
+"""Encoder, decoder and the masked latent space between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ald_keras.layers import GaussianSampling, LatentMask
+from ald_keras.likelihoods import get_likelihood
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.models import graph, plain
+from ald_keras.models.checked_model import CheckedModel
+from ald_keras.models.construction_checks import (
+    check_decoder,
+    check_ends,
+    check_numbers,
+)
+from ald_keras.models.heads import encoder_with_heads
+
+Tensor = Any
+
+
+class LatentVAE(CheckedModel):
+    """The networks of a VAE with a mask over its latent dimensions.
+
+    Subclasses say how it is trained; see `MaskedVAE` for the arguments.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latent_dim: int,
+        likelihood: Any,
+        seed: int | None,
+        **kwargs: Any,
+    ):
+        check_numbers(latent_dim, seed)
+        super().__init__(**kwargs)
+        self.encoder, self.z_mean, self.z_log_var = encoder_with_heads(
+            encoder, latent_dim, seed
+        )
+        self.decoder = decoder
+        self.latent_readers = check_decoder(decoder, latent_dim)
+        check_ends(self.encoder, decoder)
+        self.latent_mask = LatentMask(latent_dim, name="latent_mask")
+        self.sampling = GaussianSampling(seed, name="sampling")
+        self.latent_dim = latent_dim
+        self.likelihood = get_likelihood(likelihood)
+        if hasattr(self.likelihood, "resolve"):
+            self.likelihood = self.likelihood.resolve(graph.final_activation(decoder))
+        self.seed = seed
+        # All parts are built: without this, Keras saves the model without its mask.
+        self.built = True
+
+    @property
+    def data_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.encoder.inputs[0].shape[1:])
+
+    @property
+    def active_dims(self) -> int:
+        """Number of active latent dimensions."""
+        return self.latent_mask.active_dims
+
+    @property
+    def encoder_model(self) -> keras.Model:
+        """A plain Functional copy of the encoder, data to `(z_mean, z_log_var)`.
+
+        It holds nothing of this library. Pruned dimensions give mean and log
+        variance 0; `compact` the model first to leave them out.
+        """
+        return plain.plain_encoder(self)
+
+    @property
+    def decoder_model(self) -> keras.Model:
+        """A plain Functional copy of the decoder, codes to data space.
+
+        It holds nothing of this library and ignores pruned dimensions.
+        """
+        return plain.plain_decoder(self)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior means and log variances, each of shape `(batch, latent_dim)`.
+
+        Pruned dimensions have the prior's: zeros.
+        """
+        return self._posterior(ops.convert_to_tensor(x), training=False)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Means of the data given codes of shape `(batch, latent_dim)`.
+
+        Raises:
+            ValueError: If `z` has another shape.
+        """
+        z = ops.convert_to_tensor(z)
+        if len(z.shape) != 2 or z.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"`z` must have shape (batch, {self.latent_dim}). "
+                f"Received: shape {tuple(z.shape)}"
+            )
+        return self.likelihood.mean(self._decoder_output(z, training=False))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Means of the data, decoded from the posterior means of `x`."""
+        return self.decode(self.encode(x)[0])
+
+    def generate(self, n: int, seed: int | None = None) -> Tensor:
+        """Data means decoded from `n` samples of the prior.
+
+        Args:
+            n: Integer >= 1.
+            seed: Integer seed, or `None` to go on with the model's noise. Defaults
+                to `None`.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"`n` must be a positive integer. Received: n={n!r}")
+        source = self.sampling.seed_generator if seed is None else seed
+        return self.decode(keras.random.normal((n, self.latent_dim), seed=source))
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Reconstruct; from a sampled code in training, else from the mean."""
+        z_mean, z_log_var = self._posterior(inputs, training=training)
+        z = self.sampling(z_mean, z_log_var) if training else z_mean
+        return self.likelihood.mean(self._decoder_output(z, training=training))
+
+    def elbo_terms(self, x: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
+        """The two terms of the negative ELBO, from one posterior sample.
+
+        Args:
+            x: Tensor of shape `(batch, *data_shape)`.
+            training: Boolean, passed to the layers. Defaults to `False`.
+
+        Returns:
+            NLL of shape `(batch,)` and KL per dimension of shape
+            `(batch, latent_dim)`, both in nats and at least float32.
+        """
+        x = ops.convert_to_tensor(x)
+        if tuple(x.shape[1:]) != self.data_shape:
+            raise ValueError(
+                f"`x` must have shape (batch, {', '.join(map(str, self.data_shape))})."
+                f" Received: shape {tuple(x.shape)}"
+            )
+        z_mean, z_log_var = self._posterior(x, training=training)
+        z = self.sampling(z_mean, z_log_var)
+        return self.nll(x, z, training=training), gaussian_kl(z_mean, z_log_var)
+
+    def nll(self, x: Tensor, z: Tensor, training: bool = False) -> Tensor:
+        """NLL of data given codes, shape `(batch,)`, in nats per sample."""
+        output = self._decoder_output(ops.convert_to_tensor(z), training=training)
+        return self.likelihood.nll(ops.cast(x, output.dtype), output)
+
+    def _posterior(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:
+        x = ops.cast(x, self.encoder.inputs[0].dtype)
+        # Masked before any exp: what a pruned head drifts to can then never overflow.
+        z_mean, z_log_var = (
+            self.latent_mask(at_least_float32(head))
+            for head in self.encoder(x, training=training)
+        )
+        return z_mean, z_log_var
+
+    def _decoder_output(self, z: Tensor, training: bool | None) -> Tensor:
+        return at_least_float32(self.decoder(self.latent_mask(z), training=training))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "latent_dim": self.latent_dim,
+            "likelihood": keras.saving.serialize_keras_object(self.likelihood),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        config = dict(config)
+        for name in ("encoder", "decoder", "likelihood"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """`tensor` in float32, or in float64 where it is that already."""
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return ops.cast(tensor, "float64" if dtype == "float64" else "float32")

@@ -1,0 +1,272 @@
+"""`python -m ald_keras.train`: one training run from a YAML config."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from ald_keras import __version__
+from ald_keras.callbacks import ALDCallback, KLWarmup
+from ald_keras.cli import OneLineParser, run_command
+from ald_keras.compaction import compact
+from ald_keras.config import Config, load_config
+from ald_keras.datasets import Dataset, EpochShuffledBatches, load_dataset
+from ald_keras.evaluation import evaluate_model, parameter_count
+from ald_keras.files import replacing, write_csv, write_json, write_yaml
+from ald_keras.models import MaskedVAE
+from ald_keras.models.architectures import build_architecture
+
+RUN_FILES = ("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json")
+
+
+def build_model(config: Config, data_shape: tuple[int, ...]) -> MaskedVAE:
+    """The compiled model that a config describes.
+
+    Raises:
+        ValueError: If the architecture or the optimizer is unknown, or an option is.
+    """
+    encoder, decoder = build_architecture(
+        config.architecture.name,
+        data_shape,
+        config.latent_dim,
+        seed=config.seed,
+        **config.architecture.options,
+    )
+    model = MaskedVAE(
+        encoder,
+        decoder,
+        config.latent_dim,
+        likelihood=config.likelihood,
+        beta=config.beta.value,
+        seed=config.seed,
+    )
+    model.compile(optimizer=_build_optimizer(config))
+    return model
+
+
+def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
+    name, options = config.optimizer.name, dict(config.optimizer.options)
+    try:
+        return keras.optimizers.get({"class_name": name, "config": options})
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`optimizer` must be the name of a Keras optimizer with its arguments. "
+            f"Received: {config.optimizer.to_dict()} ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, Any, Any]:
+    """Train the model that a config describes.
+
+    Args:
+        config: The run's config.
+        data: The data set, split.
+        verbose: As `fit` takes it. Defaults to `"auto"`.
+
+    Returns:
+        The model, the `History`, and the `ALDCallback` or `None`.
+    """
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config, data.data_shape)
+    callbacks: list[Any] = []
+    if config.beta.warmup:
+        callbacks.append(KLWarmup(config.beta.warmup))
+    pruning = None
+    if config.method == "ald":
+        pruning = ALDCallback(
+            rule=config.make_rule(),
+            n_clusters=config.probe.n_clusters or data.n_classes,
+            probe_size=config.probe.size,
+            features=config.probe.features,
+            seed=config.seed,
+        )
+        callbacks.append(pruning)
+    history = model.fit(
+        EpochShuffledBatches(
+            data.x_train, batch_size=config.batch_size, seed=config.seed
+        ),
+        validation_data=(data.x_val, data.y_val),
+        validation_batch_size=max(config.batch_size, 256),
+        epochs=config.epochs,
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    return model, history, pruning
+
+
+@contextlib.contextmanager
+def _output_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
+    """A folder for one run's files, removed again if nothing was written there."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file. Expected a folder for the run.")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise ValueError(
+            f"{path} is not empty, and a run never replaces another unless told: pass "
+            "--overwrite, or another --output."
+        )
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written to.")
+    try:
+        yield path
+    except BaseException:
+        if made and not any(path.iterdir()):
+            path.rmdir()
+        raise
+
+
+def run(
+    config: Config, output: pathlib.Path, overwrite: bool = False, verbose: Any = "auto"
+) -> dict[str, Any]:
+    """Train, measure and write a run: the files of `RUN_FILES`.
+
+    Args:
+        config: The run's config.
+        output: Folder for the run; made where it is missing.
+        overwrite: Boolean, replace the run that is there. Defaults to `False`.
+        verbose: As `fit` takes it. Defaults to `"auto"`.
+
+    Returns:
+        What `run.json` holds.
+
+    Raises:
+        ValueError: If the folder is not empty and `overwrite` is `False`, or the
+            config does not fit the data.
+        OSError: If data are missing or the folder cannot be written to.
+    """
+    with _output_folder(output, overwrite):
+        options = dict(config.data)
+        data = load_dataset(
+            config.dataset, options.pop("dir", None), seed=config.seed, **options
+        )
+        started = time.perf_counter()
+        model, history, pruning = train(config, data, verbose)
+        seconds = time.perf_counter() - started
+        record = _record(config, data, model, history, pruning, seconds)
+        _write_run(output, config, model, history, pruning, record)
+    return record
+
+
+def _record(
+    config: Config,
+    data: Dataset,
+    model: Any,
+    history: Any,
+    pruning: Any,
+    seconds: float,
+) -> dict[str, Any]:
+    clusters = config.probe.n_clusters or data.n_classes or 10
+    figures = {"features": config.probe.features, "n_clusters": clusters}
+    measured = {
+        name: evaluate_model(part, data.x_test, **figures, seed=config.seed)
+        for name, part in (("test", model), ("test_compact", compact(model)))
+    }
+    return {
+        "versions": _versions(),
+        "seed": config.seed,
+        "seconds": round(seconds, 3),
+        "epochs": len(history.epoch),
+        "steps": int(model.optimizer.iterations),
+        "start_dims": config.latent_dim,
+        "active_dims": model.active_dims,
+        "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
+        "outcome": None if pruning is None else pruning.result(),
+        "parameters": parameter_count(model),
+        "samples": {
+            "train": len(data.x_train),
+            "validation": len(data.x_val),
+            "test": len(data.x_test),
+        },
+        **measured,
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    return {"ald_keras": __version__, "python": platform.python_version(), **versions}
+
+
+def _write_run(
+    output: pathlib.Path,
+    config: Config,
+    model: Any,
+    history: Any,
+    pruning: Any,
+    record: dict[str, Any],
+) -> None:
+    decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
+    write_yaml(output / "config.yaml", config.to_dict())
+    write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
+    write_json(output / "decisions.json", decisions)
+    with replacing(output / "model.keras") as temporary:
+        model.save(temporary)
+    # Last: where it stands, the run is whole.
+    write_json(output / "run.json", record)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser("ald_keras.train", description=__doc__)
+    parser.add_argument("--config", type=pathlib.Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder with the data set's files"
+    )
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="folder for the run (default: saved_models/NAME_OF_CONFIG)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a value of the config, e.g. rule.selection=kl",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a run")
+    parser.add_argument(
+        "--verbose", choices=("0", "1", "2"), help="as in fit (default: by terminal)"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+
+    def command() -> None:
+        settings = list(arguments.set)
+        config = load_config(arguments.config, settings)
+        if arguments.data_dir is not None:
+            config = Config.from_dict(
+                {
+                    **config.to_dict(),
+                    "data": {**config.data, "dir": str(arguments.data_dir)},
+                }
+            )
+        output = arguments.output or pathlib.Path("saved_models", arguments.config.stem)
+        verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
+        record = run(config, output, arguments.overwrite, verbose)
+        figures = record["test"]
+        print(
+            f"{output}: {record['active_dims']} of {record['start_dims']} latent "
+            f"dimensions, reconstruction loss {figures['reconstruction_loss']:.2f} nats, "
+            f"ELBO {figures['elbo']:.2f} nats (test part), {record['seconds']:.0f} s"
+        )
+
+    return run_command(parser.prog, command)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
