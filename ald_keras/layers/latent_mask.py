@@ -25,7 +25,6 @@ class LatentMask(keras.layers.Layer):
         inputs: Tensor of shape `(..., units)`.
 
     Example:
-
     >>> mask = LatentMask(4)
     >>> mask.deactivate([1, 2])
     >>> mask.active_indices

@@ -1,0 +1,41 @@
+# `make demo` and `make test` install what they need into .venv themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := saved_models/digits
+FIXED := saved_models/digits-fixed
+
+# TensorFlow's start-up messages are of no use here.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test test-all lint benchmarks clean
+
+$(INSTALLED): requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $(INSTALLED)
+
+# The same network trained without pruning is what the pruned one is compared with.
+demo: $(INSTALLED)
+	$(BIN)/python -m ald_keras.train --config configs/digits.yaml --set method=fixed --output $(FIXED) --overwrite --verbose 0
+	$(BIN)/python -m ald_keras.train --config configs/digits.yaml --output $(DEMO) --overwrite
+	$(BIN)/python -m ald_keras.export $(DEMO)/model.keras --baseline $(FIXED) --overwrite
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow and not network and not gpu"
+
+test-all: lint
+	$(BIN)/python -m pytest -m "not network and not gpu"
+
+benchmarks: $(INSTALLED)
+	$(BIN)/python tests/benchmarks/frechet.py
+	$(BIN)/python tests/benchmarks/training.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
