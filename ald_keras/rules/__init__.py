@@ -1,0 +1,29 @@
+"""Pure decisions on the number of latent dimensions: NumPy, no Keras, no I/O.
+
+A rule is asked once per recorded epoch: `(state, observation) -> (state,
+decision)`. Nothing here touches a model; a callback observes and applies.
+"""
+
+from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
+from ald_keras.rules.ald_state import ALDState
+from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.observation import BUILT_IN_METRICS, Direction, Observation
+from ald_keras.rules.rule import Rule, RuleState
+from ald_keras.rules.selection import SELECTIONS, select_dims
+from ald_keras.rules.slopes import fit_slope
+
+__all__ = [
+    "ALDRule",
+    "ALDState",
+    "Action",
+    "BUILT_IN_METRICS",
+    "DEFAULT_THRESHOLDS",
+    "Decision",
+    "Direction",
+    "Observation",
+    "Rule",
+    "RuleState",
+    "SELECTIONS",
+    "fit_slope",
+    "select_dims",
+]

@@ -1,0 +1,103 @@
+"""What a rule decides about one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from ald_keras.rules.checks import (
+    check_indices,
+    check_integer,
+    check_keys,
+    check_mapping,
+    check_real,
+)
+from ald_keras.rules.frozen import FrozenMapping, Immutable
+
+Action = Literal["wait", "prune", "stop", "restart"]
+
+
+@dataclass(frozen=True)
+class Decision(Immutable):
+    """A rule's answer to one `Observation`, with its evidence.
+
+    Epochs are numbered as the observations number them; Keras counts from 0.
+
+    Args:
+        epoch: Integer >= 0, the epoch decided on.
+        action: `"wait"` (nothing changes), `"prune"` (`indices` are removed),
+            `"stop"` (the size is fixed for good), or, from a callback and never from
+            a rule, `"restart"` (the mask was changed from outside).
+        indices: Dimensions the action changes, ascending; empty unless some are
+            removed.
+        step: Integer >= 1, dimensions the rule now removes at a time.
+        active_dims: Integer >= 1, active dimensions after the action.
+        slopes: Mapping from metrics to their slopes, unit of the metric per
+            epoch, or `None` where too few epochs are recorded. Empty where the
+            rule computed none.
+        reason: Full sentence with the numbers that led to the action.
+
+    Raises:
+        TypeError: If `slopes` is not a mapping.
+        ValueError: If a value is out of its range or `indices` do not go with
+            the action.
+    """
+
+    epoch: int
+    action: Action
+    indices: tuple[int, ...]
+    step: int
+    active_dims: int
+    slopes: Mapping[str, float | None]
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.action not in get_args(Action):
+            raise ValueError(
+                f"`action` must be one of {get_args(Action)}. "
+                f"Received: action={self.action!r}"
+            )
+        indices = check_indices("indices", self.indices)
+        if bool(indices) != (self.action == "prune"):
+            raise ValueError(
+                "`indices` must name what `prune` removes and be empty otherwise. "
+                f"Received: action={self.action!r}, indices={indices}"
+            )
+        if not isinstance(self.reason, str) or not self.reason:
+            raise ValueError(
+                f"`reason` must be a non-empty string. Received: reason={self.reason!r}"
+            )
+        slopes = {
+            name: None if slope is None else check_real(f"slopes[{name!r}]", slope)
+            for name, slope in check_mapping("slopes", self.slopes).items()
+        }
+        object.__setattr__(self, "epoch", check_integer("epoch", self.epoch, 0))
+        object.__setattr__(self, "indices", indices)
+        object.__setattr__(self, "step", check_integer("step", self.step, 1))
+        object.__setattr__(
+            self, "active_dims", check_integer("active_dims", self.active_dims, 1)
+        )
+        object.__setattr__(self, "slopes", FrozenMapping(slopes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the decision in plain types that JSON holds exactly."""
+        return {
+            "epoch": self.epoch,
+            "action": self.action,
+            "indices": list(self.indices),
+            "step": self.step,
+            "active_dims": self.active_dims,
+            "slopes": dict(self.slopes),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Decision:
+        """Rebuilds a decision from what `to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If fields are missing, unknown or invalid.
+        """
+        return cls(**check_keys("Decision", data, [f.name for f in fields(cls)]))

@@ -1,0 +1,123 @@
+"""What a rule sees of one epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ald_keras.rules.checks import (
+    check_active,
+    check_integer,
+    check_mapping,
+    check_real,
+)
+from ald_keras.rules.frozen import FrozenMapping, Immutable
+
+Direction = Literal["min", "max"]
+
+BUILT_IN_METRICS = (
+    "silhouette",
+    "reconstruction",
+    "frechet_reconstruction",
+    "frechet_generation",
+)
+
+
+@dataclass(frozen=True)
+class Observation(Immutable):
+    """Measurements of one epoch, taken on validation data.
+
+    NumPy scalars are turned into plain numbers. Values may be non-finite here:
+    a rule refuses those it uses, through `metric` and `check_kl`.
+
+    Args:
+        epoch: Integer >= 0, the epoch that has just ended.
+        metrics: Mapping from names to floats: `silhouette` (-1 to 1, higher is
+            better), `reconstruction` (negative log-likelihood, nats per
+            sample), `frechet_reconstruction`, `frechet_generation` (lower is
+            better), and a user's own.
+        active: Indices of the dimensions active now, ascending, at least one.
+        kl: Mean KL divergence of each latent dimension, shape `(n_dims,)`,
+            nats per sample, 0 for pruned dimensions.
+        directions: Mapping from a user's own metrics to `"min"` (lower is
+            better) or `"max"` (higher is better). Defaults to none.
+
+    Raises:
+        TypeError: If `metrics` or `directions` is not a mapping.
+        ValueError: If a value is not a number, an index is out of range, or a
+            direction is unknown or given for a built-in metric.
+    """
+
+    epoch: int
+    metrics: Mapping[str, float]
+    active: tuple[int, ...]
+    kl: tuple[float, ...]
+    directions: Mapping[str, Direction] = FrozenMapping({})
+
+    def __post_init__(self) -> None:
+        epoch = check_integer("epoch", self.epoch, 0)
+        metrics = {
+            name: check_real(name, value, finite=False)
+            for name, value in check_mapping("metrics", self.metrics).items()
+        }
+        kl = tuple(check_real("kl", value, finite=False) for value in self.kl)
+        active = check_active("active", self.active, len(kl))
+        object.__setattr__(self, "epoch", epoch)
+        object.__setattr__(self, "metrics", FrozenMapping(metrics))
+        object.__setattr__(self, "active", active)
+        object.__setattr__(self, "kl", kl)
+        object.__setattr__(self, "directions", _check_directions(self.directions))
+
+    def metric(self, name: str) -> float:
+        """Value of a metric that a rule needs.
+
+        Args:
+            name: Name of the metric.
+
+        Returns:
+            Finite float, in the metric's unit.
+
+        Raises:
+            ValueError: If the metric was not measured or is not finite.
+        """
+        if name not in self.metrics:
+            raise ValueError(
+                f"`metrics` must hold {name!r}, which the rule needs, at epoch "
+                f"{self.epoch}. Received: metrics named {sorted(self.metrics)}"
+            )
+        value = self.metrics[name]
+        if not math.isfinite(value):
+            raise ValueError(
+                f"`metrics` must be finite to decide on. Received: {name}={value} "
+                f"at epoch {self.epoch}"
+            )
+        return value
+
+    def check_kl(self) -> None:
+        """Refuses to go on with a mean KL that is not finite.
+
+        Raises:
+            ValueError: If a value of `kl` is not finite.
+        """
+        for index, value in enumerate(self.kl):
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"`kl` must be finite to decide on. Received: kl={value} in "
+                    f"dimension {index} at epoch {self.epoch}"
+                )
+
+
+def _check_directions(directions: Mapping[str, Direction]) -> FrozenMapping[Direction]:
+    for name, direction in check_mapping("directions", directions).items():
+        if name in BUILT_IN_METRICS:
+            raise ValueError(
+                "`directions` must name a user's own metrics only, those of the "
+                f"built-in ones are fixed. Received: {name!r}"
+            )
+        if direction not in ("min", "max"):
+            raise ValueError(
+                f"`directions` must hold 'min' or 'max'. Received: {name}={direction!r}"
+            )
+    return FrozenMapping(directions)

@@ -1,0 +1,57 @@
+"""What a callback expects of a rule, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from ald_keras.rules.decision import Decision
+from ald_keras.rules.observation import Observation
+
+
+@runtime_checkable
+class RuleState(Protocol):
+    """What anyone may read of a rule's state, an immutable value."""
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """Dimensions the next observation must show as active, ascending."""
+
+    @property
+    def step(self) -> int:
+        """Dimensions removed at a time."""
+
+    @property
+    def fixed_epoch(self) -> int | None:
+        """Epoch at which the size was fixed, `None` before that."""
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether the size was fixed by a lower limit and not by the data."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state in plain types that JSON holds exactly."""
+
+
+StateT = TypeVar("StateT", bound=RuleState)
+
+
+@runtime_checkable
+class Rule(Protocol[StateT]):
+    """Pure decisions: no method changes the rule, a state or an observation."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that every observation must hold."""
+
+    def init(self, n_dims: int, seed: int) -> StateT:
+        """State before the first epoch, all `n_dims` dimensions active."""
+
+    def step(self, state: StateT, observation: Observation) -> tuple[StateT, Decision]:
+        """Decides about one recorded epoch."""
+
+    def restart(self, state: StateT, active: Iterable[int]) -> StateT:
+        """State that goes on from dimensions changed from outside."""
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> StateT:
+        """Rebuilds a state of this rule from what its `to_dict` returned."""
