@@ -12,7 +12,14 @@ import numpy as np
 
 from ald_keras.callbacks.probe import ArrayProbe, StreamProbe, make_probe
 from ald_keras.callbacks.quality import FRECHET_METRICS, QualityMeter, UserMetric
-from ald_keras.rules import BUILT_IN_METRICS, ALDRule, Decision, Observation, Rule
+from ald_keras.rules import (
+    BUILT_IN_METRICS,
+    ALDRule,
+    Decision,
+    Direction,
+    Observation,
+    Rule,
+)
 
 # A dimension whose mean KL is lower carries nothing worth a latent dimension.
 INFORMATIVE_KL = 0.01
@@ -192,7 +199,9 @@ class ALDCallback(keras.callbacks.Callback):
         if not self._beta_is_constant():
             return
         active = tuple(int(i) for i in self.model.latent_mask.active_indices)
-        directions = {name: entry[1] for name, entry in self.metrics.items()}
+        directions: dict[str, Direction] = {
+            name: direction for name, (_, direction) in self.metrics.items()
+        }
         observation = Observation(epoch, metrics, active, kl, directions)
         self.state, decision = self.rule.step(self.state, observation)
         self._records += 1

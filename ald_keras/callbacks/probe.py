@@ -88,10 +88,10 @@ class StreamProbe:
             yield x
 
     def _read(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        stream = self._stream
+        batches = stream = self._stream
         if isinstance(stream, keras.utils.PyDataset):
-            stream = (stream[i] for i in range(len(stream)))
-        for batch in stream:
+            batches = (stream[i] for i in range(len(stream)))
+        for batch in batches:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
 

@@ -9,8 +9,9 @@ import numpy as np
 from keras import ops
 
 from ald_keras.metrics import build_extractor, frechet_distance, gaussian_kl, silhouette
+from ald_keras.rules import Direction
 
-UserMetric = tuple[Callable[[Any, Any, Any], float], str]
+UserMetric = tuple[Callable[[Any, Any, Any], float], Direction]
 
 FRECHET_METRICS = ("frechet_reconstruction", "frechet_generation")
 

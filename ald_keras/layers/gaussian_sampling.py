@@ -28,7 +28,7 @@ class GaussianSampling(keras.layers.Layer):
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.noise: Callable[[Any, str], Any] = self._standard_normal

@@ -36,7 +36,8 @@ class LatentMask(keras.layers.Layer):
             raise ValueError(f"`units` must be an integer. Received: units={units!r}")
         if units < 1:
             raise ValueError(f"`units` must be at least 1. Received: units={units}")
-        super().__init__(**kwargs)
+        # The KL is masked too, and stays in float32 under a mixed policy.
+        super().__init__(autocast=False, **kwargs)
         self.units = int(units)
         # Built at once, so that a mask can be read and set before any data come.
         self.build((None, self.units))

@@ -100,18 +100,20 @@ class CheckedModel(keras.Model):
             (x, y, sample_weight), validation_data = data_checks.split_arrays(
                 (x, y, sample_weight), validation_split
             )
+        # Keras warns where it cannot shuffle, though it does so by default.
+        can_shuffle = data_checks.is_array(x) or isinstance(x, keras.utils.PyDataset)
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
         with self._guarded(validation_data, kwargs.get("validation_freq", 1)):
             history = super().fit(
                 x=x,
-                y=y,
+                y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
                 callbacks=_with_guard(callbacks),
-                validation_data=validation_data,
-                shuffle=shuffle,
+                validation_data=_keep_validation_weights(validation_data),
+                shuffle=shuffle and can_shuffle,
                 class_weight=class_weight,
                 sample_weight=sample_weight,
                 **kwargs,
@@ -131,6 +133,7 @@ class CheckedModel(keras.Model):
             return super().evaluate(x=x, y=y, **kwargs)
         self.check_data("x", x)
         self.unusable_values.reset_state()
+        y = data_checks.keep_weights(x, y, kwargs.get("sample_weight"))
         result = super().evaluate(x=x, y=y, **kwargs)
         self.check_stream()
         return result
@@ -175,6 +178,13 @@ class _StreamGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
+
+
+def _keep_validation_weights(data: Any) -> Any:
+    if not isinstance(data, tuple) or len(data) != 3:
+        return data
+    x, y, sample_weight = data
+    return x, data_checks.keep_weights(x, y, sample_weight), sample_weight
 
 
 def _with_guard(callbacks: Any) -> Any:

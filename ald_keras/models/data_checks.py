@@ -78,6 +78,13 @@ def _has_labels(batch: Any) -> bool:
     return isinstance(batch, tuple) and len(batch) > 1 and batch[1] is not None
 
 
+def keep_weights(x: Any, y: Any, sample_weight: Any) -> Any:
+    """Labels that keep Keras from dropping sample weights that come without any."""
+    if y is None and sample_weight is not None and is_array(x):
+        return np.zeros(len(x), "float32")
+    return y
+
+
 def split_arrays(arrays: tuple[Any, ...], fraction: float) -> tuple[Any, Any]:
     """Split arrays into the first samples and the last `fraction` of them.
 

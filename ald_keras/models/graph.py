@@ -102,7 +102,7 @@ def final_activation(model: Any) -> str | None:
     Layers that only move values (Reshape, Flatten, cropping, ...) are passed over.
 
     Returns:
-        The name as Keras serialises it, or `None` where it cannot be told.
+        The name as in `keras.activations`, or `None` where it cannot be told.
     """
     if isinstance(model, keras.Sequential):
         for layer in reversed(model.layers):
@@ -124,10 +124,10 @@ def _activation_of(operation: Any) -> str | None:
     if isinstance(operation, keras.layers.RNN):
         return None
     activation = getattr(operation, "activation", None)
-    if activation is None:
-        return None
-    name = keras.activations.serialize(activation)
-    return name if isinstance(name, str) else None
+    name = getattr(activation, "__name__", None)
+    # A function of the user's own may have any name.
+    known = name is not None and getattr(keras.activations, name, None) is activation
+    return name if known else None
 
 
 def copy_layer(layer: Any) -> Any:

@@ -92,10 +92,10 @@ def _own_heads(outputs: list[Any], latent_dim: int) -> Any:
                 f"layer. Received: {type(layer).__name__} named '{layer.name}'. With a "
                 "subclassed model, pass one that ends in a feature vector."
             )
-        if keras.activations.serialize(layer.activation) != "linear":
+        if layer.activation is not keras.activations.linear:
             raise ValueError(
                 f"`encoder`: the head '{layer.name}' must be linear, as a {name} is "
-                f"unbounded. Received: activation={layer.activation.__name__}"
+                f"unbounded. Received: activation={layer.activation}"
             )
         if layer.units != latent_dim:
             raise ValueError(

@@ -1,0 +1,66 @@
+"""Small models and data that many tests share."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+from sklearn.datasets import load_digits
+
+from ald_keras import MaskedVAE
+
+
+def digits(samples: int | None = None) -> np.ndarray:
+    """scikit-learn's digits, shape `(samples, 8, 8, 1)`, in [0, 1]."""
+    images = load_digits().images[:samples] / 16.0
+    return images.astype("float32")[..., None]
+
+
+def small_encoder(width: int = 24, shape: tuple[int, ...] = (8, 8, 1)) -> keras.Model:
+    return keras.Sequential(
+        [keras.Input(shape), layers.Flatten(), layers.Dense(width, activation="relu")]
+    )
+
+
+def small_decoder(
+    latent_dim: int,
+    width: int = 24,
+    shape: tuple[int, ...] = (8, 8, 1),
+    activation: str | None = None,
+) -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((latent_dim,)),
+            layers.Dense(width, activation="relu"),
+            layers.Dense(int(np.prod(shape)), activation=activation),
+            layers.Reshape(shape),
+        ]
+    )
+
+
+def small_vae(
+    latent_dim: int = 8, activation: str | None = None, **options
+) -> MaskedVAE:
+    """A MaskedVAE on digits; `options` as its constructor takes them."""
+    keras.utils.set_random_seed(0)
+    options = {"seed": 0, **options}
+    return MaskedVAE(
+        small_encoder(),
+        small_decoder(latent_dim, activation=activation),
+        latent_dim,
+        **options,
+    )
+
+
+def weights_of(model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+def largest_gap(first, second) -> float:
+    """Largest absolute difference over two lists of arrays of equal shapes."""
+    gaps = []
+    for a, b in zip(first, second, strict=True):
+        a, b = (keras.ops.convert_to_numpy(value) for value in (a, b))
+        assert a.shape == b.shape
+        gaps.append(float(np.abs(a - b).max(initial=0.0)))
+    return max(gaps)

@@ -1,0 +1,118 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ald_keras.callbacks.probe import make_probe
+
+X = np.arange(40, dtype="float32").reshape(20, 2)
+Y = np.arange(20) % 4
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, count=5):
+        super().__init__()
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        part = slice(4 * index, 4 * index + 4)
+        return X[part], Y[part]
+
+
+class Endless(Batches):
+    @property
+    def num_batches(self):
+        return None
+
+
+def dataset():
+    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(3)
+
+
+SOURCES = {
+    "arrays": lambda: (X, Y),
+    "with weights": lambda: (X, Y, np.ones(20)),
+    "tensors": lambda: (tf.constant(X), tf.constant(Y)),
+    "tf.data": dataset,
+    "PyDataset": Batches,
+    "list of batches": lambda: [(X[:12], Y[:12]), (X[12:], Y[12:])],
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_samples_are_distinct_and_keep_their_labels(source):
+    probe = make_probe(SOURCES[source]())
+    assert (probe.n_samples, probe.n_classes) == (20, 4)
+    x, y = probe.sample(7, np.random.default_rng(0))
+    rows = (x[:, 0] / 2).astype(int)
+    assert len(set(rows)) == 7
+    np.testing.assert_array_equal(y, Y[rows])
+    np.testing.assert_array_equal(np.concatenate(list(probe.batches())), X)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_generator_decides_the_sample(source):
+    probe = make_probe(SOURCES[source]())
+    draw = [probe.sample(5, np.random.default_rng(seed))[0] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(draw[0], draw[1])
+    assert not np.array_equal(draw[0], draw[2])
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_few_samples_are_all_taken(source):
+    x, _ = make_probe(SOURCES[source]()).sample(500, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.sort(x, axis=0), X)
+
+
+@pytest.mark.parametrize("source", ["arrays", "tf.data"])
+def test_every_sample_is_equally_likely(source):
+    probe, counts = make_probe(SOURCES[source]()), np.zeros(20)
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        counts[(probe.sample(5, rng)[0][:, 0] / 2).astype(int)] += 1
+    # Binomial(400, 1/4): mean 100, standard deviation 8.7.
+    assert np.all(np.abs(counts - 100) < 5 * 8.7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (None, None),
+        (Y.astype("float32"), 4),
+        (np.eye(4)[Y], 4),
+        (Y[:, None], 4),
+        (Y + 0.5, None),
+        (X, None),
+        (np.array(list("abcd"))[Y], 4),
+    ],
+)
+def test_what_counts_as_labels(labels, classes):
+    assert make_probe((X, labels)).n_classes == classes
+
+
+def test_unlabelled_streams():
+    probe = make_probe(tf.data.Dataset.from_tensor_slices(X).batch(6))
+    assert (probe.n_samples, probe.n_classes) == (20, None)
+    assert probe.sample(3, np.random.default_rng(0))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "what"),
+    [
+        (lambda: dataset().repeat(), "infinite"),
+        (Endless, "infinite"),
+        (lambda: (batch for batch in [(X, Y)]), "only once"),
+        (lambda: 3, "no stream"),
+    ],
+)
+def test_streams_that_cannot_be_read_every_epoch_are_errors(stream, what):
+    with pytest.raises(ValueError, match=f"probe=.*{what}"):
+        make_probe(stream())
+
+
+def test_labels_must_be_as_many_as_the_data():
+    with pytest.raises(ValueError, match="20 samples and 19 labels"):
+        make_probe((X, Y[:19]))

@@ -1,0 +1,108 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from ald_keras.models import graph
+
+
+def nested_decoder():
+    """Functional; a nested Sequential and a Dense both read the latent input."""
+    z = keras.Input((5,))
+    inner = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(6, name="deep"), layers.Dense(7)]
+    )
+    both = layers.Concatenate()([inner(z), layers.Dense(3, name="direct")(z)])
+    return keras.Model(z, layers.Dense(4, activation="sigmoid")(both))
+
+
+def test_readers_of_a_sequential_decoder():
+    first = layers.Dense(6)
+    decoder = keras.Sequential([keras.Input((5,)), first, layers.Dense(3)])
+    assert graph.latent_readers(decoder) == [first]
+
+
+def test_readers_in_several_places_and_nested():
+    names = {layer.name for layer in graph.latent_readers(nested_decoder())}
+    assert names == {"deep", "direct"}
+
+
+def test_other_readers_are_errors_that_name_the_layer():
+    z = keras.Input((5,))
+    dropout = keras.Model(z, layers.Dense(3)(layers.Dropout(0.1, name="noise")(z)))
+    with pytest.raises(ValueError, match="Dropout named 'noise'"):
+        graph.latent_readers(dropout)
+    reshaped = keras.Sequential([keras.Input((5,)), layers.Reshape((5, 1), name="r")])
+    with pytest.raises(ValueError, match="Reshape named 'r'"):
+        graph.latent_readers(reshaped)
+    with pytest.raises(ValueError, match="must be Dense"):
+        graph.latent_readers(keras.Model(z, layers.Dense(3)(ops.sin(z))))
+    skip = keras.Model(z, layers.Concatenate(name="skip")([layers.Dense(3)(z), z]))
+    with pytest.raises(ValueError, match="'skip'"):
+        graph.latent_readers(skip)
+
+
+def test_a_reader_that_reads_something_else_too_is_an_error():
+    z = keras.Input((5,))
+    shared = layers.Dense(5, name="shared")
+    with pytest.raises(ValueError, match="'shared'"):
+        graph.latent_readers(keras.Model(z, shared(shared(z))))
+
+
+def test_a_decoder_is_rebuilt_at_another_size():
+    decoder = nested_decoder()
+    small = graph.with_latent_dim(decoder, 2)
+    assert small.input_shape == (None, 2)
+    assert len(small.weights) == len(decoder.weights)
+    for old, new in zip(decoder.weights, small.weights, strict=True):
+        assert tuple(2 if n == 5 else n for n in old.shape) == tuple(new.shape)
+        assert old is not new
+
+
+ENDS = {
+    "dense sigmoid": (lambda: [layers.Dense(4, activation="sigmoid")], "sigmoid"),
+    "dense": (lambda: [layers.Dense(4)], "linear"),
+    "layer": (lambda: [layers.Dense(4), layers.Activation("sigmoid")], "sigmoid"),
+    "reshaped": (
+        lambda: [layers.Dense(4, activation="sigmoid"), layers.Reshape((2, 2))],
+        "sigmoid",
+    ),
+    "relu layer": (lambda: [layers.Dense(4), layers.ReLU()], None),
+    "tanh": (lambda: [layers.Dense(4, activation="tanh")], "tanh"),
+    "recurrent": (
+        lambda: [layers.Reshape((4, 1)), layers.LSTM(3, activation="linear")],
+        None,
+    ),
+    "own function": (lambda: [layers.Dense(4, activation=lambda x: x)], None),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+@pytest.mark.parametrize("functional", [False, True])
+def test_final_activation(case, functional):
+    make, expected = ENDS[case]
+    if functional:
+        data = keras.Input((4,))
+        output = data
+        for layer in make():
+            output = layer(output)
+        model = keras.Model(data, output)
+    else:
+        model = keras.Sequential([keras.Input((4,)), *make()])
+    assert graph.final_activation(model) == expected
+
+
+def test_final_activation_of_an_operation_and_of_a_nested_model():
+    z = keras.Input((4,))
+    assert graph.final_activation(keras.Model(z, ops.sigmoid(z))) == "sigmoid"
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(2, activation="sigmoid")])
+    assert graph.final_activation(keras.Model(z, inner(z))) == "sigmoid"
+    assert graph.final_activation(keras.Model(z, ops.sin(z))) is None
+
+
+def test_rebuilding_keeps_what_a_decoder_computes():
+    decoder = nested_decoder()
+    twin = graph.with_latent_dim(decoder, 5)
+    twin.set_weights(decoder.get_weights())
+    z = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    np.testing.assert_allclose(twin(z), decoder(z), rtol=1e-6)
