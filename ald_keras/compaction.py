@@ -55,6 +55,11 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
     if model.compiled:
         _compile_alike(model, small, kept, keep_optimizer)
     difference = largest_difference(model, small)
+    if np.isnan(difference):
+        raise RuntimeError(
+            "`model` must give finite outputs to be compared. Received: others; its "
+            "training has diverged."
+        )
     if not difference <= TOLERANCE:
         raise RuntimeError(
             f"The compact model must agree with the masked one to {TOLERANCE}. "
@@ -88,7 +93,8 @@ def largest_difference(model: Any, small: Any, samples: int = 64) -> float:
         (model.decode(z), small.decode(z[:, kept])),
         (model.reconstruct(x), small.reconstruct(x)),
     ]
-    return max(_difference(*(ops.convert_to_numpy(v) for v in pair)) for pair in pairs)
+    gaps = [_difference(*(ops.convert_to_numpy(v) for v in pair)) for pair in pairs]
+    return float(np.max(gaps))  # not `max`, which may pass over a NaN
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:

@@ -160,6 +160,7 @@ class ALDCallback(keras.callbacks.Callback):
         self._last_epoch: int | None = None
         self._last_beta: float | None = None
         self._records = 0
+        self._told_of_collapse = False
 
     def _open_probe(self) -> ArrayProbe | StreamProbe:
         if self.probe is not None:
@@ -263,11 +264,11 @@ class ALDCallback(keras.callbacks.Callback):
             print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
 
     def _check_collapse(self, kl: tuple[float, ...], active: tuple[int, ...]) -> None:
-        was = self.collapsed
         informative = sum(kl[i] > INFORMATIVE_KL for i in active)
         self.collapsed = informative == 0
         settled = self._records >= 10 or self.state.fixed_epoch is not None
-        if self.collapsed and settled and not was:
+        if self.collapsed and settled and not self._told_of_collapse:
+            self._told_of_collapse = True
             warnings.warn(self._collapse_text(), stacklevel=2)
 
     def _collapse_text(self) -> str:

@@ -1,0 +1,347 @@
+import copy
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import digits, small_vae
+
+from ald_keras import ALDCallback, ALDRule, KLWarmup
+from ald_keras.metrics import gaussian_kl, silhouette
+
+X = digits(300)
+LABELS = np.arange(300) % 3
+TRAIN, VALIDATION = X[:200], X[200:]
+QUICK = ALDRule(initial_step=2, patience=1, slope_window=3, slowdown_window=3)
+# Slopes that can never be reached: the rule goes on to its lower limit.
+ENDLESS = ALDRule(
+    initial_step=2, patience=1, slope_window=2, thresholds={"reconstruction": 1e9}
+)
+METRICS = ("silhouette", "frechet_reconstruction", "frechet_generation")
+
+
+def callback(rule=QUICK, **options):
+    return ALDCallback(rule, **{"n_clusters": 3, "features": "identity", **options})
+
+
+def fit(vae, *callbacks, epochs=3, validation_data=VALIDATION, **options):
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae.fit(
+        TRAIN,
+        epochs=epochs,
+        validation_data=validation_data,
+        callbacks=list(callbacks),
+        verbose=0,
+        **options,
+    )
+
+
+def test_zero_arguments_work():
+    vae = small_vae(8)
+    history = fit(vae, pruning := ALDCallback(), epochs=6).history
+    assert history["active_dims"] == [8, 8, 8, 8, 8, 3]
+    assert vae.active_dims == 3
+    for name in METRICS:
+        assert np.isfinite(history[f"val_{name}"]).all()
+    decision = pruning.decisions[0]
+    assert (decision.epoch, decision.action, decision.step) == (4, "prune", 5)
+    assert decision.active_dims == 3
+    assert set(decision.indices).isdisjoint(vae.latent_mask.active_indices)
+    assert decision.reason
+
+
+def test_decisions_follow_the_rule():
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    history = fit(vae, pruning, epochs=5).history
+    assert history["active_dims"] == [8, 6, 4, 2, 2]
+    assert [d.action for d in pruning.decisions] == ["prune", "prune", "prune", "stop"]
+    removed = [i for d in pruning.decisions for i in d.indices]
+    assert sorted([*removed, *vae.latent_mask.active_indices]) == list(range(8))
+    assert pruning.fixed_epoch == 3
+    assert "no finding" in pruning.result()
+
+
+def test_the_metrics_are_those_of_the_probe():
+    # With all validation samples in the probe, the figures can be computed again.
+    vae, pruning = small_vae(4), callback(ENDLESS)
+    logs = {}
+    fit(vae, keras.callbacks.LambdaCallback(), pruning, epochs=1)
+    pruning.model.validation_data = None
+    meter_rng = np.random.default_rng([0, 0])
+    meter_rng.choice(100, 100, replace=False)
+    mask = vae.latent_mask
+    mask.activate(np.setdiff1d(np.arange(4), mask.active_indices))
+    mean, log_var = (keras.ops.convert_to_numpy(v) for v in vae.encode(VALIDATION))
+    noise = meter_rng.standard_normal(mean.shape).astype("float32")
+    z = mean + np.exp(0.5 * log_var) * noise
+    expected = silhouette(z, 3, int(meter_rng.integers(2**31)))
+    logs = vae.history.history
+    assert logs["val_silhouette"][0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_kl_selection_removes_the_least_informative():
+    vae = small_vae(6)
+    seen = {}
+
+    class Record(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            mean, log_var = vae.encode(VALIDATION)
+            kl = keras.ops.convert_to_numpy(gaussian_kl(mean, log_var)).mean(axis=0)
+            seen[epoch] = kl
+
+    rule = ALDRule(initial_step=2, patience=2, selection="kl")
+    fit(vae, Record(), pruning := callback(rule), epochs=2)
+    assert pruning.decisions[0].indices == tuple(sorted(np.argsort(seen[1])[:2]))
+
+
+def test_the_same_seed_gives_the_same_run():
+    def run(seed):
+        vae, pruning = small_vae(8), callback(seed=seed)
+        history = fit(vae, pruning, epochs=4).history
+        return [d.to_dict() for d in pruning.decisions], history
+
+    assert run(0) == run(0)
+    assert run(0)[0] != run(1)[0]
+
+
+def test_observing_does_not_change_the_training():
+    def losses(*callbacks):
+        vae = small_vae(8)
+        return fit(vae, *callbacks, epochs=3).history["loss"]
+
+    rule = ALDRule(patience=100)
+    assert losses(callback(rule)) == losses()
+
+
+@pytest.mark.parametrize(
+    ("validation", "options"),
+    [
+        ((VALIDATION, LABELS[200:]), {}),
+        ((VALIDATION, None, np.ones(100)), {}),
+        (tf.data.Dataset.from_tensor_slices(VALIDATION).batch(32), {}),
+        (None, {"validation_split": 0.3}),
+        (VALIDATION, {"validation_freq": 2}),
+    ],
+)
+def test_any_kind_of_validation_data(validation, options):
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    history = fit(vae, pruning, validation_data=validation, **options).history
+    assert history["active_dims"] == [8, 6, 4]
+    assert len(history["val_silhouette"]) == 3
+
+
+def test_reconstruction_is_measured_where_keras_does_not():
+    vae, pruning = small_vae(8), callback(ALDRule(patience=100))
+    history = fit(vae, pruning, validation_freq=3, epochs=3).history
+    measured = history["probe_reconstruction_loss"]
+    assert len(measured) == 3
+    assert len(history["val_loss"]) == 1
+    # The same quantity by another route and other noise.
+    assert measured[2] == pytest.approx(history["val_reconstruction_loss"][0], rel=0.03)
+    assert pruning.state.history["reconstruction"] == tuple(measured)
+
+
+def test_a_probe_replaces_the_validation_data():
+    vae, pruning = small_vae(8), callback(ENDLESS, probe=(VALIDATION, LABELS[200:]))
+    history = fit(vae, pruning, validation_data=None).history
+    assert history["active_dims"] == [8, 6, 4]
+    assert "probe_reconstruction_loss" in history
+
+
+def test_clusters_come_from_the_labels():
+    for y, expected in ((LABELS[200:], 3), (None, 10), (VALIDATION, 10)):
+        vae, pruning = small_vae(4), callback(n_clusters=None)
+        found = []
+
+        class Look(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None, pruning=pruning, found=found):
+                found.append(pruning._meter._n_clusters)
+
+        fit(vae, pruning, Look(), epochs=1, validation_data=(VALIDATION, y))
+        assert found == [expected]
+
+
+def test_a_metric_of_the_user_s_own():
+    calls = []
+
+    def brightness(model, x, y):
+        calls.append((x.shape, y))
+        return float(np.mean(model.reconstruct(x)))
+
+    rule = ALDRule(patience=1, slope_window=2, thresholds={"brightness": 0.0})
+    pruning = callback(rule, metrics={"brightness": (brightness, "max")})
+    history = fit(small_vae(8), pruning, epochs=2).history
+    assert len(history["val_brightness"]) == 2
+    assert calls[0] == ((100, 8, 8, 1), None)
+    assert "brightness" in pruning.decisions[0].slopes
+
+
+def test_frechet_distances_can_be_left_out():
+    rule = ALDRule(patience=1, thresholds={"reconstruction": 0.0, "silhouette": 0.0})
+    history = fit(small_vae(8), callback(rule, features=None)).history
+    assert "val_silhouette" in history
+    assert "val_frechet_generation" not in history
+
+
+def test_nothing_is_recorded_while_beta_moves():
+    pruning = callback(ENDLESS)
+    history = fit(small_vae(8), KLWarmup(3), pruning, epochs=5).history
+    assert history["active_dims"] == [8, 8, 8, 8, 6]
+    assert len(history["val_silhouette"]) == 5
+
+
+def test_records_are_dropped_when_beta_moves_later():
+    class Jump(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.beta.assign([1.0, 1.0, 0.5, 0.5, 0.5, 0.5][epoch])
+
+    pruning = callback(ALDRule(patience=3, initial_step=2))
+    history = fit(small_vae(8), Jump(), pruning, epochs=6).history
+    # Two records, dropped; then epochs 3, 4 and 5 are three.
+    assert [d.epoch for d in pruning.decisions] == [5]
+    assert history["active_dims"] == [8] * 6
+
+
+def test_fit_can_end_once_the_size_is_fixed():
+    vae, pruning = small_vae(8), callback(ENDLESS, stop_training=True)
+    history = fit(vae, pruning, epochs=20).history
+    assert len(history["loss"]) == 4
+    assert pruning.fixed_epoch == 3
+
+
+def test_an_unfixed_end_is_told(capsys):
+    vae, pruning = small_vae(8), callback()
+    fit(vae, pruning, epochs=1)
+    assert pruning.fixed_epoch is None
+    pruning.summary()
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[-1].startswith("ALD: 8 -> 6 latent dimensions, not fixed")
+
+
+def test_verbose_prints_a_line_a_decision(capsys):
+    fit(small_vae(8), callback(ENDLESS, verbose=1), epochs=2)
+    out = capsys.readouterr().out
+    assert "Epoch 1: " in out
+    assert "Epoch 2: " in out
+    assert out.strip().splitlines()[-1].startswith("ALD: 8 -> 4")
+
+
+def test_several_fits_start_anew_from_what_is_active():
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    fit(vae, pruning, epochs=1)
+    assert vae.active_dims == 6
+    fit(vae, pruning, epochs=1)
+    assert vae.active_dims == 4
+    assert len(pruning.decisions) == 1
+
+
+def test_a_copy_holds_neither_model_nor_data():
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    twin = copy.deepcopy(pruning)
+    fit(vae, pruning, epochs=2)
+    later = copy.deepcopy(pruning)
+    assert later.model is None
+    assert later.decisions == pruning.decisions
+    other = small_vae(8)
+    fit(other, twin, epochs=2)
+    assert twin.decisions == pruning.decisions
+
+
+# Weights are kept after the epoch's removal, or before it, by the order in the list.
+@pytest.mark.parametrize(("order", "dims"), [(1, 6), (-1, 8)])
+def test_restored_weights_are_noticed(order, dims):
+    # The best epoch by this monitor is the first.
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="active_dims", mode="max", patience=2, restore_best_weights=True
+    )
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    with pytest.warns(UserWarning, match=f"changed from outside, from 2 to {dims}"):
+        fit(vae, *[pruning, stopping][::order], epochs=10)
+    assert vae.active_dims == dims
+    assert pruning.fixed_epoch is None
+    assert pruning.decisions[-1].action == "restart"
+    assert pruning.decisions[-1].active_dims == dims
+
+
+def test_a_mask_changed_between_epochs_starts_the_rule_over():
+    class Restore(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                inactive = np.setdiff1d(
+                    np.arange(8), self.model.latent_mask.active_indices
+                )
+                self.model.latent_mask.activate(inactive)
+
+    vae, pruning = small_vae(8), callback(ENDLESS)
+    with pytest.warns(UserWarning, match="changed from outside, from 4 to 8"):
+        history = fit(vae, Restore(), pruning, epochs=4).history
+    assert history["active_dims"] == [8, 6, 8, 6]
+
+
+def test_posterior_collapse_is_told_loudly():
+    vae = small_vae(6, beta=1e4)
+    pruning = callback(ENDLESS)
+    with pytest.warns(UserWarning, match="posterior collapse.*beta"):
+        fit(vae, pruning, epochs=20)
+    assert pruning.collapsed
+    assert "no finding" in pruning.result()
+
+
+def test_a_non_finite_metric_is_an_error():
+    bad = callback(
+        ALDRule(thresholds={"odd": 0.0}),
+        metrics={"odd": (lambda model, x, y: float("nan"), "min")},
+    )
+    with pytest.raises(ValueError, match="Epoch 1: the metric 'odd' must be finite"):
+        fit(small_vae(4), bad)
+
+
+def test_what_fit_must_bring():
+    with pytest.raises(ValueError, match="`validation_data` or `validation_split`"):
+        fit(small_vae(4), callback(), validation_data=None)
+    with pytest.raises(ValueError, match="10 clusters .* 9 samples"):
+        fit(small_vae(4), callback(n_clusters=10), validation_data=X[:9])
+    one_class = (VALIDATION, np.zeros(100))
+    with pytest.raises(ValueError, match="1 clusters"):
+        fit(small_vae(4), callback(n_clusters=None), validation_data=one_class)
+    with pytest.raises(ValueError, match="`probe`"):
+        fit(small_vae(4), callback(probe=VALIDATION * 2))
+
+
+def test_a_stream_without_end_asks_for_a_probe():
+    def endless():
+        while True:
+            yield VALIDATION
+
+    dataset = tf.data.Dataset.from_tensor_slices(VALIDATION).batch(50).repeat()
+    for stream in (endless(), dataset):
+        with pytest.raises(ValueError, match="probe="):
+            fit(small_vae(4), callback(), validation_data=stream, validation_steps=1)
+
+
+def test_a_model_without_a_mask_is_an_error():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    with pytest.raises(TypeError, match="`latent_mask`"):
+        model.fit(np.zeros((4, 2)), np.zeros(4), callbacks=[ALDCallback()], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"rule": "ald"}, TypeError, "`rule`"),
+        ({"n_clusters": 1}, ValueError, "`n_clusters`"),
+        ({"probe_size": 2}, ValueError, "`probe_size`"),
+        ({"probe_size": 10.0}, ValueError, "`probe_size`"),
+        ({"seed": -1}, ValueError, "`seed`"),
+        ({"probe": "data"}, TypeError, "`probe`"),
+        ({"probe": tf.data.Dataset.range(3)}, TypeError, "`probe`"),
+        ({"metrics": {"m": lambda m, x, y: 0.0}}, ValueError, "'min' or 'max'"),
+        ({"metrics": {"silhouette": (len, "max")}}, ValueError, "new names"),
+        ({"features": None}, ValueError, "frechet_reconstruction"),
+        ({"rule": ALDRule(thresholds={"mine": 0.0})}, ValueError, "'mine'"),
+    ],
+)
+def test_bad_arguments_are_errors_at_construction(options, error, message):
+    with pytest.raises(error, match=message):
+        ALDCallback(**options)
