@@ -30,12 +30,13 @@ def load_model(path: pathlib.Path) -> Any:
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
         model = keras.saving.load_model(path)
-    except Exception as error:  # noqa: BLE001 (a damaged file fails in many ways)
+    except Exception as error:  # a damaged file fails in many ways
         first = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise ValueError(f"{path} is no model that can be loaded: {first}") from error
     if not hasattr(model, "latent_mask"):
         raise ValueError(
-            f"{path} holds a {type(model).__name__}. Expected a model with a latent mask."
+            f"{path} holds a {type(model).__name__}. Expected a model with a latent "
+            "mask."
         )
     return model
 
@@ -85,23 +86,25 @@ def export(
             raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
     model = load_model(model_path)
     small = compact(model)
-    parts = [small] if format == "keras" else [small.encoder_model, small.decoder_model]
-    _save(parts, files)
     before = baseline / "model.keras" if baseline else model_path
     wide = load_model(before) if baseline else model
-    record = read_run(before.parent)
-    return {
+    report = {
         "before": {
-            **_size(wide, [before]),
-            **_figures(record, "test", wide.active_dims if baseline else None),
+            **_size(wide),
+            "bytes": before.stat().st_size,
+            **_figures(before.parent, "test", wide.active_dims),
         },
         "after": {
-            **_size(small, files),
-            **_figures(read_run(model_path.parent), "test_compact", small.latent_dim),
+            **_size(small),
+            **_figures(model_path.parent, "test_compact", small.latent_dim),
         },
         "largest_difference": largest_difference(model, small),
         "files": [str(file) for file in files],
     }
+    parts = [small] if format == "keras" else [small.encoder_model, small.decoder_model]
+    _save(parts, files)
+    report["after"]["bytes"] = sum(file.stat().st_size for file in files)
+    return report
 
 
 def _save(parts: list[Any], files: list[pathlib.Path]) -> None:
@@ -115,30 +118,17 @@ def _save(parts: list[Any], files: list[pathlib.Path]) -> None:
         parts[0].save(temporary)
 
 
-def read_run(folder: pathlib.Path) -> dict[str, Any]:
-    """The `run.json` of a run's folder, or nothing where there is none."""
+def _size(model: Any) -> dict[str, Any]:
+    return {"dimensions": model.latent_dim, "parameters": parameter_count(model)}
+
+
+def _figures(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
+    """Test figures of a run, unless there is none or its model has another size."""
     path = folder / "run.json"
-    return read_json(path) if path.is_file() else {}
-
-
-def _size(model: Any, files: list[pathlib.Path]) -> dict[str, Any]:
-    return {
-        "dimensions": model.latent_dim,
-        "parameters": parameter_count(model),
-        "bytes": sum(file.stat().st_size for file in files),
-    }
-
-
-def _figures(record: dict[str, Any], part: str, dims: int | None) -> dict[str, Any]:
-    """Test figures of a run, unless its model has another size by now."""
-    figures = record.get(part) or {}
-    if dims is not None and figures.get("active_dims") != dims:
+    figures = read_json(path).get(part, {}) if path.is_file() else {}
+    if figures.get("active_dims") != active_dims:
         return {}
-    return {
-        name: figures[name]
-        for name in ("reconstruction_loss", "silhouette")
-        if name in figures
-    }
+    return {name: figures[name] for name in ("reconstruction_loss", "silhouette")}
 
 
 def print_table(report: dict[str, Any], console: Console | None = None) -> None:

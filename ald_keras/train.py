@@ -76,7 +76,11 @@ def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, An
     """
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, data.data_shape)
-    callbacks: list[Any] = []
+    model.check_data("dataset", data.x_train)
+    batches = EpochShuffledBatches(
+        data.x_train, batch_size=config.batch_size, seed=config.seed
+    )
+    callbacks: list[Any] = [batches.callback]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     pruning = None
@@ -90,9 +94,7 @@ def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, An
         )
         callbacks.append(pruning)
     history = model.fit(
-        EpochShuffledBatches(
-            data.x_train, batch_size=config.batch_size, seed=config.seed
-        ),
+        batches.dataset,
         validation_data=(data.x_val, data.y_val),
         validation_batch_size=max(config.batch_size, 256),
         epochs=config.epochs,
@@ -205,6 +207,9 @@ def _write_run(
     record: dict[str, Any],
 ) -> None:
     decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
+    # A run that is replaced leaves nothing that could be taken for part of this one.
+    for stale in (output / "run.json", *output.glob("compact*.keras")):
+        stale.unlink(missing_ok=True)
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
     write_json(output / "decisions.json", decisions)
@@ -261,8 +266,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures = record["test"]
         print(
             f"{output}: {record['active_dims']} of {record['start_dims']} latent "
-            f"dimensions, reconstruction loss {figures['reconstruction_loss']:.2f} nats, "
-            f"ELBO {figures['elbo']:.2f} nats (test part), {record['seconds']:.0f} s"
+            f"dimensions; test part: reconstruction loss "
+            f"{figures['reconstruction_loss']:.2f} nats, "
+            f"ELBO {figures['elbo']:.2f} nats; {record['seconds']:.0f} s"
         )
 
     return run_command(parser.prog, command)

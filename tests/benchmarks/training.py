@@ -1,0 +1,164 @@
+"""What the mask costs an epoch, and what the callback adds to one.
+
+Runs on data of MNIST's shape; every ratio compares two measurements of one run, taken
+in turn. `python tests/benchmarks/training.py [--samples 54000] [--rounds 5]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from ald_keras import ALDCallback, ALDRule, MaskedVAE
+
+LATENT_DIM = 64
+
+
+def networks() -> tuple[keras.Model, keras.Model]:
+    encoder = keras.Sequential(
+        [
+            keras.Input((784,)),
+            layers.Dense(400, activation="relu"),
+            layers.Dense(400, activation="relu"),
+        ]
+    )
+    decoder = keras.Sequential(
+        [
+            keras.Input((LATENT_DIM,)),
+            layers.Dense(400, activation="relu"),
+            layers.Dense(400, activation="relu"),
+            layers.Dense(784),
+        ]
+    )
+    return encoder, decoder
+
+
+class PlainVAE(keras.Model):
+    """The VAE that one writes in Keras without this library: no mask, no checks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.decoder = networks()
+        self.z_mean, self.z_log_var = layers.Dense(LATENT_DIM), layers.Dense(LATENT_DIM)
+        self.seeds = keras.random.SeedGenerator(0)
+        self.trackers = [
+            keras.metrics.Mean(name=name)
+            for name in ("loss", "reconstruction_loss", "kl_loss")
+        ]
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return self.trackers
+
+    def train_step(self, x):
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            features = self.features(x, training=True)
+            mean, log_var = self.z_mean(features), self.z_log_var(features)
+            noise = keras.random.normal(ops.shape(mean), seed=self.seeds)
+            logits = self.decoder(mean + ops.exp(0.5 * log_var) * noise, training=True)
+            nll = ops.mean(ops.sum(ops.softplus(logits) - x * logits, axis=1))
+            kl = 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
+            kl = ops.mean(ops.sum(kl, axis=1))
+            loss = nll + kl
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.trainable_weights, strict=True)
+        )
+        for tracker, value in zip(self.trackers, (loss, nll, kl), strict=True):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Seconds of every `on_epoch_end` of the callback it wraps."""
+
+    def __init__(self, callback: keras.callbacks.Callback) -> None:
+        super().__init__()
+        self.callback, self.seconds = callback, []
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def on_train_begin(self, logs=None):
+        self.callback.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.callback.on_epoch_begin(epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        start = time.perf_counter()
+        self.callback.on_epoch_end(epoch, logs)
+        self.seconds.append(time.perf_counter() - start)
+
+
+def epoch_seconds(model: keras.Model, x: np.ndarray) -> float:
+    start = time.perf_counter()
+    model.fit(x, batch_size=64, epochs=1, verbose=0)
+    return time.perf_counter() - start
+
+
+def mask_cost(x: np.ndarray, rounds: int) -> None:
+    plain, masked = PlainVAE(), MaskedVAE(*networks(), LATENT_DIM, seed=0)
+    for model in (plain, masked):
+        model.compile(keras.optimizers.Adam(1e-3))
+        model.fit(x[:640], batch_size=64, verbose=0)
+    pairs = [(epoch_seconds(masked, x), epoch_seconds(plain, x)) for _ in range(rounds)]
+    ratios = [a / b for a, b in pairs]
+    print(f"epoch of {len(x)} samples, batch 64, median of {rounds} rounds")
+    print(f"  MaskedVAE        {statistics.median(a for a, _ in pairs):8.2f} s")
+    print(f"  VAE without mask {statistics.median(b for _, b in pairs):8.2f} s")
+    print(f"  ratio            {statistics.median(ratios):8.3f}", end="")
+    print(f"   ({min(ratios):.3f} to {max(ratios):.3f})")
+
+
+def callback_cost(x: np.ndarray, rounds: int) -> None:
+    validation = np.random.default_rng(1).random((6000, 28, 28, 1)).astype("float32")
+    image_vae = image_model()
+    watch = Stopwatch(ALDCallback(ALDRule(patience=1000)))
+    start = time.perf_counter()
+    image_vae.fit(
+        x.reshape(-1, 28, 28, 1),
+        batch_size=64,
+        epochs=rounds + 1,
+        validation_data=validation,
+        callbacks=[watch],
+        verbose=0,
+    )
+    whole = (time.perf_counter() - start) / (rounds + 1)
+    work = statistics.median(watch.seconds[1:])
+    print(f"ALDCallback on 500 of 6000 validation images, median of {rounds} epochs")
+    print(f"  its work         {work:8.2f} s an epoch")
+    print(f"  the epoch        {whole:8.2f} s, validation and callback included")
+    print(f"  share            {work / (whole - work):8.1%} of the epoch without it")
+
+
+def image_model() -> MaskedVAE:
+    encoder, decoder = networks()
+    images = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), encoder])
+    pixels = keras.Sequential([*decoder.layers, layers.Reshape((28, 28, 1))])
+    pixels.build((None, LATENT_DIM))
+    vae = MaskedVAE(images, pixels, LATENT_DIM, seed=0)
+    vae.compile(keras.optimizers.Adam(1e-3))
+    return vae
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=54_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    x = np.random.default_rng(0).random((arguments.samples, 784)).astype("float32")
+    mask_cost(x, arguments.rounds)
+    callback_cost(x, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+import pathlib
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ald_keras import ALDRule
+from ald_keras.config import Config, load_config
+from ald_keras.likelihoods import LIKELIHOODS
+
+MINIMAL = {"dataset": "digits", "latent_dim": 8, "epochs": 2}
+CONFIGS = sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+def write(folder, text):
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_configs_that_come_along_are_read(path):
+    config = load_config(path)
+    again = Config.from_dict(yaml.safe_load(yaml.safe_dump(config.to_dict())))
+    assert again.to_dict() == config.to_dict()
+
+
+def test_defaults():
+    config = Config.from_dict(MINIMAL)
+    assert config.make_rule() == ALDRule()
+    assert (config.method, config.batch_size, config.seed) == ("ald", 64, 0)
+    assert config.optimizer.to_dict() == {"name": "adam", "learning_rate": 1e-3}
+
+
+def test_short_and_long_forms_agree():
+    short = Config.from_dict({**MINIMAL, "architecture": "conv", "beta": 2})
+    long = Config.from_dict(
+        {**MINIMAL, "architecture": {"name": "conv"}, "beta": {"value": 2, "warmup": 0}}
+    )
+    assert short == long
+
+
+def test_settings_replace_what_the_file_says(tmp_path):
+    path = write(tmp_path, yaml.safe_dump({**MINIMAL, "architecture": "mlp"}))
+    config = load_config(
+        path,
+        [
+            "rule.selection=kl",
+            "epochs=7",
+            "architecture.hidden=[16, 16]",
+            "beta.warmup=3",
+            "data.limit=100",
+        ],
+    )
+    assert config.make_rule() == ALDRule(selection="kl")
+    assert config.epochs == 7
+    assert config.architecture.to_dict() == {"name": "mlp", "hidden": [16, 16]}
+    assert config.beta.warmup == 3
+    assert config.data == {"limit": 100}
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "dataset": st.text(min_size=1),
+            "latent_dim": st.integers(1, 1000),
+            "epochs": st.integers(1, 1000),
+            "batch_size": st.integers(1, 1000),
+            "seed": st.integers(0, 2**31),
+            "likelihood": st.sampled_from(sorted(LIKELIHOODS)),
+            "method": st.sampled_from(["ald", "fixed"]),
+            "beta": st.floats(0, 100),
+            "rule": st.fixed_dictionaries(
+                {
+                    "name": st.just("ald"),
+                    "patience": st.integers(1, 50),
+                    "selection": st.sampled_from(["random", "kl", "last"]),
+                }
+            ),
+        }
+    )
+)
+def test_round_trip_through_yaml(data):
+    config = Config.from_dict(data)
+    text = yaml.safe_dump(config.to_dict(), allow_unicode=True)
+    assert Config.from_dict(yaml.safe_load(text)).to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": 3}, "unknown key 'epoch'. Did you mean 'epochs'"),
+        ({"zzz": 3}, "unknown key 'zzz'. Expected one of"),
+        ({"rule": {"name": "ald", "patiense": 3}}, "Did you mean 'patience'"),
+        ({"rule": {"name": "ald", "patience": 0}}, "`patience`"),
+        ({"rule": "best"}, r"`rule` must be one of \['ald'\]"),
+        ({"rule": {"patience": 3}}, "with the key 'name'"),
+        ({"probe": {"sise": 3}}, "Did you mean 'size'"),
+        ({"probe": 500}, "`probe` must be a mapping"),
+        ({"beta": -1}, "`beta.value`"),
+        ({"beta": {"warm": 3}}, "Did you mean 'warmup'"),
+        ({"latent_dim": 0}, "`latent_dim` must be int >= 1"),
+        ({"latent_dim": True}, "`latent_dim`"),
+        ({"epochs": "many"}, "`epochs`"),
+        ({"batch_size": 0.5}, "`batch_size`"),
+        ({"seed": -1}, "`seed`"),
+        ({"likelihood": "normal"}, "`likelihood` must be one of"),
+        ({"method": "grid"}, "`method` must be one of"),
+        ({"data": ["x"]}, "`data` must be a mapping"),
+    ],
+)
+def test_wrong_values_are_errors(change, message):
+    with pytest.raises(ValueError, match=message):
+        Config.from_dict({**MINIMAL, **change})
+
+
+@pytest.mark.parametrize("missing", MINIMAL)
+def test_missing_keys_are_errors(missing):
+    data = {key: value for key, value in MINIMAL.items() if key != missing}
+    with pytest.raises(ValueError, match=f"'{missing}' is missing"):
+        Config.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a list", "must be a mapping"),
+        ("a: [1", "no valid YAML"),
+        ("a: !!python/object/apply:os.getcwd []", "no valid YAML"),
+        ("", "is missing"),
+    ],
+)
+def test_files_that_hold_no_config(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("epochs", "must be key=value"),
+        ("=3", "must be key=value"),
+        ("epochs.more=3", "'epochs' has no keys"),
+        ("epochs=[1", "no YAML"),
+        ("rule.nam=x", "with the key 'name'"),
+    ],
+)
+def test_wrong_settings_are_errors(tmp_path, setting, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(write(tmp_path, yaml.safe_dump(MINIMAL)), [setting])

@@ -1,0 +1,85 @@
+"""One table over every public class, with arguments that are no defaults."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from builders import digits, small_vae
+from conformance import check_reloads, check_round_trip
+
+import ald_keras
+from ald_keras import (
+    ALDCallback,
+    ALDRule,
+    GaussianSampling,
+    KLWarmup,
+    LatentMask,
+    MaskedVAE,
+    likelihoods,
+)
+
+KERAS_OBJECTS = {
+    LatentMask: lambda: LatentMask(5, name="mask_of_five"),
+    GaussianSampling: lambda: GaussianSampling(seed=3, name="noise"),
+    MaskedVAE: lambda: small_vae(
+        5, likelihood="gaussian_optimal_sigma", beta=2.5, seed=4, name="vae"
+    ),
+    likelihoods.Bernoulli: lambda: likelihoods.Bernoulli(from_logits=True),
+    likelihoods.Poisson: lambda: likelihoods.Poisson(from_log_rate=False),
+    likelihoods.Gaussian: likelihoods.Gaussian,
+    likelihoods.GaussianOptimalSigma: lambda: likelihoods.GaussianOptimalSigma(0.5),
+    likelihoods.Laplace: likelihoods.Laplace,
+}
+RULES = {
+    ALDRule: lambda: ALDRule(
+        initial_step=4,
+        final_step=2,
+        patience=3,
+        slope_window=9,
+        slowdown_window=8,
+        min_dims=3,
+        selection="last",
+        thresholds={"reconstruction": 0.1, "mine": -0.5},
+    )
+}
+# Held by a `fit` and made anew for each: they have no config to go round with.
+CALLBACKS = (ALDCallback, KLWarmup)
+
+
+@pytest.mark.parametrize("cls", KERAS_OBJECTS, ids=lambda cls: cls.__name__)
+def test_configs_go_round(cls):
+    check_round_trip(KERAS_OBJECTS[cls]())
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda cls: cls.__name__)
+def test_rules_go_round(cls):
+    rule = RULES[cls]()
+    fields = json.loads(json.dumps(dataclasses.asdict(rule)))
+    assert cls(**fields) == rule
+    defaults = dataclasses.asdict(cls())
+    same = [name for name, value in fields.items() if value == defaults[name]]
+    assert same == []
+
+
+def test_layers_reload_inside_a_model(tmp_path):
+    inputs = keras.Input((4,))
+    mask = LatentMask(4, name="mask")
+    model = keras.Model(inputs, mask(inputs))
+    mask.deactivate([1])
+    check_reloads(model, tmp_path, np.ones((2, 4), "float32"))
+
+
+def test_models_reload(tmp_path):
+    vae = KERAS_OBJECTS[MaskedVAE]()
+    vae.latent_mask.deactivate([0])
+    vae.beta.assign(0.25)
+    check_reloads(vae, tmp_path, digits(5))
+
+
+def test_the_table_is_complete():
+    public = {getattr(ald_keras, name) for name in ald_keras.__all__}
+    classes = {thing for thing in public if isinstance(thing, type)}
+    classes |= set(likelihoods.LIKELIHOODS.values())
+    assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS}

@@ -1,0 +1,68 @@
+"""Which room may import which, and what importing the package must not load."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).parents[1] / "ald_keras"
+
+# What each room must not know, as design rules of the package.
+FORBIDDEN = {
+    "rules": ("keras", "tensorflow", "sklearn", "scipy", "ald_keras."),
+    "metrics": ("tensorflow", "ald_keras.models", "ald_keras.layers", "ald_keras.call"),
+    "layers": ("tensorflow", "ald_keras."),
+    "models": ("ald_keras.callbacks", "ald_keras.rules", "ald_keras.train"),
+    "callbacks": ("tensorflow", "ald_keras.models", "ald_keras.train"),
+    "datasets": ("ald_keras.models", "ald_keras.callbacks", "ald_keras.rules"),
+}
+NOBODY_IMPORTS = ("ald_keras.train", "ald_keras.export", "ald_keras.experiments")
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_imports_go_one_way(room):
+    files = sorted((PACKAGE / room).rglob("*.py"))
+    assert files
+    for file in files:
+        for name in imports(file):
+            own = name.startswith(f"ald_keras.{room}")
+            wrong = name.startswith((*FORBIDDEN[room], *NOBODY_IMPORTS))
+            assert own or not wrong, f"{file.name} imports {name}"
+
+
+def test_tensorflow_is_imported_only_where_it_must_be():
+    users = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] == "tensorflow" for name in imports(file))
+    }
+    assert users == {"models/masked_vae.py", "datasets/epoch_shuffled_batches.py"}
+
+
+def test_importing_the_package_stays_light():
+    heavy = ("tensorflow_datasets", "keras_tuner", "matplotlib", "pandas", "rich")
+    code = f"import ald_keras, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_there():
+    import ald_keras
+    from ald_keras import metrics
+
+    for name in ald_keras.__all__:
+        assert hasattr(ald_keras, name)
+    for name in ("frechet_distance", "silhouette", "reconstruction_nll"):
+        assert hasattr(metrics, name)

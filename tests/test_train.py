@@ -1,0 +1,204 @@
+import csv
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from ald_keras.config import load_config
+from ald_keras.datasets import load_dataset
+from ald_keras.train import RUN_FILES, main, run
+
+TINY = {
+    "dataset": "digits",
+    "architecture": {"name": "mlp", "hidden": [16]},
+    "latent_dim": 8,
+    "epochs": 3,
+    "data": {"limit": 200},
+    "rule": {
+        "name": "ald",
+        "initial_step": 2,
+        "patience": 1,
+        "slope_window": 2,
+        "slowdown_window": 2,
+    },
+    "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
+}
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    def write(**changes):
+        path = tmp_path / "tiny.yaml"
+        path.write_text(yaml.safe_dump({**TINY, **changes}))
+        return path
+
+    return write
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_run_writes_its_files(config_file, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main(["--config", str(config_file()), "--output", str(folder)]) == 0
+    assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["start_dims"] == 8
+    assert (record["epochs"], record["steps"]) == (3, 9)
+    assert record["samples"] == {"train": 180, "validation": 20, "test": 360}
+    assert set(record["versions"]) >= {"ald_keras", "keras", "tensorflow", "python"}
+    model = keras.saving.load_model(folder / "model.keras")
+    assert model.active_dims == record["active_dims"] == record["test"]["active_dims"]
+    rows = list(csv.DictReader((folder / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[0]["active_dims"]) == 8
+    assert float(rows[2]["val_silhouette"]) <= 1
+    decisions = json.loads((folder / "decisions.json").read_text())
+    assert decisions[0]["action"] == "prune"
+    assert decisions[-1]["active_dims"] == model.active_dims
+    resolved = load_config(folder / "config.yaml")
+    assert resolved == load_config(config_file())
+    assert f"{model.active_dims} of 8 latent dimensions" in capsys.readouterr().out
+
+
+def test_the_final_figures_are_those_of_the_test_part(config_file, tmp_path):
+    config = load_config(config_file(method="fixed", epochs=1))
+    record = run(config, tmp_path / "run", verbose=0)
+    data = load_dataset("digits", seed=0, limit=200)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    figures = model.evaluate(data.x_test, verbose=0, return_dict=True)
+    for name in ("reconstruction_loss", "kl_loss"):
+        # The same expectation, from other noise.
+        assert record["test"][name] == pytest.approx(figures[name], rel=0.02)
+    assert record["test"]["elbo"] == pytest.approx(
+        -record["test"]["reconstruction_loss"] - record["test"]["kl_loss"]
+    )
+    assert record["test_compact"]["elbo"] == pytest.approx(
+        record["test"]["elbo"], rel=1e-6
+    )
+    assert record["fixed_epoch"] is None
+
+
+def test_the_same_seed_gives_the_same_run(config_file, tmp_path):
+    config = load_config(config_file())
+    for name in ("a", "b"):
+        run(config, tmp_path / name, verbose=0)
+    a, b = contents(tmp_path / "a"), contents(tmp_path / "b")
+    for file in ("history.csv", "decisions.json", "config.yaml"):
+        assert a[file] == b[file]
+    first, second = (
+        keras.saving.load_model(tmp_path / name / "model.keras") for name in "ab"
+    )
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_is_never_replaced_unless_told(config_file, tmp_path, capsys):
+    arguments = [
+        "--config",
+        str(config_file(epochs=1)),
+        "--output",
+        str(tmp_path / "r"),
+    ]
+    assert main(arguments) == 0
+    before = contents(tmp_path / "r")
+    assert main([*arguments, "--set", "seed=1"]) == 2
+    assert contents(tmp_path / "r") == before
+    assert "--overwrite" in capsys.readouterr().err
+    (tmp_path / "r" / "notes.txt").write_text("mine")
+    (tmp_path / "r" / "compact.keras").write_text("of the run before")
+    assert main([*arguments, "--set", "seed=1", "--overwrite"]) == 0
+    after = contents(tmp_path / "r")
+    assert after["model.keras"] != before["model.keras"]
+    assert after["notes.txt"] == b"mine"
+    assert "compact.keras" not in after
+
+
+def test_warm_up_and_a_custom_optimizer(config_file, tmp_path):
+    path = config_file(
+        beta={"value": 1.0, "warmup": 2},
+        optimizer={"name": "sgd", "learning_rate": 1e-3, "momentum": 0.9},
+    )
+    run(load_config(path), tmp_path / "run", verbose=0)
+    decisions = json.loads((tmp_path / "run" / "decisions.json").read_text())
+    assert [decision["epoch"] for decision in decisions] == [2]
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert model.optimizer.momentum == 0.9
+
+
+def one_line(capsys):
+    captured = capsys.readouterr()
+    assert captured.err.startswith("ald_keras.train: ")
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epoch": 3}, "Did you mean 'epochs'"),
+        ({"dataset": "mnits"}, "mnist"),
+        ({"architecture": "conf"}, "conv"),
+        ({"architecture": "conv"}, "divisible by 16"),
+        ({"optimizer": "adan"}, "`optimizer`"),
+        ({"optimizer": {"name": "adam", "rate": 1}}, "`optimizer`"),
+        ({"likelihood": "poisson"}, "Poisson"),
+        ({"data": {"limits": 3}}, "limit"),
+        ({"dataset": "mnist", "data": {"dir": "/nowhere"}}, "/nowhere"),
+        ({"probe": {"size": 20, "n_clusters": 20}}, "20 clusters"),
+        ({"probe": {"size": 2}}, "`probe_size`"),
+        ({"probe": {"features": "fid"}}, "fid"),
+    ],
+)
+def test_wrong_configs_end_in_one_line(config_file, tmp_path, capsys, changes, message):
+    path = config_file(**changes)
+    assert main(["--config", str(path), "--output", str(tmp_path / "run")]) == 2
+    assert message in one_line(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_wrong_arguments_end_in_one_line(config_file, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--output", str(tmp_path)])
+    assert end.value.code == 2
+    assert "--config" in one_line(capsys)
+    assert main(["--config", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in one_line(capsys)
+    file = tmp_path / "file"
+    file.write_text("")
+    assert main(["--config", str(config_file()), "--output", str(file)]) == 2
+    assert "is a file" in one_line(capsys)
+    below = str(file / "run")
+    assert main(["--config", str(config_file()), "--output", below]) == 2
+    one_line(capsys)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to(config_file, tmp_path, capsys):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert main(["--config", str(config_file()), "--output", str(locked)]) == 2
+    assert "cannot be written to" in one_line(capsys)
+
+
+def test_the_output_is_checked_before_data_are_loaded(config_file, tmp_path, capsys):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "file").write_text("")
+    path = config_file(dataset="mnist", data={"dir": "/nowhere"})
+    assert main(["--config", str(path), "--output", str(full)]) == 2
+    assert "not empty" in one_line(capsys)
+
+
+def test_the_default_output_stands_below_saved_models(
+    config_file, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--config", str(config_file(epochs=1)), "--verbose", "0"]) == 0
+    assert pathlib.Path("saved_models/tiny/run.json").is_file()
