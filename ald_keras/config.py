@@ -16,8 +16,8 @@ from ald_keras.rules import ALDRule
 RULES: dict[str, Any] = {"ald": ALDRule}
 METHODS = ("ald", "fixed")
 
-# Keys that may be given as a bare name where no options are wanted.
-_NAMED = ("architecture", "optimizer", "rule")
+# Keys with a name and its options, and the name where only options are given.
+_NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "ald"}
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
@@ -30,6 +30,22 @@ def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
                 f" Did you mean {near[0]!r}?" if near else f" Expected one of {known}."
             )
             raise ValueError(f"{where}: unknown key {key!r}.{hint}")
+
+
+def _check(name: str, value: Any, kind: Any, least: float | None = None) -> None:
+    right = isinstance(value, kind) and not isinstance(value, bool)
+    if not right or (least is not None and not least <= value < float("inf")):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(k.__name__ for k in kinds)
+        bound = "" if least is None else f" >= {least}"
+        raise ValueError(f"`{name}` must be {expected}{bound}. Received: {value!r}")
+
+
+def _check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {sorted(choices)}. Received: {value!r}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +62,17 @@ class Named:
 
     @classmethod
     def from_value(cls, where: str, value: Any) -> Named:
-        """Read `name` or `{name: ..., option: ...}`."""
+        """Read `name` or `{name: ..., option: ...}`; the name may be left out."""
         if isinstance(value, str):
             value = {"name": value}
-        if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        options = dict(value) if isinstance(value, Mapping) else {"name": None}
+        name = options.pop("name", _NAMED[where])
+        if not isinstance(name, str):
             raise ValueError(
-                f"`{where}` must be a name, or a mapping with the key 'name'. "
+                f"`{where}` must be a name, or a mapping of 'name' and options. "
                 f"Received: {value!r}"
             )
-        return cls(value["name"], {k: v for k, v in value.items() if k != "name"})
+        return cls(name, options)
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping that `from_value` reads."""
@@ -124,15 +142,15 @@ class Config:
     latent_dim: int
     epochs: int
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    architecture: Named = Named("mlp")
+    architecture: Named = Named(_NAMED["architecture"])
     likelihood: str = "bernoulli"
     beta: BetaConfig = BetaConfig()
     method: str = "ald"
-    rule: Named = Named("ald")
+    rule: Named = Named(_NAMED["rule"])
     probe: ProbeConfig = ProbeConfig()
     batch_size: int = 64
     optimizer: Named = dataclasses.field(
-        default_factory=lambda: Named("adam", {"learning_rate": 1e-3})
+        default_factory=lambda: Named(_NAMED["optimizer"], {"learning_rate": 1e-3})
     )
     seed: int = 0
 
@@ -253,19 +271,3 @@ def _nested(kind: Any, where: str, value: Any) -> Any:
     value = _mapping(where, value)
     check_keys(value, [field.name for field in dataclasses.fields(kind)], where)
     return kind(**value)
-
-
-def _check(name: str, value: Any, kind: Any, least: float | None = None) -> None:
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if not right or (least is not None and not least <= value < float("inf")):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        expected = " or ".join(k.__name__ for k in kinds)
-        bound = "" if least is None else f" >= {least}"
-        raise ValueError(f"`{name}` must be {expected}{bound}. Received: {value!r}")
-
-
-def _check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {sorted(choices)}. Received: {value!r}"
-        )

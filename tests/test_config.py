@@ -33,6 +33,11 @@ def test_defaults():
     assert config.optimizer.to_dict() == {"name": "adam", "learning_rate": 1e-3}
 
 
+def test_options_alone_go_with_the_default_name():
+    config = Config.from_dict({**MINIMAL, "rule": {"selection": "kl"}})
+    assert config.make_rule() == ALDRule(selection="kl")
+
+
 def test_short_and_long_forms_agree():
     short = Config.from_dict({**MINIMAL, "architecture": "conv", "beta": 2})
     long = Config.from_dict(
@@ -95,7 +100,8 @@ def test_round_trip_through_yaml(data):
         ({"rule": {"name": "ald", "patiense": 3}}, "Did you mean 'patience'"),
         ({"rule": {"name": "ald", "patience": 0}}, "`patience`"),
         ({"rule": "best"}, r"`rule` must be one of \['ald'\]"),
-        ({"rule": {"patience": 3}}, "with the key 'name'"),
+        ({"rule": 3}, "`rule` must be a name"),
+        ({"rule": {"name": 3}}, "`rule` must be a name"),
         ({"probe": {"sise": 3}}, "Did you mean 'size'"),
         ({"probe": 500}, "`probe` must be a mapping"),
         ({"beta": -1}, "`beta.value`"),
@@ -143,7 +149,7 @@ def test_files_that_hold_no_config(tmp_path, text, message):
         ("=3", "must be key=value"),
         ("epochs.more=3", "'epochs' has no keys"),
         ("epochs=[1", "no YAML"),
-        ("rule.nam=x", "with the key 'name'"),
+        ("rule.nam=x", "unknown key 'nam'"),
     ],
 )
 def test_wrong_settings_are_errors(tmp_path, setting, message):
