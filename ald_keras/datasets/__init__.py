@@ -1,0 +1,7 @@
+"""Data sets by name, split as the paper does, and batches in a repeatable order."""
+
+from ald_keras.datasets.dataset import Dataset, RawDataset
+from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
+from ald_keras.datasets.registry import DATASETS, load_dataset
+
+__all__ = ["DATASETS", "Dataset", "EpochShuffledBatches", "RawDataset", "load_dataset"]

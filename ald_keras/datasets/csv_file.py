@@ -1,0 +1,205 @@
+"""A table of numbers as CSV, one sample a row."""
+
+import csv
+import itertools
+import math
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from ald_keras.datasets.dataset import RawDataset
+from ald_keras.datasets.splits import split_test
+
+
+def load_csv(
+    data_dir: pathlib.Path | None,
+    seed: int,
+    *,
+    path: str | os.PathLike[str],
+    label_column: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str = ",",
+    test_fraction: float = 0.1,
+) -> RawDataset:
+    """Load a UTF-8 table whose columns are features, and perhaps one of labels.
+
+    Values are not scaled: a likelihood that wants [0, 1] needs them so in the file.
+
+    Args:
+        data_dir: Folder at which a relative `path` starts, or `None`.
+        seed: Non-negative integer that chooses the test part.
+        path: The file.
+        label_column: Name of the column of labels, or its position from 0 (negative:
+            from the last). Defaults to `None`: no labels.
+        header: Whether the first row holds the names of the columns. Defaults to
+            `None`: it does when none of its features is a number; a mixed row is an
+            error. Say `True` for names that are numbers.
+        delimiter: The character between two cells. Defaults to a comma.
+        test_fraction: Share of the rows held out as test part, in (0, 1).
+            Defaults to 0.1.
+
+    Returns:
+        A `RawDataset` with float64 samples of shape `(features,)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a cell is no finite number, rows differ in length, there is no
+            such column, or it cannot be told whether there is a header.
+    """
+    file = pathlib.Path(data_dir or "", path).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f"No such file: {file}")
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        raise ValueError(
+            f"`delimiter` must be one character. Received: delimiter={delimiter!r}"
+        )
+    rows = _read_rows(file, delimiter)
+    first_row = next(rows, None)
+    if first_row is None:
+        raise ValueError(f"{file}: must hold at least one row. Received: an empty file")
+    cells = first_row[1]
+    label = _find_column(file, cells, label_column)
+    if len(cells) == 1 and label is not None:
+        raise ValueError(f"{file}: must hold at least one column beside the labels.")
+    if _has_header(file, cells, label_column, header):
+        names = cells
+    else:
+        names = [str(position) for position in range(len(cells))]
+        rows = itertools.chain([first_row], rows)
+    x, y = _parse_rows(file, rows, names, label)
+    train, test = split_test(len(x), test_fraction, seed)
+    if y is None:
+        return RawDataset(str(file), x[train], None, x[test], None)
+    return RawDataset(str(file), x[train], y[train], x[test], y[test])
+
+
+def _read_rows(file: pathlib.Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row that is not blank, with the number of its last line."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream, delimiter=delimiter)
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{file}: not a UTF-8 table ({error})") from error
+
+
+def _has_header(
+    file: pathlib.Path,
+    first: list[str],
+    label_column: str | int | None,
+    header: bool | None,
+) -> bool:
+    if header is not None and not isinstance(header, bool):
+        raise TypeError(
+            f"`header` must be True, False or None. Received: header={header!r}"
+        )
+    if isinstance(label_column, str):
+        if header is False:
+            raise ValueError(
+                "`label_column` must be a position where there is no header. "
+                f"Received: label_column={label_column!r}, header=False"
+            )
+        return True
+    if header is not None:
+        return header
+    label = _find_column(file, first, label_column)
+    numeric = [_is_number(cell) for i, cell in enumerate(first) if i != label]
+    if any(numeric) and not all(numeric):
+        raise ValueError(
+            f"{file}: cannot tell whether the first row is a header, since only some "
+            "of its cells are numbers; pass `header` as True or False."
+        )
+    return not any(numeric)
+
+
+def _find_column(
+    file: pathlib.Path, first: list[str], label_column: str | int | None
+) -> int | None:
+    if label_column is None:
+        return None
+    if isinstance(label_column, str):
+        if first.count(label_column) != 1:
+            raise ValueError(
+                f"`label_column` must name one column of {file} "
+                f"({', '.join(first[:20])}). Received: label_column={label_column!r}"
+            )
+        return first.index(label_column)
+    if isinstance(label_column, bool) or not isinstance(label_column, int):
+        raise TypeError(
+            "`label_column` must be a name or a position. "
+            f"Received: label_column={label_column!r}"
+        )
+    if not -len(first) <= label_column < len(first):
+        raise ValueError(
+            f"`label_column` must be one of the {len(first)} columns of {file}. "
+            f"Received: label_column={label_column}"
+        )
+    return label_column % len(first)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_rows(
+    file: pathlib.Path,
+    rows: Iterable[tuple[int, list[str]]],
+    names: list[str],
+    label: int | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.generic] | None]:
+    samples: list[npt.NDArray[np.float64]] = []
+    labels: list[str] = []
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise ValueError(
+                f"{file}, line {line}: must hold {len(names)} cells as the first row "
+                f"does. Received: {len(cells)}"
+            )
+        if label is not None:
+            labels.append(cells[label].strip())
+            if not labels[-1]:
+                raise ValueError(
+                    f"{file}, line {line}: empty label in column {names[label]!r}."
+                )
+        values = [cell for i, cell in enumerate(cells) if i != label]
+        try:
+            sample = np.array([float(value) for value in values])
+        except ValueError:
+            sample = np.array([np.nan])
+        if not np.isfinite(sample).all():
+            _raise_bad_cell(file, line, cells, names, label)
+        samples.append(sample)
+    if not samples:
+        raise ValueError(f"{file}: must hold rows below its header.")
+    return np.stack(samples), None if label is None else _parse_labels(labels)
+
+
+def _raise_bad_cell(
+    file: pathlib.Path, line: int, cells: list[str], names: list[str], label: int | None
+) -> NoReturn:
+    column, cell = next(
+        (i, cell)
+        for i, cell in enumerate(cells)
+        if i != label and not (_is_number(cell) and math.isfinite(float(cell)))
+    )
+    raise ValueError(
+        f"{file}, line {line}, column {names[column]!r}: must be a finite number. "
+        f"Received: {cell!r}"
+    )
+
+
+def _parse_labels(labels: list[str]) -> npt.NDArray[np.generic]:
+    # As numbers 10 sorts after 9, as text before it.
+    if all(_is_number(label) for label in labels):
+        return np.array([float(label) for label in labels])
+    return np.array(labels)

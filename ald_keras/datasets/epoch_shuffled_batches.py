@@ -1,0 +1,164 @@
+"""Batches whose order depends on the seed and the epoch, and on nothing else."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+
+class EpochShuffledBatches:
+    """Shuffled batches for `fit` that an interrupted run can take up again.
+
+    The samples of epoch `e` come in the order
+    ``np.random.default_rng([seed, e]).permutation(n)``; the last batch may be smaller.
+    `fit` on arrays draws its order from a global state instead, which a resumed run
+    does not have (and repeats one order after `keras.utils.set_random_seed`).
+
+    `dataset` is a `tf.data.Dataset`: as fast as arrays, and nothing in Keras reorders
+    it, whereas `fit` shuffles the batches of a `keras.utils.PyDataset` once more from
+    Python's global random state. Each pass over it is one epoch. `callback` tells it
+    which one, so that `initial_epoch`, `BackupAndRestore`, `evaluate` in between and
+    the batch that `fit` draws ahead under a distribution strategy do no harm. Without
+    the callback the passes are counted from `initial_epoch`.
+
+    Args:
+        x: Samples, shape `(n, ...)`.
+        y: Labels or targets, shape `(n, ...)`. Defaults to `None`: batches are `(x,)`.
+        batch_size: Positive integer.
+        seed: Non-negative integer.
+        initial_epoch: Epoch of the first pass, from 0, where `callback` is not used.
+            Defaults to 0.
+
+    Raises:
+        TypeError: If an integer argument is not one.
+        ValueError: If an integer is out of range, `x` is empty, or `y` has another
+            length.
+
+    Example:
+    >>> batches = EpochShuffledBatches(x, batch_size=64, seed=0)
+    >>> model.fit(batches.dataset, shuffle=False, callbacks=[batches.callback])
+    """
+
+    def __init__(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        *,
+        batch_size: int,
+        seed: int,
+        initial_epoch: int = 0,
+    ) -> None:
+        _check_integer("batch_size", batch_size, minimum=1)
+        _check_integer("seed", seed, minimum=0)
+        _check_integer("initial_epoch", initial_epoch, minimum=0)
+        arrays = [np.asarray(x)] if y is None else [np.asarray(x), np.asarray(y)]
+        if arrays[0].ndim == 0 or len(arrays[0]) == 0:
+            raise ValueError(
+                f"`x` must hold at least one sample. Received: shape={arrays[0].shape}"
+            )
+        if arrays[-1].shape[:1] != arrays[0].shape[:1]:
+            raise ValueError(
+                "`y` must be as long as `x`. "
+                f"Received: shapes {arrays[-1].shape} and {arrays[0].shape}"
+            )
+        self.batch_size = int(batch_size)
+        self.seed = int(seed)
+        self._n = len(arrays[0])
+        self._position = _Position(int(initial_epoch))
+        self._dataset = self._build_dataset(tuple(arrays))
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        return math.ceil(self._n / self.batch_size)
+
+    @property
+    def dataset(self) -> Any:
+        """The `tf.data.Dataset` to pass to `fit`, finite, one pass an epoch."""
+        return self._dataset
+
+    @property
+    def callback(self) -> keras.callbacks.Callback:
+        """A callback for `fit` that announces the epoch before it starts."""
+        return _AnnounceEpoch(self._position)
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Order of the samples in one epoch.
+
+        Args:
+            epoch: Epoch, from 0.
+
+        Returns:
+            Permutation of `0 .. n - 1`, shape `(n,)`.
+        """
+        return np.random.default_rng([self.seed, epoch]).permutation(self._n)
+
+    def _build_dataset(self, arrays: tuple[npt.NDArray[np.generic], ...]) -> Any:
+        # On an accelerator the constants would otherwise travel there and back.
+        with tf.device("CPU:0"):
+            data = tf.data.Dataset.from_tensors(arrays).repeat()
+        indices = tf.data.Dataset.range(1).flat_map(self._index_batches)
+        batches = tf.data.Dataset.zip((indices, data)).map(
+            lambda index, parts: tuple(tf.gather(part, index) for part in parts),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        # Keras reads the number of steps off the cardinality.
+        batches = batches.apply(tf.data.experimental.assert_cardinality(len(self)))
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+    def _index_batches(self, _: Any) -> Any:
+        order = tf.numpy_function(self._next_order, [], tf.int64)
+        full = self._n // self.batch_size
+        in_full = full * self.batch_size
+        # Whole rows of indices are far cheaper than batching single ones.
+        rows = tf.reshape(order[:in_full], (full, self.batch_size))
+        indices = tf.data.Dataset.from_tensor_slices(rows)
+        if in_full < self._n:
+            rest = tf.ensure_shape(order[in_full:], (self._n - in_full,))
+            indices = indices.concatenate(tf.data.Dataset.from_tensors(rest))
+        return indices
+
+    def _next_order(self) -> npt.NDArray[np.int64]:
+        return self.order(self._position.advance())
+
+
+class _Position:
+    """The epoch that the next pass belongs to."""
+
+    def __init__(self, next_epoch: int) -> None:
+        self.next_epoch = next_epoch
+
+    def advance(self) -> int:
+        epoch = self.next_epoch
+        self.next_epoch += 1
+        return epoch
+
+
+class _AnnounceEpoch(keras.callbacks.Callback):
+    """Tells the batches which epoch starts."""
+
+    def __init__(self, position: _Position) -> None:
+        super().__init__()
+        self._position = position
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_AnnounceEpoch":
+        # keras-tuner copies callbacks; a copy must still speak to the same batches.
+        return _AnnounceEpoch(self._position)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._position.next_epoch = epoch
+
+
+def _check_integer(name: str, value: int, minimum: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}")
+    if value < minimum:
+        raise ValueError(
+            f"`{name}` must be at least {minimum}. Received: {name}={value}"
+        )

@@ -1,0 +1,159 @@
+"""A folder of images, with or without a subfolder for each class."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ald_keras.datasets.dataset import RawDataset
+from ald_keras.datasets.splits import split_test
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def load_image_folder(
+    data_dir: pathlib.Path | None,
+    seed: int,
+    *,
+    path: str | os.PathLike[str],
+    size: Sequence[int] | None = None,
+    grayscale: bool = False,
+    test_fraction: float = 0.1,
+) -> RawDataset:
+    """Load every image of a folder, for example EuroSAT's unpacked ``2750``.
+
+    Each subfolder is a class, numbered in sorted order; images that lie in the folder
+    itself carry no labels. Files are read in sorted order with Pillow (PNG, JPEG, BMP
+    and whatever else it reads with 8 bits a channel; of an animation the first frame);
+    hidden files and folders are skipped. Transparency is dropped.
+
+    Args:
+        data_dir: Folder at which a relative `path` starts, or `None`.
+        seed: Non-negative integer that chooses the test part.
+        path: The folder.
+        size: Height and width to which each image is resized, bilinear with
+            antialiasing. Defaults to `None`: all images must be of one size.
+        grayscale: Whether to read one channel (luma) instead of red, green and blue.
+            Defaults to `False`.
+        test_fraction: Share of the images held out as test part, in (0, 1).
+            Defaults to 0.1.
+
+    Returns:
+        A `RawDataset` with uint8 samples of shape `(height, width, channels)`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If a file cannot be read, if sizes differ, or if the folder holds
+            both images and subfolders.
+        ImportError: If Pillow is not installed.
+    """
+    folder = pathlib.Path(data_dir or "", path).expanduser()
+    if not isinstance(grayscale, bool):
+        raise TypeError(
+            f"`grayscale` must be True or False. Received: grayscale={grayscale!r}"
+        )
+    target = _check_size(size)
+    files, labels, class_names = _list_files(folder)
+    x = _read_images(files, target, grayscale)
+    train, test = split_test(len(x), test_fraction, seed)
+    if labels is None:
+        return RawDataset(str(folder), x[train], None, x[test], None)
+    return RawDataset(
+        str(folder), x[train], labels[train], x[test], labels[test], class_names
+    )
+
+
+def _check_size(size: Sequence[int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    numbers = list(size) if isinstance(size, Sequence) else []
+    if len(numbers) != 2 or not all(type(n) is int and n >= 1 for n in numbers):
+        raise ValueError(
+            "`size` must be two positive integers (height, width). "
+            f"Received: size={size!r}"
+        )
+    return numbers[0], numbers[1]
+
+
+def _list_files(
+    folder: pathlib.Path,
+) -> tuple[list[pathlib.Path], npt.NDArray[np.int64] | None, tuple[str, ...]]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"No such folder: {folder}")
+    entries = _visible(folder)
+    classes = [entry for entry in entries if entry.is_dir()]
+    if classes and len(classes) < len(entries):
+        loose = next(entry for entry in entries if not entry.is_dir())
+        raise ValueError(
+            f"{folder}: must hold images, or subfolders of images, not both. "
+            f"Received: folder {classes[0].name!r} beside file {loose.name!r}"
+        )
+    if not entries:
+        raise FileNotFoundError(f"{folder}: holds no images.")
+    if not classes:
+        return entries, None, ()
+    files: list[pathlib.Path] = []
+    labels: list[int] = []
+    for label, subfolder in enumerate(classes):
+        members = _visible(subfolder)
+        if not members:
+            raise FileNotFoundError(f"{subfolder}: holds no images.")
+        files.extend(members)
+        labels.extend([label] * len(members))
+    names = tuple(subfolder.name for subfolder in classes)
+    return files, np.asarray(labels, np.int64), names
+
+
+def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(e for e in folder.iterdir() if not e.name.startswith("."))
+
+
+def _read_images(
+    files: list[pathlib.Path], size: tuple[int, int] | None, grayscale: bool
+) -> npt.NDArray[np.uint8]:
+    first = _read_image(files[0], size, grayscale)
+    images = np.empty((len(files), *first.shape), np.uint8)
+    for index, file in enumerate(files):
+        image = _read_image(file, size, grayscale) if index else first
+        if image.shape != first.shape:
+            raise ValueError(
+                f"{file}: all images must be of one size; pass `size` to resize them. "
+                f"Received: {image.shape[:2]} after {first.shape[:2]}"
+            )
+        images[index] = image
+    return images
+
+
+def _read_image(
+    file: pathlib.Path, size: tuple[int, int] | None, grayscale: bool
+) -> npt.NDArray[np.uint8]:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Reading images needs Pillow. Install it with: pip install pillow"
+        ) from error
+    try:
+        with Image.open(file) as opened:
+            image = _convert(opened, "L" if grayscale else "RGB")
+    # Pillow's formats raise many types for damaged files.
+    except Exception as error:
+        raise ValueError(f"{file}: not a readable image ({error})") from error
+    if size is not None:
+        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(image, np.uint8)
+    return array[..., np.newaxis] if grayscale else array
+
+
+def _convert(image: "Image.Image", mode: str) -> "Image.Image":
+    # Pillow cuts 16-bit and float values off at 255 instead of scaling them.
+    if image.mode[0] in "IF":
+        raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
+    # A palette with transparency converts without a warning only by way of RGBA.
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA")
+    return image.convert(mode)

@@ -1,0 +1,117 @@
+"""NumPy archives: the user's own, and the layout Keras keeps MNIST in."""
+
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ald_keras.datasets.dataset import RawDataset, check_part
+from ald_keras.datasets.splits import split_test
+
+_KEYS = ("x", "x_train", "x_test", "y", "y_train", "y_test")
+_DEFAULT_TEST_FRACTION = 0.1
+
+
+def load_npz(
+    data_dir: pathlib.Path | None,
+    seed: int,
+    *,
+    path: str | os.PathLike[str],
+    test_fraction: float | None = None,
+) -> RawDataset:
+    """Load arrays from an ``.npz`` file.
+
+    The file holds the samples as `x` or `x_train`, their labels (if any) as `y` or
+    `y_train`, and perhaps a test part as `x_test` and `y_test`. Other keys are ignored.
+
+    Args:
+        data_dir: Folder at which a relative `path` starts, or `None`.
+        seed: Non-negative integer that chooses the test part where the file has none.
+        path: The file.
+        test_fraction: Share of the samples held out as test part, in (0, 1), where the
+            file has none. Defaults to `None`, which is 0.1; a file with its own test
+            part takes no other value.
+
+    Returns:
+        A `RawDataset`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged or pickled, or its keys do not fit together.
+    """
+    file = pathlib.Path(data_dir or "", path).expanduser()
+    arrays = read_arrays(file, _KEYS)
+    x = _pick(file, arrays, "x")
+    if x is None:
+        raise ValueError(
+            f"{file}: must hold the samples as 'x' or 'x_train'. "
+            f"Received: {sorted(arrays) or 'no known key'}"
+        )
+    y = _flatten_labels(_pick(file, arrays, "y"))
+    if "x_test" in arrays:
+        if test_fraction is not None:
+            raise ValueError(
+                f"`test_fraction` must be left out: {file} has its own test part. "
+                f"Received: test_fraction={test_fraction}"
+            )
+        y_test = _flatten_labels(arrays.get("y_test"))
+        return RawDataset(str(file), x, y, arrays["x_test"], y_test)
+    if "y_test" in arrays:
+        raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
+    check_part(str(file), "training", x, y)
+    fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
+    train, test = split_test(len(x), fraction, seed)
+    if y is None:
+        return RawDataset(str(file), x[train], None, x[test], None)
+    return RawDataset(str(file), x[train], y[train], x[test], y[test])
+
+
+def read_arrays(
+    path: pathlib.Path, keys: Iterable[str]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Read those of the named arrays that an ``.npz`` file holds.
+
+    Args:
+        path: The file.
+        keys: Names of the arrays.
+
+    Returns:
+        The arrays found, by name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no npz archive, is damaged, or holds pickled objects.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"No such file: {path}")
+    try:
+        # Opened here, since NumPy leaves a damaged file open.
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array, not an archive")
+            with archive:
+                return {key: archive[key] for key in keys if key in archive.files}
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        if "pickle" in str(error).lower():
+            error = ValueError("pickled objects are not read, only plain arrays")
+        raise ValueError(f"{path}: not a readable npz file ({error})") from error
+
+
+def _pick(
+    path: pathlib.Path, arrays: Mapping[str, npt.NDArray[np.generic]], key: str
+) -> npt.NDArray[np.generic] | None:
+    if key in arrays and f"{key}_train" in arrays:
+        raise ValueError(f"{path}: must hold '{key}' or '{key}_train', not both.")
+    return arrays.get(key, arrays.get(f"{key}_train"))
+
+
+def _flatten_labels(
+    y: npt.NDArray[np.generic] | None,
+) -> npt.NDArray[np.generic] | None:
+    # Labels are often kept as a column, as in Keras's CIFAR-10.
+    return y[:, 0] if y is not None and y.ndim == 2 and y.shape[1] == 1 else y

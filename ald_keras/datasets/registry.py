@@ -1,0 +1,164 @@
+"""All data sets by name."""
+
+import difflib
+import inspect
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ald_keras.datasets.csv_file import load_csv
+from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
+from ald_keras.datasets.digits import load_digits
+from ald_keras.datasets.image_folder import load_image_folder
+from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
+from ald_keras.datasets.npz_file import load_npz
+from ald_keras.datasets.splits import split_validation
+
+# A loader takes the data folder (or `None`) and the seed, and its options as
+# keyword-only arguments; an option without a default must be given.
+DATASETS: dict[str, Callable[..., RawDataset]] = {
+    "digits": load_digits,
+    "mnist": load_mnist,
+    "fashion_mnist": load_fashion_mnist,
+    "npz": load_npz,
+    "image_folder": load_image_folder,
+    "csv": load_csv,
+}
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    *,
+    limit: int | None = None,
+    val_fraction: float = 0.1,
+    **options: Any,
+) -> Dataset:
+    """Load a data set and split it as the paper does (arXiv 2312.06280, section 4).
+
+    A share of the training part, chosen with the seed, becomes the validation part.
+    The test part is kept apart, for final figures only. Images come as float32 in
+    [0, 1] (uint8 divided by 255), other data keep their values.
+
+    Args:
+        name: One of the keys of `DATASETS`.
+        data_dir: Folder with the files; relative paths among the options start there.
+            Defaults to `None`: each data set's own source.
+        seed: Non-negative integer that decides the splits. Defaults to 0.
+        limit: Use only the first `limit` samples of the training part, before the
+            validation part is split off; the test part stays whole. Where a data set
+            comes without a test part, the training part is in random order by then.
+            Defaults to `None`: all.
+        val_fraction: Share of the training part used for validation, in (0, 1).
+            Defaults to 0.1.
+        **options: What the loader itself takes, for example `path`.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        ValueError: If a name, option or value is wrong, or a file is damaged.
+        FileNotFoundError: If a named file or folder does not exist.
+        ConnectionError: If data that are not on this machine cannot be downloaded.
+        ImportError: If a package that reads the data is missing.
+
+    Example:
+    >>> load_dataset("digits").data_shape
+    (8, 8, 1)
+    """
+    loader = _find_loader(name)
+    _check_seed(seed)
+    _check_options(name, loader, options)
+    folder = None if data_dir is None else pathlib.Path(data_dir).expanduser()
+    if folder is not None and not folder.is_dir():
+        raise FileNotFoundError(
+            f"`data_dir` must be an existing folder. Received: data_dir={folder}"
+        )
+    raw = loader(folder, seed, **options)
+    n = _count_training_samples(raw, limit)
+    train, val = split_validation(n, val_fraction, seed)
+    labels, test_labels, class_names = _number_labels(raw)
+    return Dataset(
+        name=name,
+        x_train=scale(raw.x[train], raw.source),
+        y_train=None if labels is None else labels[train],
+        x_val=scale(raw.x[val], raw.source),
+        y_val=None if labels is None else labels[val],
+        x_test=scale(raw.x_test, raw.source),
+        y_test=test_labels,
+        n_classes=None if class_names is None else len(class_names),
+        class_names=class_names,
+    )
+
+
+def _find_loader(name: str) -> Callable[..., RawDataset]:
+    if name not in DATASETS:
+        raise ValueError(
+            f"`name` must be a known data set ({', '.join(sorted(DATASETS))}). "
+            f"Received: name={name!r}.{_suggest(name, DATASETS)}"
+        )
+    return DATASETS[name]
+
+
+def _check_options(
+    name: str, loader: Callable[..., RawDataset], options: dict[str, Any]
+) -> None:
+    known = {
+        option: parameter.default is inspect.Parameter.empty
+        for option, parameter in inspect.signature(loader).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    for option in options:
+        if option not in known:
+            takes = ", ".join(f"`{each}`" for each in known) or "none"
+            raise ValueError(
+                f"Data set {name!r} has no option `{option}` (its options: {takes})."
+                f"{_suggest(option, known)}"
+            )
+    for option, required in known.items():
+        if required and options.get(option) is None:
+            raise ValueError(f"Data set {name!r} needs the option `{option}`.")
+
+
+def _suggest(word: object, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(str(word), list(known), n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _check_seed(seed: int) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"`seed` must be an integer. Received: seed={seed!r}")
+    if seed < 0:
+        raise ValueError(f"`seed` must not be negative. Received: seed={seed}")
+
+
+def _count_training_samples(raw: RawDataset, limit: int | None) -> int:
+    if limit is None:
+        return len(raw.x)
+    if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)):
+        raise TypeError(f"`limit` must be an integer. Received: limit={limit!r}")
+    if not 2 <= limit <= len(raw.x):
+        raise ValueError(
+            f"`limit` must be at least 2 and at most the {len(raw.x)} training "
+            f"samples of {raw.source}. Received: limit={limit}"
+        )
+    return int(limit)
+
+
+def _number_labels(
+    raw: RawDataset,
+) -> tuple[
+    npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None, tuple[str, ...] | None
+]:
+    if raw.y is None or raw.y_test is None:
+        return None, None, None
+    if raw.class_names is not None:
+        y, y_test = raw.y.astype(np.int64), raw.y_test.astype(np.int64)
+        return y, y_test, raw.class_names
+    codes, names = encode_labels(np.concatenate([raw.y, raw.y_test]), raw.source)
+    return codes[: len(raw.y)], codes[len(raw.y) :], names

@@ -1,0 +1,72 @@
+"""Data sets that TensorFlow Datasets knows, downloaded once and then kept."""
+
+import urllib.error
+import urllib.request
+
+import numpy as np
+
+from ald_keras.datasets.dataset import RawDataset
+
+_PROBE_SECONDS = 10
+_INSTALL = "pip install tensorflow-datasets importlib_resources"
+
+
+def load_from_tfds(name: str, download_hint: str) -> RawDataset:
+    """Load the parts ``train`` and ``test`` of an image data set with labels.
+
+    They are kept where TensorFlow Datasets keeps its data (``~/tensorflow_datasets``,
+    or the folder named by the environment variable ``TFDS_DATA_DIR``).
+
+    Args:
+        name: Name in the catalogue of TensorFlow Datasets.
+        download_hint: What to download by hand, and from where, as text.
+
+    Returns:
+        A `RawDataset` with samples as stored there.
+
+    Raises:
+        ImportError: If TensorFlow Datasets is not installed.
+        ConnectionError: If the data are neither on this machine nor can be downloaded.
+    """
+    # Release 4.9.10 needs importlib_resources as well, without declaring it.
+    try:
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder(name)
+    except ImportError as error:
+        raise ImportError(
+            f"Loading {name!r} without `data_dir` needs TensorFlow Datasets "
+            f"({error}). Install it with: {_INSTALL}"
+        ) from error
+    if not builder.is_prepared():
+        try:
+            _probe(next(iter(builder.url_infos)))
+            builder.download_and_prepare()
+        # Download, checksum, disk and conversion each raise types of their own.
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ConnectionError(
+                f"{name!r} is not on this machine and TensorFlow Datasets could not "
+                f"prepare it ({reason}). Download {download_hint}, and pass their "
+                "folder as `data_dir` (`--data-dir`)."
+            ) from error
+    parts = builder.as_dataset(
+        split=["train", "test"], batch_size=-1, as_supervised=True
+    )
+    (x, y), (x_test, y_test) = tfds.as_numpy(parts)
+    return RawDataset(
+        f"TensorFlow Datasets {builder.info.full_name}",
+        np.asarray(x),
+        np.asarray(y),
+        np.asarray(x_test),
+        np.asarray(y_test),
+    )
+
+
+def _probe(url: str) -> None:
+    """Fail within seconds when the host cannot be reached; TFDS retries for minutes."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return

@@ -1,0 +1,17 @@
+"""Quality of a latent space: functions of arrays that know no model."""
+
+from ald_keras.metrics.features import FeatureExtractor, build_extractor
+from ald_keras.metrics.frechet import frechet_distance
+from ald_keras.metrics.kl import active_units, gaussian_kl
+from ald_keras.metrics.reconstruction import reconstruction_nll
+from ald_keras.metrics.silhouette import silhouette
+
+__all__ = [
+    "FeatureExtractor",
+    "active_units",
+    "build_extractor",
+    "frechet_distance",
+    "gaussian_kl",
+    "reconstruction_nll",
+    "silhouette",
+]
