@@ -12,20 +12,22 @@ RUNTIME = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "threadpoolctl",
     "PyYAML",
     "rich",
     "pillow",
 )
 EXTRAS = {
-    "datasets": ("tensorflow-datasets",),
+    "datasets": ("tensorflow-datasets", "importlib_resources"),
     "tuner": ("keras-tuner", "tensorboard"),
 }
 
 
 def requirements(names: tuple[str, ...]) -> list[str]:
     """The lines of requirements.txt for these packages: bounds stand there alone."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    bounds = {re.split(r"[<>=]", line)[0]: line for line in lines if line[:1].isalpha()}
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
+    bounds = {re.split(r"[<>=]", line)[0]: line for line in lines if line}
     return [bounds[name] for name in names]
 
 

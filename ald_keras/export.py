@@ -88,7 +88,7 @@ def export(
     small = compact(model)
     before = baseline / "model.keras" if baseline else model_path
     wide = load_model(before) if baseline else model
-    report = {
+    report: dict[str, Any] = {
         "before": {
             **_size(wide),
             "bytes": before.stat().st_size,

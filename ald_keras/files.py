@@ -41,7 +41,8 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 def write_yaml(path: pathlib.Path, value: Any) -> None:
     """Write plain types as YAML, keys in their order."""
     with replacing(path) as temporary:
-        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        # Unescaped, some characters would not be read back as they were.
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False)
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -167,9 +167,9 @@ def _record(
     seconds: float,
 ) -> dict[str, Any]:
     clusters = config.probe.n_clusters or data.n_classes or 10
-    figures = {"features": config.probe.features, "n_clusters": clusters}
+    features = config.probe.features
     measured = {
-        name: evaluate_model(part, data.x_test, **figures, seed=config.seed)
+        name: evaluate_model(part, data.x_test, clusters, features, config.seed)
         for name, part in (("test", model), ("test_compact", compact(model)))
     }
     return {

@@ -7,6 +7,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail an example for the time it took.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 DEFAULT_DATA_DIR = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data"
 

@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ald_keras import ALDRule
@@ -65,6 +65,7 @@ def test_settings_replace_what_the_file_says(tmp_path):
     assert config.data == {"limit": 100}
 
 
+@settings(max_examples=30)
 @given(
     st.fixed_dictionaries(
         {
@@ -88,7 +89,7 @@ def test_settings_replace_what_the_file_says(tmp_path):
 )
 def test_round_trip_through_yaml(data):
     config = Config.from_dict(data)
-    text = yaml.safe_dump(config.to_dict(), allow_unicode=True)
+    text = yaml.safe_dump(config.to_dict())
     assert Config.from_dict(yaml.safe_load(text)).to_dict() == config.to_dict()
 
 

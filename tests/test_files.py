@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from ald_keras.files import read_json, replacing, write_csv, write_json, write_yaml
 
@@ -29,8 +30,10 @@ def test_nothing_is_left_where_there_was_nothing(tmp_path):
 def test_tables_and_yaml(tmp_path):
     write_csv(tmp_path / "t.csv", {"epoch": [0, 1], "loss": [2.5, 1.0]})
     assert (tmp_path / "t.csv").read_text() == "epoch,loss\n0,2.5\n1,1.0\n"
-    write_yaml(tmp_path / "c.yaml", {"b": 1, "a": "é"})
-    assert (tmp_path / "c.yaml").read_text("utf-8") == "b: 1\na: é\n"
+    write_yaml(tmp_path / "c.yaml", {"b": 1, "a": "é\x85"})
+    text = (tmp_path / "c.yaml").read_text("utf-8")
+    assert text.startswith("b: 1\n")
+    assert yaml.safe_load(text) == {"b": 1, "a": "é\x85"}
 
 
 def test_damaged_json_names_the_file(tmp_path):

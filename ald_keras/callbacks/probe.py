@@ -61,7 +61,8 @@ class StreamProbe:
     def __init__(self, stream: Any):
         _check_rereadable(stream)
         self._stream = stream
-        self.n_samples, labels, labelled = 0, set(), True
+        self.n_samples, labelled = 0, True
+        labels: set[Any] = set()
         for x, y in self._read():
             self.n_samples += len(x)
             labelled = labelled and y is not None

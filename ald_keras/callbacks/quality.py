@@ -72,7 +72,8 @@ class QualityMeter:
         """Mean NLL in nats per sample, from one posterior sample each."""
         total, count = 0.0, 0
         for x in batches:
-            z = _sample(*(ops.convert_to_numpy(v) for v in self._model.encode(x)), rng)
+            z_mean, z_log_var = (ops.convert_to_numpy(v) for v in self._model.encode(x))
+            z = _sample(z_mean, z_log_var, rng)
             nll = ops.convert_to_numpy(self._model.nll(x, z))
             total, count = total + float(nll.sum(dtype="float64")), count + len(x)
         return total / count

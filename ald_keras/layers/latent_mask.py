@@ -39,12 +39,7 @@ class LatentMask(keras.layers.Layer):
         # The KL is masked too, and stays in float32 under a mixed policy.
         super().__init__(autocast=False, **kwargs)
         self.units = int(units)
-        # Built at once, so that a mask can be read and set before any data come.
-        self.build((None, self.units))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if self.built:
-            return
+        # Made here and not in `build`: a mask can be set before any data come.
         self.mask = self.add_weight(
             name="mask",
             shape=(self.units,),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ald_keras.metrics._checks import as_matrix
+from ald_keras.metrics._threads import limit_threads
 
 
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
@@ -60,8 +61,9 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     x, y = x - shift, y - shift
     mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
     gap = mean_x - mean_y
-    root_x, root_y = _covariance_root(x - mean_x), _covariance_root(y - mean_y)
-    distance = float(gap @ gap) + _bures_distance(root_x, root_y)
+    with limit_threads(max(x.size, y.size)):
+        root_x, root_y = _covariance_root(x - mean_x), _covariance_root(y - mean_y)
+        distance = float(gap @ gap) + _bures_distance(root_x, root_y)
     try:
         return math.ldexp(distance, 2 * exponent)
     except OverflowError:

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ald_keras.metrics._checks import as_matrix, check_integer, check_seed
+from ald_keras.metrics._threads import limit_threads
 
 # Measured on 500 sampled codes of 64 dimensions: from 1 start to 10 the spread of the
 # score halves, from 10 to 20 it falls by a tenth.
@@ -53,9 +53,7 @@ def silhouette(z: ArrayLike, n_clusters: int, seed: int) -> float:
     codes -= codes.mean(axis=0)
     codes /= max(float(np.abs(codes).max()), np.finfo(np.float64).tiny)
     _check_distinct(len(np.unique(codes, axis=0)), n_clusters)
-    # On a few hundred codes waiting for other threads takes longer than the work; with
-    # TensorFlow's threads in the same process five times as long.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with limit_threads(codes.size), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans = KMeans(n_clusters, n_init=_N_INIT, random_state=seed).fit(codes)
         _check_distinct(len(np.unique(kmeans.labels_)), n_clusters)

@@ -55,8 +55,8 @@ def test_without_header(tmp_path, header):
 
 
 def test_quotes_blank_lines_and_byte_order_mark(tmp_path):
-    rows = iris_rows(SPECIES)
-    path = write(tmp_path / "iris.csv", [NAMES, *rows], quoting=csv.QUOTE_ALL)
+    rows = [[row[-1], *row[:-1]] for row in [NAMES, *iris_rows(SPECIES)]]
+    path = write(tmp_path / "iris.csv", rows, quoting=csv.QUOTE_ALL)
     text = path.read_text(encoding="utf-8").replace("\n", "\n\n") + "\n\n"
     path.write_text(text, encoding="utf-8-sig")
     assert_is_iris(load(path, label_column="species"))

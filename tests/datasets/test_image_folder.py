@@ -91,7 +91,7 @@ def modes(folder):
         rgb.save(folder / f"rgb{i}.png")
         rgba.save(folder / f"rgba{i}.png")
     palette.save(folder / "palette.png")
-    palette.save(folder / "transparent.png", transparency=bytes([0]))
+    palette.save(folder / "transparent.png", transparency=bytes([128, 64]))
 
 
 def test_mixed_modes_become_rgb(tmp_path):

@@ -30,6 +30,8 @@ def test_mlp_takes_data_of_any_shape(shape):
     assert decoder.output_shape == (None, *shape)
     assert encoder(random_input(encoder)).shape == (3, 5)
     assert decoder(random_input(decoder)).shape == (3, *shape)
+    assert decoder.get_layer("decoder_dense_1").units == 5
+    assert decoder.get_layer("decoder_dense_2").units == 11
 
 
 def test_mlp_is_two_layers_of_400_relu_units_by_default():
@@ -212,6 +214,7 @@ class TestEveryArchitecture:
             keras.config.set_dtype_policy("float32")
         assert encoder(random_input(encoder)).dtype == "bfloat16"
         assert decoder(random_input(decoder)).dtype == "float32"
+        assert decoder.get_layer("decoder_output").compute_dtype == "float32"
 
     def test_saved_model_loads_and_agrees(self, name, shape, options, tmp_path):
         for model in self.build(name, shape, options):

@@ -1,13 +1,8 @@
 """Scripted epochs for the rules' tests."""
 
 import pytest
-from hypothesis import settings
 
 from ald_keras.rules import Observation
-
-# A busy machine must not fail an example for the time it took.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 
 def _observe(state, epoch, metrics, *, kl=None, directions=None):

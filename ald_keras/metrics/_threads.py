@@ -1,0 +1,25 @@
+"""Number of threads for the linear algebra of metrics."""
+
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+# Matrices of some hundred samples; 500 samples of 2048 features are half of it.
+_SMALL = 2**21
+
+
+def limit_threads(size: int) -> Any:
+    """A context in which BLAS and OpenMP work on small inputs with one thread.
+
+    On small inputs waiting for other threads takes longer than the work. Measured on
+    2 cores in one process with TensorFlow: 10 k-means starts on 500 codes take 0.02 s
+    with one thread and 0.11 s with two; the Fréchet distance of 500 x 256 features
+    takes 0.02 s with both on an idle machine, 0.03 s and 0.2 s on a busy one.
+
+    Args:
+        size: Integer, number of values in the input.
+
+    Returns:
+        Context manager; it leaves larger inputs all threads.
+    """
+    return threadpool_limits(limits=1 if size <= _SMALL else None)
