@@ -65,5 +65,5 @@ def test_the_example_is_converted_in_three_lines():
     assert history["active_dims"] == [16, 16, 12, 12, 8, 8]
     assert history["loss"][-1] < 0.9 * history["loss"][0]
     small = compact(vae)
-    assert small.latent_dim == vae.active_dims == 4
+    assert small.latent_dim == vae.active_dims == 8
     assert largest_gap([vae.reconstruct(images)], [small.reconstruct(images)]) <= 1e-5

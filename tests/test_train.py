@@ -123,6 +123,7 @@ def test_a_run_is_never_replaced_unless_told(config_file, tmp_path, capsys):
 def test_warm_up_and_a_custom_optimizer(config_file, tmp_path):
     path = config_file(
         beta={"value": 1.0, "warmup": 2},
+        epochs=4,
         optimizer={"name": "sgd", "learning_rate": 1e-3, "momentum": 0.9},
     )
     run(load_config(path), tmp_path / "run", verbose=0)

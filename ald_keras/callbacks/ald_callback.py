@@ -36,6 +36,9 @@ class ALDCallback(keras.callbacks.Callback):
     `val_frechet_reconstruction`, `val_frechet_generation`, and `val_NAME` for each
     metric of the user's.
 
+    At the end of the last epoch nothing is removed, as no training follows in which the
+    network could make up for it.
+
     Every `fit` starts the rule anew, from the dimensions that are active then. While
     `beta` moves (see `KLWarmup`) nothing is recorded or decided. Where the mask is
     changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
@@ -204,9 +207,11 @@ class ALDCallback(keras.callbacks.Callback):
             name: direction for name, (_, direction) in self.metrics.items()
         }
         observation = Observation(epoch, metrics, active, kl, directions)
-        self.state, decision = self.rule.step(self.state, observation)
-        self._records += 1
-        self._apply(decision)
+        state, decision = self.rule.step(self.state, observation)
+        if decision.action != "prune" or not self._is_last(epoch):
+            self.state = state
+            self._records += 1
+            self._apply(decision)
         self._check_collapse(kl, active)
 
     def _measure(
@@ -248,6 +253,11 @@ class ALDCallback(keras.callbacks.Callback):
             self.state = self.rule.restart(self.state, self.state.active)
             self._records = 0
         return beta == self._beta_before and (beta == before or at_goal)
+
+    def _is_last(self, epoch: int) -> bool:
+        """Whether no training follows, in which a removal could be made up for."""
+        epochs = (self.params or {}).get("epochs")
+        return self.model.stop_training or epoch + 1 == epochs
 
     def _apply(self, decision: Decision) -> None:
         if decision.action == "wait":

@@ -53,7 +53,7 @@ def silhouette(z: ArrayLike, n_clusters: int, seed: int) -> float:
     codes -= codes.mean(axis=0)
     codes /= max(float(np.abs(codes).max()), np.finfo(np.float64).tiny)
     _check_distinct(len(np.unique(codes, axis=0)), n_clusters)
-    with limit_threads(codes.size), warnings.catch_warnings():
+    with limit_threads(len(codes) ** 2), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans = KMeans(n_clusters, n_init=_N_INIT, random_state=seed).fit(codes)
         _check_distinct(len(np.unique(kmeans.labels_)), n_clusters)

@@ -47,7 +47,7 @@ def test_random_conv_tells_how_bad_images_are(real_images, dataset, spoil, level
 def test_identity_tells_how_bad_images_are(real_images, dataset, spoil, levels):
     # Against the same images: among others, the sampling error of hundreds or
     # thousands of dimensions hides a slight blur.
-    images = real_images(dataset)[500:]
+    images = real_images(dataset)[500:700]
     extract = build_extractor("identity", images.shape[1:])
     sharp = extract(images)
     values = [frechet_distance(sharp, extract(spoil(images, v))) for v in (0, *levels)]
@@ -173,15 +173,17 @@ def test_identity_flattens():
 
 
 class Traced(keras.Model):
-    """A model that counts how often it is traced or called."""
+    """A model that remembers the shapes it is traced or called with."""
 
     def __init__(self):
         super().__init__(name="traced")
         self.dense = keras.layers.Dense(4)
+        self.shapes = set()
         self.calls = 0
 
     def call(self, inputs):
         self.calls += 1
+        self.shapes.add(tuple(inputs.shape))
         return self.dense(inputs)
 
 
@@ -207,6 +209,7 @@ def test_a_model_is_not_traced_again():
     for count in (600, 500, 251):
         extract(data[:count])
     assert model.calls == traced
+    assert model.shapes == {(250, 6)}
 
 
 def test_a_model_of_another_shape_is_refused():

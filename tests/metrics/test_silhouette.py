@@ -90,7 +90,7 @@ def test_as_many_clusters_as_the_score_allows():
         (np.zeros((50, 8)), 1),
         (np.repeat(np.eye(4), 10, axis=0), 4),
         # Three codes, of which scikit-learn cannot tell two apart.
-        (np.repeat([[0.0], [1.0], [1e-170]], 10, axis=0), 2),
+        (np.repeat([[0.0], [1.0], [1e-12]], 10, axis=0), 2),
     ],
 )
 def test_a_collapsed_code_is_told(z, distinct):
