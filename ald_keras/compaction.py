@@ -35,7 +35,8 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
     Raises:
         TypeError: If the model has no latent mask.
         ValueError: If the optimizer's state cannot be sliced: Adafactor, Lamb and
-            Muon normalise whole tensors.
+            Muon normalise whole tensors. Or if layers that the optimizer had trained
+            are frozen now, or a layer to slice has LoRA weights or is quantised.
         RuntimeError: If the two models differ by more than 1e-5, relative to the
             largest output where that is above 1.
     """
@@ -44,9 +45,14 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
             f"`model` must be a model with a `latent_mask`. Received: {model!r}"
         )
     kept = model.latent_mask.active_indices
-    optimizer = getattr(model, "optimizer", None)
-    if keep_optimizer and optimizer is not None:
-        _check_sliceable(optimizer)
+    for layer in (model.z_mean, model.z_log_var, *model.latent_readers):
+        graph.check_plain(layer)
+    if keep_optimizer and not can_slice_optimizer(model):
+        raise ValueError(
+            "`model`: the state of its optimizer cannot be sliced, as it normalises "
+            "whole tensors. Pass `keep_optimizer=False` to go on with a fresh one. "
+            f"Received: {_inner(model.optimizer).name}"
+        )
     small = _smaller_twin(model, kept)
     _copy(model.encoder.variables, small.encoder.variables, kept)
     _copy(model.decoder.variables, small.decoder.variables, kept)
@@ -136,22 +142,41 @@ def _copy(wide: list[Any], narrow: list[Any], kept: np.ndarray) -> None:
         new.assign(value)
 
 
-def _check_sliceable(optimizer: Any) -> None:
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    names = {cls.__name__ for cls in type(inner).__mro__}
-    found = sorted(names.intersection(_WHOLE_TENSOR_OPTIMIZERS))
-    if found and inner.built:
-        raise ValueError(
-            f"`model`: the state of {found[0]} cannot be sliced: it normalises whole "
-            "tensors. Pass `keep_optimizer=False` to go on with a fresh optimizer."
-        )
+def can_slice_optimizer(model: Any) -> bool:
+    """Whether `compact` can keep the optimizer's state, or has none to keep."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.built:
+        return True
+    names = {cls.__name__ for cls in type(_inner(optimizer)).__mro__}
+    return not names.intersection(_WHOLE_TENSOR_OPTIMIZERS)
+
+
+def _inner(optimizer: Any) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _compile_alike(model: Any, small: Any, kept: np.ndarray, keep: bool) -> None:
     old = model.optimizer
     new = type(old).from_config(old.get_config())
+    _exclude_alike(model, small, _inner(old), _inner(new))
     settings = keras.saving.deserialize_keras_object(model.get_compile_config())
     small.compile(**{**settings, "optimizer": new})
     if keep and old.built:
         new.build(small.trainable_variables)
+        if len(new.variables) != len(old.variables):
+            raise ValueError(
+                "`model`: its optimizer was built for other variables than are "
+                "trainable now, for example before a layer was frozen. Pass "
+                "`keep_optimizer=False` to go on with a fresh one."
+            )
         _copy(old.variables, new.variables, kept)
+
+
+def _exclude_alike(model: Any, small: Any, old: Any, new: Any) -> None:
+    """Exempt the same variables from weight decay, which no config tells of."""
+    if getattr(old, "weight_decay", None) is None:
+        return
+    pairs = zip(model.trainable_variables, small.trainable_variables, strict=True)
+    exempt = [narrow for wide, narrow in pairs if not old._use_weight_decay(wide)]
+    if exempt:
+        new.exclude_from_weight_decay(var_list=exempt)

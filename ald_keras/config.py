@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import ALDRule
 
@@ -94,6 +95,12 @@ class ProbeConfig:
     n_clusters: int | None = None
     features: str = "auto"
 
+    def __post_init__(self) -> None:
+        _check("probe.size", self.size, int, 3)
+        _check("probe.features", self.features, str)
+        if self.n_clusters is not None:
+            _check("probe.n_clusters", self.n_clusters, int, 2)
+
 
 @dataclasses.dataclass(frozen=True)
 class BetaConfig:
@@ -161,6 +168,8 @@ class Config:
         _check("seed", self.seed, int, 0)
         _check_choice("likelihood", self.likelihood, LIKELIHOODS)
         _check_choice("method", self.method, METHODS)
+        if self.data.get("dir") is not None:
+            _check("data.dir", self.data["dir"], str)
         self.make_rule()
 
     def make_rule(self) -> Any:
@@ -225,7 +234,7 @@ def load_config(path: pathlib.Path, settings: Iterable[str] = ()) -> Config:
         ValueError: If the file is no YAML mapping, or a key or value is wrong.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} holds no valid YAML: {error}") from error
     try:
@@ -254,7 +263,7 @@ def _apply_setting(data: dict[str, Any], setting: str) -> None:
         data[name] = child
         data = child
     try:
-        data[last] = yaml.safe_load(text)
+        data[last] = parse_yaml(text)
     except yaml.YAMLError as error:
         raise ValueError(f"`--set {setting}`: the value is no YAML.") from error
 

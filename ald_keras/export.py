@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.compaction import compact, largest_difference
+from ald_keras.compaction import can_slice_optimizer, compact, largest_difference
 from ald_keras.evaluation import parameter_count
 from ald_keras.files import read_json, replacing
 
@@ -62,7 +62,8 @@ def export(
 
     Returns:
         `before` and `after` (dimensions, parameters, bytes and, where a `run.json`
-        stands beside the model, test figures), `largest_difference` and `files`.
+        stands beside the model, test figures), `largest_difference`, `optimizer`
+        (`"fresh"` where its state cannot be sliced, else `"kept"`) and `files`.
 
     Raises:
         OSError: If a file is missing or cannot be written.
@@ -85,7 +86,8 @@ def export(
         if file.exists() and not overwrite:
             raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
     model = load_model(model_path)
-    small = compact(model)
+    keep = can_slice_optimizer(model)
+    small = compact(model, keep_optimizer=keep)
     before = baseline / "model.keras" if baseline else model_path
     wide = load_model(before) if baseline else model
     report: dict[str, Any] = {
@@ -99,6 +101,7 @@ def export(
             **_figures(model_path.parent, "test_compact", small.latent_dim),
         },
         "largest_difference": largest_difference(model, small),
+        "optimizer": "kept" if keep else "fresh",
         "files": [str(file) for file in files],
     }
     parts = [small] if format == "keras" else [small.encoder_model, small.decoder_model]
@@ -154,6 +157,8 @@ def print_table(report: dict[str, Any], console: Console | None = None) -> None:
     )
     console = console or Console()
     console.print(table)
+    if report["optimizer"] == "fresh":
+        console.print("the optimizer's state cannot be sliced: it starts anew")
     for file in report["files"]:
         console.print(f"written: {file}", soft_wrap=True, highlight=False)
 

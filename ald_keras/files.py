@@ -7,11 +7,28 @@ import csv
 import json
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that reads `1e-3` as a number, as YAML 1.2 does and PyYAML does not."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """The plain value that a YAML text stands for; raises `yaml.YAMLError`."""
+    return yaml.load(text, Loader=_Loader)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from ald_keras.config import Config, load_config
 from ald_keras.datasets import Dataset, EpochShuffledBatches, load_dataset
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, write_csv, write_json, write_yaml
+from ald_keras.metrics import build_extractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
 
@@ -114,15 +115,16 @@ def _output_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path
             f"{path} is not empty, and a run never replaces another unless told: pass "
             "--overwrite, or another --output."
         )
-    made = not path.exists()
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(f"{path} cannot be written to.")
     try:
         yield path
     except BaseException:
-        if made and not any(path.iterdir()):
-            path.rmdir()
+        for folder in made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
         raise
 
 
@@ -150,12 +152,34 @@ def run(
         data = load_dataset(
             config.dataset, options.pop("dir", None), seed=config.seed, **options
         )
+        # What the final figures need is checked before hours of training.
+        extractor = build_extractor(config.probe.features, data.data_shape)
+        clusters = _count_clusters(config, data)
         started = time.perf_counter()
         model, history, pruning = train(config, data, verbose)
         seconds = time.perf_counter() - started
-        record = _record(config, data, model, history, pruning, seconds)
-        _write_run(output, config, model, history, pruning, record)
+        _write_training(output, config, model, history, pruning)
+        measured = {
+            name: evaluate_model(part, data.x_test, clusters, extractor, config.seed)
+            for name, part in (
+                ("test", model),
+                ("test_compact", compact(model, keep_optimizer=False)),
+            )
+        }
+        record = _record(config, data, model, history, pruning, seconds) | measured
+        # Last: where it stands, the run is whole.
+        write_json(output / "run.json", record)
     return record
+
+
+def _count_clusters(config: Config, data: Dataset) -> int:
+    clusters = config.probe.n_clusters or data.n_classes or 10
+    if clusters >= len(data.x_test):
+        raise ValueError(
+            "`probe.n_clusters` must be below the number of test samples. Received: "
+            f"{clusters} clusters and {len(data.x_test)} samples"
+        )
+    return clusters
 
 
 def _record(
@@ -166,12 +190,6 @@ def _record(
     pruning: Any,
     seconds: float,
 ) -> dict[str, Any]:
-    clusters = config.probe.n_clusters or data.n_classes or 10
-    features = config.probe.features
-    measured = {
-        name: evaluate_model(part, data.x_test, clusters, features, config.seed)
-        for name, part in (("test", model), ("test_compact", compact(model)))
-    }
     return {
         "versions": _versions(),
         "seed": config.seed,
@@ -188,7 +206,6 @@ def _record(
             "validation": len(data.x_val),
             "test": len(data.x_test),
         },
-        **measured,
     }
 
 
@@ -198,13 +215,8 @@ def _versions() -> dict[str, str]:
     return {"ald_keras": __version__, "python": platform.python_version(), **versions}
 
 
-def _write_run(
-    output: pathlib.Path,
-    config: Config,
-    model: Any,
-    history: Any,
-    pruning: Any,
-    record: dict[str, Any],
+def _write_training(
+    output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
 ) -> None:
     decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
     # A run that is replaced leaves nothing that could be taken for part of this one.
@@ -215,8 +227,6 @@ def _write_run(
     write_json(output / "decisions.json", decisions)
     with replacing(output / "model.keras") as temporary:
         model.save(temporary)
-    # Last: where it stands, the run is whole.
-    write_json(output / "run.json", record)
 
 
 def _parser() -> OneLineParser:

@@ -36,8 +36,11 @@ class ALDCallback(keras.callbacks.Callback):
     `val_frechet_reconstruction`, `val_frechet_generation`, and `val_NAME` for each
     metric of the user's.
 
-    At the end of the last epoch nothing is removed, as no training follows in which the
-    network could make up for it.
+    A removal takes effect when the next epoch begins: until then, mask and weights are
+    those that the epoch's figures belong to, also in what `ModelCheckpoint` or
+    `EarlyStopping` keep. After the last epoch nothing is removed, as no training
+    follows in which the network could make up for it. Put `CSVLogger` after this
+    callback, so that it finds the metrics in `logs`.
 
     Every `fit` starts the rule anew, from the dimensions that are active then. While
     `beta` moves (see `KLWarmup`) nothing is recorded or decided. Where the mask is
@@ -91,7 +94,7 @@ class ALDCallback(keras.callbacks.Callback):
         super().__init__()
         self.rule: Rule[Any] = ALDRule() if rule is None else rule
         self.n_clusters = n_clusters
-        self.probe = probe
+        self.probe = tuple(probe) if isinstance(probe, list) else probe
         self.probe_size = probe_size
         self.features = features
         self.metrics = dict(metrics or {})
@@ -102,6 +105,7 @@ class ALDCallback(keras.callbacks.Callback):
         self.decisions: list[Decision] = []
         self.collapsed = False
         self.state: Any = None
+        self._pending: tuple[Any, Decision] | None = None
         self._probe: ArrayProbe | StreamProbe | None = None
         self._meter: QualityMeter | None = None
 
@@ -114,7 +118,7 @@ class ALDCallback(keras.callbacks.Callback):
         _check_integer("seed", self.seed, 0)
         if self.n_clusters is not None:
             _check_integer("n_clusters", self.n_clusters, 2)
-        first = self.probe[0] if isinstance(self.probe, tuple) else self.probe
+        first = self.probe[0] if isinstance(self.probe, (tuple, list)) else self.probe
         if self.probe is not None and not hasattr(first, "dtype"):
             raise TypeError(
                 "`probe` must be an array or a tuple (x, y) of arrays. "
@@ -159,6 +163,7 @@ class ALDCallback(keras.callbacks.Callback):
             self.state = self.rule.restart(self.state, mask.active_indices)
         self.decisions = []
         self.collapsed = False
+        self._pending = None
         self._start_dims = mask.active_dims
         self._last_epoch: int | None = None
         self._last_beta: float | None = None
@@ -176,7 +181,7 @@ class ALDCallback(keras.callbacks.Callback):
                 "`ALDCallback` needs validation data: pass `validation_data` or "
                 "`validation_split` to fit, or `probe=x`. Received: none."
             )
-        return make_probe(validation.data)
+        return make_probe(validation.data, validation.steps)
 
     def _count_clusters(self, probe: ArrayProbe | StreamProbe) -> int:
         clusters = self.n_clusters or probe.n_classes or _DEFAULT_CLUSTERS
@@ -194,10 +199,12 @@ class ALDCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
-        self._beta_before = float(self.model.beta)
+        self._remove_pending()
+        self._beta_before = self._beta()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
+        self._notice_changed_mask(epoch)
         metrics, kl = self._measure(epoch, logs)
         self._last_epoch = epoch
         if not self._beta_is_constant():
@@ -208,10 +215,11 @@ class ALDCallback(keras.callbacks.Callback):
         }
         observation = Observation(epoch, metrics, active, kl, directions)
         state, decision = self.rule.step(self.state, observation)
-        if decision.action != "prune" or not self._is_last(epoch):
-            self.state = state
-            self._records += 1
-            self._apply(decision)
+        self._records += 1
+        if decision.action == "prune":
+            self._pending = (state, decision)
+        else:
+            self._accept(state, decision)
         self._check_collapse(kl, active)
 
     def _measure(
@@ -243,9 +251,13 @@ class ALDCallback(keras.callbacks.Callback):
             self.probe is None and validation is not None and validation.frequency == 1
         )
 
+    def _beta(self) -> float:
+        # Not `float(variable)`, which fails for one that is mirrored over devices.
+        return float(keras.ops.convert_to_numpy(self.model.beta))
+
     def _beta_is_constant(self) -> bool:
         """Whether `beta` rests; records made under another `beta` are dropped."""
-        beta, before = float(self.model.beta), self._last_beta
+        beta, before = self._beta(), self._last_beta
         self._last_beta = beta
         moved = beta != self._beta_before or (before is not None and beta != before)
         at_goal = beta == np.float32(self.model.final_beta)
@@ -254,19 +266,20 @@ class ALDCallback(keras.callbacks.Callback):
             self._records = 0
         return beta == self._beta_before and (beta == before or at_goal)
 
-    def _is_last(self, epoch: int) -> bool:
-        """Whether no training follows, in which a removal could be made up for."""
-        epochs = (self.params or {}).get("epochs")
-        return self.model.stop_training or epoch + 1 == epochs
-
-    def _apply(self, decision: Decision) -> None:
-        if decision.action == "wait":
-            return
-        if decision.action == "prune":
-            self.model.latent_mask.deactivate(decision.indices)
+    def _accept(self, state: Any, decision: Decision) -> None:
+        self.state = state
         if decision.action == "stop" and self.stop_training:
             self.model.stop_training = True
-        self._log(decision)
+        if decision.action != "wait":
+            self._log(decision)
+
+    def _remove_pending(self) -> None:
+        if self._pending is None:
+            return
+        state, decision = self._pending
+        self._pending = None
+        self.model.latent_mask.deactivate(decision.indices)
+        self._accept(state, decision)
 
     def _log(self, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -288,9 +301,14 @@ class ALDCallback(keras.callbacks.Callback):
             "likelihood, the scale of the data and beta (a lower one, or KLWarmup)."
         )
 
+    def _active(self) -> list[int]:
+        """Dimensions active in the model; in a copy without one, by the rule."""
+        if self.model is None:
+            return list(self.state.active)
+        return self.model.latent_mask.active_indices.tolist()
+
     def _mask_was_changed(self) -> bool:
-        active = self.model.latent_mask.active_indices.tolist()
-        return active != list(self.state.active)
+        return self._active() != list(self.state.active)
 
     def _notice_changed_mask(self, epoch: int) -> None:
         if not self._mask_was_changed():
@@ -303,16 +321,23 @@ class ALDCallback(keras.callbacks.Callback):
         )
         warnings.warn(f"ALD: {reason}", stacklevel=2)
         self.state = self.rule.restart(self.state, found)
+        self._pending = None
         self._records = 0
         self._log(
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
         )
 
-    def on_fit_end(self) -> None:
-        """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`."""
-        if self._last_epoch is not None:
-            self._notice_changed_mask(self._last_epoch)
-        self._probe = self._meter = None
+    def on_fit_end(self, completed: bool = True) -> None:
+        """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`.
+
+        Args:
+            completed: Boolean, whether `fit` ended without an error. Defaults to
+                `True`.
+        """
+        self._probe = self._meter = self._pending = None
+        if not completed or self._last_epoch is None:
+            return
+        self._notice_changed_mask(self._last_epoch)
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
 
@@ -320,7 +345,8 @@ class ALDCallback(keras.callbacks.Callback):
         """The outcome in one line."""
         if self.state is None:
             return "ALD: not run yet."
-        dims = f"ALD: {self._start_dims} -> {self.model.active_dims} latent dimensions"
+        left = len(self._active())
+        dims = f"ALD: {self._start_dims} -> {left} latent dimensions"
         if self.collapsed:
             return f"{dims}, no finding. {self._collapse_text()}"
         fixed = self.fixed_epoch

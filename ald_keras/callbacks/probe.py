@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,14 +54,15 @@ class StreamProbe:
     Args:
         stream: `tf.data.Dataset`, `keras.utils.PyDataset` or another iterable of
             batches `x`, `(x, y)` or `(x, y, sample_weight)`.
+        steps: Batches that are read, or `None` for all. Defaults to `None`.
 
     Raises:
         ValueError: If the stream is infinite or can be read only once.
     """
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: Any, steps: int | None = None):
         _check_rereadable(stream)
-        self._stream = stream
+        self._stream, self._steps = stream, steps
         self.n_samples, labelled = 0, True
         labels: set[Any] = set()
         for x, y in self._read():
@@ -78,7 +80,8 @@ class StreamProbe:
                 slot = seen if seen < size else int(rng.integers(seen + 1))
                 seen += 1
                 if slot < size:
-                    kept[slot : slot + 1] = [(x[i], None if y is None else y[i])]
+                    # A copy: a view would hold its whole batch.
+                    kept[slot : slot + 1] = [(x[i].copy(), None if y is None else y[i])]
         xs, ys = zip(*kept, strict=True)
         labels = None if any(y is None for y in ys) else np.asarray(ys)
         return np.stack(xs), labels
@@ -92,13 +95,13 @@ class StreamProbe:
         batches = stream = self._stream
         if isinstance(stream, keras.utils.PyDataset):
             batches = (stream[i] for i in range(len(stream)))
-        for batch in batches:
+        for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
 
 
-def make_probe(data: Any) -> ArrayProbe | StreamProbe:
-    """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or a stream.
+def make_probe(data: Any, steps: int | None = None) -> ArrayProbe | StreamProbe:
+    """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or `steps` of a stream.
 
     Raises:
         ValueError: If a stream is infinite or can be read only once.
@@ -107,7 +110,7 @@ def make_probe(data: Any) -> ArrayProbe | StreamProbe:
     if hasattr(first, "shape") and hasattr(first, "dtype"):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return ArrayProbe(x, y)
-    return StreamProbe(data)
+    return StreamProbe(data, steps)
 
 
 def _check_rereadable(stream: Any) -> None:

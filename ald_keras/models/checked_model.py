@@ -20,10 +20,13 @@ class FitValidation:
         data: What `fit` was given or split off: a tuple `(x, y, sample_weight)` of
             arrays whose last ones may be `None`, or a stream.
         frequency: `validation_freq` of `fit`, in epochs.
+        steps: `validation_steps` of `fit`, batches of a stream that are used, or
+            `None` for all.
     """
 
     data: Any
     frequency: Any = 1
+    steps: int | None = None
 
 
 class CheckedModel(keras.Model):
@@ -95,52 +98,55 @@ class CheckedModel(keras.Model):
                 before the first step; if a stream does, at the end of the epoch; if
                 `class_weight` comes without labels.
         """
+        x, validation_data = data_checks.as_arrays(x, validation_data)
         data_checks.check_class_weight(class_weight, x, y)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_checks.split_arrays(
                 (x, y, sample_weight), validation_split
             )
-        # Keras warns where it cannot shuffle, though it does so by default.
-        can_shuffle = data_checks.is_array(x) or isinstance(x, keras.utils.PyDataset)
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
-        with self._guarded(validation_data, kwargs.get("validation_freq", 1)):
+        steps = kwargs.get("validation_steps")
+        frequency = kwargs.get("validation_freq", 1)
+        guard = _StreamGuard()
+        with self._guarded(FitValidation(validation_data, frequency, steps), callbacks):
             history = super().fit(
                 x=x,
                 y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=_with_guard(callbacks),
+                callbacks=guard.before(callbacks, self),
                 validation_data=_keep_validation_weights(validation_data),
-                shuffle=shuffle and can_shuffle,
+                shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
                 sample_weight=sample_weight,
                 **kwargs,
             )
-        # After every `on_train_end`: one of them may have restored other weights.
-        for callback in _as_list(callbacks):
-            getattr(callback, "on_fit_end", _do_nothing)()
         return history
 
-    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Negative ELBO and its terms, as `keras.Model.evaluate` gives them.
 
         Raises:
             ValueError: If the data hold values outside the likelihood's support.
         """
         if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked, and guards
-            return super().evaluate(x=x, y=y, **kwargs)
+            return super().evaluate(x, y, *args, **kwargs)
+        x, _ = data_checks.as_arrays(x, None)
         self.check_data("x", x)
+        # A `fit` that runs, and calls this from a callback, has its own count.
+        count = keras.ops.convert_to_numpy(self.unusable_values.result())
         self.unusable_values.reset_state()
         y = data_checks.keep_weights(x, y, kwargs.get("sample_weight"))
-        result = super().evaluate(x=x, y=y, **kwargs)
+        result = super().evaluate(x, y, *args, **kwargs)
         self.check_stream()
+        self.unusable_values.update_state(count)
         return result
 
     def check_stream(self) -> None:
         """Raise a `ValueError` if a batch since the last check held unusable values."""
-        count = int(self.unusable_values.result())
+        count = int(keras.ops.convert_to_numpy(self.unusable_values.result()))
         self.unusable_values.reset_state()
         if count:
             raise ValueError(
@@ -161,14 +167,19 @@ class CheckedModel(keras.Model):
             data_checks.check_array(name, array, self.likelihood, self.data_shape)
 
     @contextlib.contextmanager
-    def _guarded(self, validation_data: Any, frequency: Any) -> Iterator[None]:
-        if validation_data is not None:
-            self.validation_data = FitValidation(validation_data, frequency)
+    def _guarded(self, validation: FitValidation, callbacks: Any) -> Iterator[None]:
+        if validation.data is not None:
+            self.validation_data = validation
         self.unusable_values.reset_state()
+        completed = False
         try:
             yield
+            completed = True
         finally:
             self.validation_data = None
+            # After every `on_train_end`: one may have restored other weights.
+            for callback in _as_list(callbacks):
+                getattr(callback, "on_fit_end", _do_nothing)(completed)
             # Keras leaves its iterator over the validation data when `fit` fails.
             self._eval_epoch_iterator = None
 
@@ -179,6 +190,15 @@ class _StreamGuard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
 
+    def before(self, callbacks: Any, model: keras.Model) -> Any:
+        """The callbacks of a `fit` with this one first, so that none decides earlier."""
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            return [self, *_as_list(callbacks)]
+        self.set_model(model)
+        others = callbacks.callbacks
+        others[:] = [self, *(c for c in others if not isinstance(c, _StreamGuard))]
+        return callbacks
+
 
 def _keep_validation_weights(data: Any) -> Any:
     if not isinstance(data, tuple) or len(data) != 3:
@@ -187,18 +207,11 @@ def _keep_validation_weights(data: Any) -> Any:
     return x, data_checks.keep_weights(x, y, sample_weight), sample_weight
 
 
-def _with_guard(callbacks: Any) -> Any:
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(_StreamGuard())
-        return callbacks
-    return [_StreamGuard(), *_as_list(callbacks)]
-
-
 def _as_list(callbacks: Any) -> list[Any]:
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)
     return keras.tree.flatten(callbacks) if callbacks else []
 
 
-def _do_nothing() -> None:
+def _do_nothing(completed: bool) -> None:
     """What a callback without `on_fit_end` does there."""

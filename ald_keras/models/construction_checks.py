@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import keras
@@ -9,24 +10,29 @@ import keras
 from ald_keras.models import graph
 
 
-def check_numbers(latent_dim: Any, seed: Any) -> None:
-    """Raise a `ValueError` for a size or seed out of range."""
-    whole = isinstance(latent_dim, int) and not isinstance(latent_dim, bool)
-    if not whole or latent_dim < 1:
+def check_numbers(latent_dim: Any, seed: Any) -> tuple[int, int | None]:
+    """The size and the seed as Python's own; a `ValueError` if out of range."""
+    if not _is_integer(latent_dim) or latent_dim < 1:
         raise ValueError(
             f"`latent_dim` must be a positive integer. Received: {latent_dim!r}"
         )
-    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+    if seed is not None and not _is_integer(seed):
         raise ValueError(f"`seed` must be an integer or None. Received: {seed!r}")
+    return int(latent_dim), None if seed is None else int(seed)
 
 
-def check_beta(beta: Any) -> None:
-    """Raise a `ValueError` for a weight of the KL out of range."""
-    real = isinstance(beta, (int, float)) and not isinstance(beta, bool)
+def check_beta(beta: Any) -> float:
+    """The weight of the KL as a float; a `ValueError` if out of range."""
+    real = isinstance(beta, numbers.Real) and not isinstance(beta, bool)
     if not real or not 0.0 <= beta < float("inf"):
         raise ValueError(
             f"`beta` must be a finite number, at least 0. Received: {beta!r}"
         )
+    return float(beta)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:
@@ -46,6 +52,7 @@ def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:
             f"`decoder` must read codes of shape (batch, {latent_dim}). "
             f"Received: input shape {tuple(decoder.inputs[0].shape)}"
         )
+    graph.check_unshared("decoder", decoder)
     return graph.latent_readers(decoder)
 
 

@@ -19,6 +19,25 @@ def is_array(data: Any) -> bool:
     return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
+def is_stream(data: Any) -> bool:
+    """Whether `data` comes in batches whose order is not Keras's to change."""
+    return hasattr(data, "element_spec") or hasattr(data, "__next__")
+
+
+def as_arrays(x: Any, validation_data: Any) -> tuple[Any, Any]:
+    """Data frames as arrays, and validation data in a list as a tuple."""
+    if isinstance(validation_data, list):
+        validation_data = tuple(validation_data)
+    if isinstance(validation_data, tuple):
+        validation_data = tuple(_frame_to_array(part) for part in validation_data)
+    return _frame_to_array(x), _frame_to_array(validation_data)
+
+
+def _frame_to_array(data: Any) -> Any:
+    frame = hasattr(data, "to_numpy") and not is_array(data)
+    return data.to_numpy() if frame else data
+
+
 def check_array(name: str, x: Any, likelihood: Likelihood, shape: Any) -> None:
     """Raise a `ValueError` unless `x` is data that a model can be trained on.
 

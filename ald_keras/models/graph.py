@@ -24,10 +24,47 @@ _VALUE_KEEPING = (
 
 
 def is_graph_model(model: Any) -> bool:
-    """Whether `model` is a Sequential or Functional model."""
-    return isinstance(model, keras.Sequential) or (
-        isinstance(model, keras.Model) and hasattr(model, "operations")
+    """Whether `model` is a Sequential or Functional model, computed as its graph says.
+
+    A subclass that has its own `call` may do anything else.
+    """
+    known = isinstance(model, keras.Model) and _has_keras_call(model)
+    return known and (
+        isinstance(model, keras.Sequential) or hasattr(model, "operations")
     )
+
+
+def _has_keras_call(layer: Any) -> bool:
+    return type(layer).call.__module__.split(".")[0] == "keras"
+
+
+def check_unshared(name: str, model: Any) -> None:
+    """Raise a `ValueError` if a layer stands in two of the models nested in `model`."""
+    seen: dict[int, Any] = {}
+
+    def visit(container: Any) -> None:
+        for layer in container.layers:
+            if seen.setdefault(id(layer), container) is not container:
+                raise ValueError(
+                    f"`{name}`: a layer must not stand in two nested models, as an "
+                    f"export could not keep it shared. Received: '{layer.name}' in "
+                    f"'{seen[id(layer)].name}' and '{container.name}'."
+                )
+            if is_graph_model(layer):
+                visit(layer)
+
+    visit(model)
+
+
+def check_plain(layer: keras.layers.Dense) -> None:
+    """Raise a `ValueError` if a Dense layer computes with more than its kernel."""
+    if layer.lora_enabled or layer.quantization_mode:
+        raise ValueError(
+            f"The Dense layer '{layer.name}' must be plain to be masked and sliced: "
+            "merge LoRA weights, and quantise after the export. Received: "
+            f"lora_enabled={layer.lora_enabled}, "
+            f"quantization_mode={layer.quantization_mode}"
+        )
 
 
 def source(tensor: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -77,6 +114,7 @@ def latent_readers(decoder: Any) -> list[keras.layers.Dense]:
                 "since its rows are sliced at export. "
                 f"Received: {type(layer).__name__} named '{layer.name}'."
             )
+        check_plain(layer)
     return readers
 
 
@@ -120,8 +158,8 @@ def _activation_of(operation: Any) -> str | None:
         return final_activation(operation)
     if type(operation).__name__ == "Sigmoid":
         return "sigmoid"
-    # A recurrent layer's `activation` is not the last thing that it does.
-    if isinstance(operation, keras.layers.RNN):
+    # Nor is a recurrent layer's `activation` the last thing that it does.
+    if not _has_keras_call(operation) or isinstance(operation, keras.layers.RNN):
         return None
     activation = getattr(operation, "activation", None)
     name = getattr(activation, "__name__", None)

@@ -33,7 +33,8 @@ def encoder_with_heads(
         raise TypeError(f"`encoder` must be a keras.Model. Received: {encoder!r}")
     inputs, outputs = _symbolic_ends(encoder)
     if len(outputs) == 1:
-        z_mean, z_log_var = _new_heads(outputs[0], latent_dim, seed)
+        taken = {layer.name for layer in encoder.layers}
+        z_mean, z_log_var = _new_heads(outputs[0], latent_dim, seed, taken)
         ends = [z_mean(outputs[0]), z_log_var(outputs[0])]
     elif len(outputs) in (2, 3):
         z_mean, z_log_var = _own_heads(outputs[:2], latent_dim)
@@ -43,7 +44,9 @@ def encoder_with_heads(
             "`encoder` must have one output (features), or two or three (mean, log "
             f"variance, perhaps a sample). Received: {len(outputs)} outputs."
         )
-    return keras.Model(inputs, ends, name=encoder.name), z_mean, z_log_var
+    full = keras.Model(inputs, ends, name=encoder.name)
+    graph.check_unshared("encoder", full)
+    return full, z_mean, z_log_var
 
 
 def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
@@ -52,18 +55,36 @@ def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
             raise ValueError(
                 f"`encoder` must have one input. Received: {len(encoder.inputs)}."
             )
-        return encoder.inputs[0], list(encoder.outputs)
+        return encoder.inputs[0], _ordered(encoder.output)
     shape = (encoder.get_build_config() or {}).get("input_shape")
     if not (encoder.built and isinstance(shape, (tuple, list))):
         raise ValueError(
             "`encoder` must be built: give it an Input, or call it on data first. "
             f"Received: the unbuilt model '{encoder.name}'."
         )
+    try:
+        encoder.get_config()
+    except NotImplementedError as error:
+        raise ValueError(
+            "`encoder`: a subclassed model needs `get_config`, to be saved and to be "
+            f"exported. Received: {type(encoder).__name__} without one."
+        ) from error
     inputs = keras.Input(tuple(shape)[1:])
-    return inputs, keras.tree.flatten(encoder(inputs))
+    return inputs, _ordered(encoder(inputs))
 
 
-def _new_heads(features: Any, latent_dim: int, seed: int | None) -> Any:
+def _ordered(outputs: Any) -> list[Any]:
+    if isinstance(outputs, dict):
+        raise ValueError(
+            "`encoder` must give its outputs in order, mean and log variance, and not "
+            f"by name. Received: a mapping with keys {sorted(outputs)}."
+        )
+    return keras.tree.flatten(outputs)
+
+
+def _new_heads(
+    features: Any, latent_dim: int, seed: int | None, taken: set[str]
+) -> Any:
     if len(features.shape) != 2:
         raise ValueError(
             "`encoder` must end in a feature vector, shape (batch, features). "
@@ -76,7 +97,7 @@ def _new_heads(features: Any, latent_dim: int, seed: int | None) -> Any:
             kernel_initializer=keras.initializers.GlorotUniform(
                 None if seed is None else seed + offset
             ),
-            name=name,
+            name=f"latent_{name}" if name in taken else name,
         )
         for offset, name in enumerate(("z_mean", "z_log_var"))
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import keras
@@ -37,7 +38,7 @@ class LatentVAE(CheckedModel):
         seed: int | None,
         **kwargs: Any,
     ):
-        check_numbers(latent_dim, seed)
+        latent_dim, seed = check_numbers(latent_dim, seed)
         super().__init__(**kwargs)
         self.encoder, self.z_mean, self.z_log_var = encoder_with_heads(
             encoder, latent_dim, seed
@@ -82,6 +83,11 @@ class LatentVAE(CheckedModel):
         """
         return plain.plain_decoder(self)
 
+    def __dir__(self) -> list[str]:
+        # Keras saves whatever `dir` leads to, and would save these copies as well.
+        copies = ("encoder_model", "decoder_model")
+        return [name for name in super().__dir__() if name not in copies]
+
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances, each of shape `(batch, latent_dim)`.
 
@@ -115,10 +121,10 @@ class LatentVAE(CheckedModel):
             seed: Integer seed, or `None` to go on with the model's noise. Defaults
                 to `None`.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
             raise ValueError(f"`n` must be a positive integer. Received: n={n!r}")
         source = self.sampling.seed_generator if seed is None else seed
-        return self.decode(keras.random.normal((n, self.latent_dim), seed=source))
+        return self.decode(keras.random.normal((int(n), self.latent_dim), seed=source))
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Reconstruct; from a sampled code in training, else from the mean."""

@@ -18,11 +18,12 @@ class MaskedVAE(LatentVAE):
 
     Minimises `NLL + beta * KL` in nats per sample, with the standard normal prior
     and one posterior sample a data point. Both the code and the KL of a dimension
-    that the mask switches off are zero, so it costs nothing and gets no gradient.
+    that the mask switches off are zero, so it costs nothing and gets no gradient. What
+    acts on weights as such still reaches its weights: weight decay and regularizers.
 
     Args:
-        encoder: Any built Keras model from data to a feature vector; the heads
-            `z_mean` and `z_log_var` are then added. Or a Functional encoder with two
+        encoder: Any built Keras model from data to a feature vector (a subclassed one
+            needs `get_config`); the heads `z_mean` and `z_log_var` are then added. Or a Functional encoder with two
             or three outputs (mean, log variance, perhaps a sample), whose first two
             come from linear Dense layers on one shared input: those are the heads
             then, and a third output is left out.
@@ -67,9 +68,9 @@ class MaskedVAE(LatentVAE):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        check_beta(beta)
+        beta = check_beta(beta)
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
-        self.final_beta = float(beta)
+        self.final_beta = beta
         self.beta = self.add_weight(
             name="beta",
             shape=(),

@@ -12,6 +12,8 @@ from ald_keras.models import graph
 
 def plain_encoder(model: Any) -> keras.Model:
     """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero."""
+    for head in (model.z_mean, model.z_log_var):
+        graph.check_plain(head)
     copy = keras.models.clone_model(model.encoder)
     pruned = _pruned(model)
     zeroed = {
@@ -29,6 +31,8 @@ def plain_encoder(model: Any) -> keras.Model:
 
 def plain_decoder(model: Any) -> keras.Model:
     """Copy of the decoder, codes to data space; pruned rows are zero."""
+    for layer in model.latent_readers:
+        graph.check_plain(layer)
     copy = graph.with_latent_dim(model.decoder, model.latent_dim)
     pruned = _pruned(model)
     zeroed = {id(layer.kernel) for layer in model.latent_readers}
