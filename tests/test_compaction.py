@@ -258,3 +258,27 @@ def test_save_and_reload(tmp_path):
     again = keras.saving.load_model(tmp_path / "small.keras")
     assert largest_gap(small.weights, again.weights) == 0.0
     assert largest_gap(small.optimizer.variables, again.optimizer.variables) == 0.0
+
+
+def test_exemptions_from_weight_decay_come_along():
+    vae = mlp_vae()
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    vae.compile(optimizer)
+    vae.fit(X, epochs=1, verbose=0)
+    vae.latent_mask.deactivate(PRUNED)
+    small = compact(vae)
+    noise = np.random.default_rng(1).standard_normal((5, 64, 8)).astype("float32")
+    run_steps(vae, X, noise, slice(None))
+    run_steps(small, X, noise, vae.latent_mask.active_indices)
+    assert largest_gap(compact(vae).weights, small.weights) <= 1e-5
+
+
+def test_layers_frozen_after_training_are_told():
+    vae = mlp_vae()
+    vae.compile()
+    vae.fit(X[:64], epochs=1, verbose=0)
+    vae.decoder.layers[-2].trainable = False
+    with pytest.raises(ValueError, match="before a layer was frozen"):
+        compact(vae)
+    assert compact(vae, keep_optimizer=False).latent_dim == 8

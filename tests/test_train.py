@@ -10,6 +10,7 @@ import yaml
 
 from ald_keras.config import load_config
 from ald_keras.datasets import load_dataset
+from ald_keras.export import export
 from ald_keras.train import RUN_FILES, main, run
 
 TINY = {
@@ -154,15 +155,18 @@ def one_line(capsys):
         ({"data": {"limits": 3}}, "limit"),
         ({"dataset": "mnist", "data": {"dir": "/nowhere"}}, "/nowhere"),
         ({"probe": {"size": 20, "n_clusters": 20}}, "20 clusters"),
-        ({"probe": {"size": 2}}, "`probe_size`"),
+        ({"probe": {"size": 2}}, "`probe.size`"),
+        ({"method": "fixed", "probe": {"n_clusters": 5000}}, "5000 clusters"),
+        ({"method": "fixed", "probe": {"features": "fid"}}, "fid"),
+        ({"data": {"dir": 3}}, "`data.dir`"),
         ({"probe": {"features": "fid"}}, "fid"),
     ],
 )
 def test_wrong_configs_end_in_one_line(config_file, tmp_path, capsys, changes, message):
     path = config_file(**changes)
-    assert main(["--config", str(path), "--output", str(tmp_path / "run")]) == 2
+    assert main(["--config", str(path), "--output", str(tmp_path / "a" / "run")]) == 2
     assert message in one_line(capsys)
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "a").exists()
 
 
 def test_wrong_arguments_end_in_one_line(config_file, tmp_path, capsys):
@@ -204,3 +208,18 @@ def test_the_default_output_stands_below_saved_models(
     monkeypatch.chdir(tmp_path)
     assert main(["--config", str(config_file(epochs=1)), "--verbose", "0"]) == 0
     assert pathlib.Path("saved_models/tiny/run.json").is_file()
+
+
+def test_numbers_with_an_exponent_are_numbers(config_file):
+    config = load_config(config_file(), ["optimizer.learning_rate=1e-3", "beta=5e-1"])
+    assert config.optimizer.options["learning_rate"] == 1e-3
+    assert config.beta.value == 0.5
+
+
+def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):
+    folder = tmp_path / "run"
+    path = config_file(epochs=2, optimizer="adafactor", method="fixed")
+    assert main(["--config", str(path), "--output", str(folder)]) == 0
+    assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
+    report = export(folder / "model.keras")
+    assert report["optimizer"] == "fresh"

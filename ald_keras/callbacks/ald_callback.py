@@ -10,21 +10,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from ald_keras.callbacks.probe import ArrayProbe, StreamProbe, make_probe
-from ald_keras.callbacks.quality import FRECHET_METRICS, QualityMeter, UserMetric
+from ald_keras.callbacks.argument_checks import check_arguments
+from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, outcome_line
+from ald_keras.callbacks.probe import (
+    ArrayProbe,
+    StreamProbe,
+    count_clusters,
+    open_probe,
+)
+from ald_keras.callbacks.quality import QualityMeter, UserMetric
 from ald_keras.rules import (
-    BUILT_IN_METRICS,
     ALDRule,
     Decision,
     Direction,
     Observation,
     Rule,
 )
-
-# A dimension whose mean KL is lower carries nothing worth a latent dimension.
-INFORMATIVE_KL = 0.01
-
-_DEFAULT_CLUSTERS = 10
 
 
 class ALDCallback(keras.callbacks.Callback):
@@ -101,45 +102,13 @@ class ALDCallback(keras.callbacks.Callback):
         self.seed = seed
         self.stop_training = stop_training
         self.verbose = verbose
-        self._check_arguments()
+        check_arguments(self)
         self.decisions: list[Decision] = []
         self.collapsed = False
         self.state: Any = None
         self._pending: tuple[Any, Decision] | None = None
         self._probe: ArrayProbe | StreamProbe | None = None
         self._meter: QualityMeter | None = None
-
-    def _check_arguments(self) -> None:
-        if not isinstance(self.rule, Rule):
-            raise TypeError(
-                f"`rule` must be a rule such as ALDRule(). Received: rule={self.rule!r}"
-            )
-        _check_integer("probe_size", self.probe_size, 3)
-        _check_integer("seed", self.seed, 0)
-        if self.n_clusters is not None:
-            _check_integer("n_clusters", self.n_clusters, 2)
-        first = self.probe[0] if isinstance(self.probe, (tuple, list)) else self.probe
-        if self.probe is not None and not hasattr(first, "dtype"):
-            raise TypeError(
-                "`probe` must be an array or a tuple (x, y) of arrays. "
-                f"Received: {type(first).__name__}"
-            )
-        for name, entry in self.metrics.items():
-            pair = isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0])
-            if name in BUILT_IN_METRICS or not pair or entry[1] not in ("min", "max"):
-                raise ValueError(
-                    "`metrics` must map new names to (function, 'min' or 'max'). "
-                    f"Received: {name!r}: {entry!r}"
-                )
-        known = {*BUILT_IN_METRICS, *self.metrics}
-        if self.features is None:
-            known -= set(FRECHET_METRICS)
-        missing = [name for name in self.rule.metrics if name not in known]
-        if missing:
-            raise ValueError(
-                f"`rule` needs metrics that are not measured: {missing}. Name them in "
-                "`metrics`, give `features`, or leave them out of the rule."
-            )
 
     @property
     def fixed_epoch(self) -> int | None:
@@ -154,8 +123,8 @@ class ALDCallback(keras.callbacks.Callback):
                 "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
                 f"Received: {type(self.model).__name__}"
             )
-        self._probe = self._open_probe()
-        clusters = self._count_clusters(self._probe)
+        self._probe = open_probe(self.model, self.probe)
+        clusters = count_clusters(self._probe, self.n_clusters, self.probe_size)
         self._meter = QualityMeter(self.model, clusters, self.features, self.metrics)
         mask = self.model.latent_mask
         self.state = self.rule.init(mask.units, self.seed)
@@ -169,33 +138,6 @@ class ALDCallback(keras.callbacks.Callback):
         self._last_beta: float | None = None
         self._records = 0
         self._told_of_collapse = False
-
-    def _open_probe(self) -> ArrayProbe | StreamProbe:
-        if self.probe is not None:
-            x = self.probe[0] if isinstance(self.probe, tuple) else self.probe
-            self.model.check_data("probe", x)
-            return make_probe(self.probe)
-        validation = getattr(self.model, "validation_data", None)
-        if validation is None:
-            raise ValueError(
-                "`ALDCallback` needs validation data: pass `validation_data` or "
-                "`validation_split` to fit, or `probe=x`. Received: none."
-            )
-        return make_probe(validation.data, validation.steps)
-
-    def _count_clusters(self, probe: ArrayProbe | StreamProbe) -> int:
-        clusters = self.n_clusters or probe.n_classes or _DEFAULT_CLUSTERS
-        drawn = min(self.probe_size, probe.n_samples)
-        if not 2 <= clusters < drawn:
-            origin = (
-                "given" if self.n_clusters else "found in the labels or the default"
-            )
-            raise ValueError(
-                "`n_clusters` must be at least 2 and below the number of validation "
-                f"samples measured on. Received: {clusters} clusters ({origin}) and "
-                f"{drawn} samples"
-            )
-        return clusters
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
@@ -292,14 +234,7 @@ class ALDCallback(keras.callbacks.Callback):
         settled = self._records >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled and not self._told_of_collapse:
             self._told_of_collapse = True
-            warnings.warn(self._collapse_text(), stacklevel=2)
-
-    def _collapse_text(self) -> str:
-        return (
-            "ALD: posterior collapse: no latent dimension carries more than "
-            f"{INFORMATIVE_KL} nats, so their number is no finding. Look at the "
-            "likelihood, the scale of the data and beta (a lower one, or KLWarmup)."
-        )
+            warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
 
     def _active(self) -> list[int]:
         """Dimensions active in the model; in a copy without one, by the rule."""
@@ -346,18 +281,9 @@ class ALDCallback(keras.callbacks.Callback):
         if self.state is None:
             return "ALD: not run yet."
         left = len(self._active())
-        dims = f"ALD: {self._start_dims} -> {left} latent dimensions"
-        if self.collapsed:
-            return f"{dims}, no finding. {self._collapse_text()}"
         fixed = self.fixed_epoch
-        if fixed is None:
-            return f"{dims}, not fixed: fit ended before the rule had stopped."
-        if self.state.at_floor:
-            return (
-                f"{dims}, the rule's lower limit, reached at epoch {fixed + 1} before "
-                "the curves had turned: a floor, no finding."
-            )
-        return f"{dims}, fixed at epoch {fixed + 1}."
+        floor = self.state.at_floor
+        return outcome_line(self._start_dims, left, fixed, floor, self.collapsed)
 
     def summary(self) -> None:
         """Print every decision and the outcome."""
@@ -376,11 +302,3 @@ class ALDCallback(keras.callbacks.Callback):
             held = name in ("_model", "_probe", "_meter")
             new.__dict__[name] = None if held else copy.deepcopy(value, memo)
         return new
-
-
-def _check_integer(name: str, value: Any, least: int) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer >= {least}. Received: {name}={value!r}"
-        )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 _BATCH = 256
+_DEFAULT_CLUSTERS = 10
 
 
 class ArrayProbe:
@@ -111,6 +112,48 @@ def make_probe(data: Any, steps: int | None = None) -> ArrayProbe | StreamProbe:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return ArrayProbe(x, y)
     return StreamProbe(data, steps)
+
+
+def open_probe(model: Any, probe: Any) -> ArrayProbe | StreamProbe:
+    """The probe given, or else the validation data of the `fit` that runs.
+
+    Args:
+        model: Model with `check_data` and `validation_data`.
+        probe: `x` or `(x, y)`, arrays, or `None`.
+
+    Raises:
+        ValueError: If there is neither, or the data cannot be used.
+    """
+    if probe is not None:
+        model.check_data("probe", probe)
+        return make_probe(probe)
+    validation = getattr(model, "validation_data", None)
+    if validation is None:
+        raise ValueError(
+            "`ALDCallback` needs validation data: pass `validation_data` or "
+            "`validation_split` to fit, or `probe=x`. Received: none."
+        )
+    return make_probe(validation.data, validation.steps)
+
+
+def count_clusters(
+    probe: ArrayProbe | StreamProbe, n_clusters: int | None, size: int
+) -> int:
+    """Clusters to look for in samples of `size`: as given, or classes, or 10.
+
+    Raises:
+        ValueError: If there are fewer than 2, or no more samples than clusters.
+    """
+    clusters = n_clusters or probe.n_classes or _DEFAULT_CLUSTERS
+    drawn = min(size, probe.n_samples)
+    if not 2 <= clusters < drawn:
+        origin = "given" if n_clusters else "found in the labels or the default"
+        raise ValueError(
+            "`n_clusters` must be at least 2 and below the number of validation "
+            f"samples measured on. Received: {clusters} clusters ({origin}) and "
+            f"{drawn} samples"
+        )
+    return clusters
 
 
 def _check_rereadable(stream: Any) -> None:

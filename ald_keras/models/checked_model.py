@@ -191,12 +191,13 @@ class _StreamGuard(keras.callbacks.Callback):
         self.model.check_stream()
 
     def before(self, callbacks: Any, model: keras.Model) -> Any:
-        """The callbacks of a `fit` with this one first, so that none decides earlier."""
+        """The callbacks of a `fit`, this one first, so that none decides earlier."""
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             return [self, *_as_list(callbacks)]
         self.set_model(model)
         others = callbacks.callbacks
-        others[:] = [self, *(c for c in others if not isinstance(c, _StreamGuard))]
+        kept = [c for c in others if not isinstance(c, _StreamGuard)]
+        others[:] = [self, *kept]
         return callbacks
 
 

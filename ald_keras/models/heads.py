@@ -55,6 +55,8 @@ def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
             raise ValueError(
                 f"`encoder` must have one input. Received: {len(encoder.inputs)}."
             )
+        if isinstance(encoder, keras.Sequential):
+            return encoder.inputs[0], list(encoder.outputs)
         return encoder.inputs[0], _ordered(encoder.output)
     shape = (encoder.get_build_config() or {}).get("input_shape")
     if not (encoder.built and isinstance(shape, (tuple, list))):

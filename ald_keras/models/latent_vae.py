@@ -113,7 +113,7 @@ class LatentVAE(CheckedModel):
         """Means of the data, decoded from the posterior means of `x`."""
         return self.decode(self.encode(x)[0])
 
-    def generate(self, n: int, seed: int | None = None) -> Tensor:
+    def generate(self, n: Any, seed: int | None = None) -> Tensor:
         """Data means decoded from `n` samples of the prior.
 
         Args:

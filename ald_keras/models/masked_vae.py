@@ -23,10 +23,10 @@ class MaskedVAE(LatentVAE):
 
     Args:
         encoder: Any built Keras model from data to a feature vector (a subclassed one
-            needs `get_config`); the heads `z_mean` and `z_log_var` are then added. Or a Functional encoder with two
-            or three outputs (mean, log variance, perhaps a sample), whose first two
-            come from linear Dense layers on one shared input: those are the heads
-            then, and a third output is left out.
+            needs `get_config`); the heads `z_mean` and `z_log_var` are then added. Or a
+            Functional encoder with two or three outputs (mean, log variance, perhaps a
+            sample), whose first two come from linear Dense layers on one shared input:
+            those are the heads then, and a third output is left out.
         decoder: Sequential or Functional model from `(latent_dim,)` to data. Its
             layers that read the latent input must be Dense.
         latent_dim: Integer >= 1, latent dimensions at the start.

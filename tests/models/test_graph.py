@@ -106,3 +106,27 @@ def test_rebuilding_keeps_what_a_decoder_computes():
     twin.set_weights(decoder.get_weights())
     z = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
     np.testing.assert_allclose(twin(z), decoder(z), rtol=1e-6)
+
+
+def test_layers_of_the_user_s_own_are_not_guessed_at():
+    class Squashed(layers.Dense):
+        def call(self, inputs):
+            return ops.sigmoid(super().call(inputs))
+
+    class Doubled(keras.Model):
+        def call(self, inputs):
+            return 2 * inputs
+
+    model = keras.Sequential([keras.Input((4,)), Squashed(3)])
+    assert graph.final_activation(model) is None
+    assert not graph.is_graph_model(Doubled())
+    assert graph.is_graph_model(model)
+
+
+def test_a_layer_in_two_nested_models_is_an_error():
+    shared = layers.Dense(5, name="shared")
+    inner = keras.Sequential([keras.Input((5,)), shared])
+    z = keras.Input((5,))
+    graph.check_unshared("decoder", keras.Model(z, inner(inner(z))))
+    with pytest.raises(ValueError, match="'shared'"):
+        graph.check_unshared("decoder", keras.Model(z, shared(inner(z))))

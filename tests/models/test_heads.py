@@ -93,3 +93,33 @@ def test_unusable_encoders_are_errors():
         encoder_with_heads(keras.Sequential([layers.Dense(3)]), 4)
     with pytest.raises(TypeError, match="`encoder`"):
         encoder_with_heads("encoder", 4)
+
+
+def test_outputs_by_name_are_an_error():
+    data = keras.Input((8, 8, 1))
+    flat = layers.Flatten()(data)
+    outputs = {"mean": layers.Dense(4)(flat), "log_var": layers.Dense(4)(flat)}
+    with pytest.raises(ValueError, match=r"keys \['log_var', 'mean'\]"):
+        encoder_with_heads(keras.Model(data, outputs), 4)
+
+
+def test_names_that_are_taken_do_no_harm():
+    data = keras.Input((8, 8, 1))
+    features = layers.Dense(5, name="z_mean")(layers.Flatten()(data))
+    _, z_mean, z_log_var = encoder_with_heads(keras.Model(data, features), 4)
+    assert (z_mean.name, z_log_var.name) == ("latent_z_mean", "z_log_var")
+
+
+def test_a_subclassed_encoder_without_a_config_is_an_error():
+    class Features(keras.Model):
+        def __init__(self, units):
+            super().__init__()
+            self.flatten, self.dense = layers.Flatten(), layers.Dense(units)
+
+        def call(self, x):
+            return self.dense(self.flatten(x))
+
+    encoder = Features(3)
+    encoder(np.zeros((1, 8, 8, 1), "float32"))
+    with pytest.raises(ValueError, match="needs `get_config`"):
+        encoder_with_heads(encoder, 4)

@@ -2,6 +2,7 @@ import contextlib
 import gc
 import weakref
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -500,3 +501,80 @@ def test_compile_takes_no_loss():
     for options in ({"loss": "mse"}, {"metrics": ["mae"]}):
         with pytest.raises(ValueError, match="no loss and no metrics"):
             vae.compile(**options)
+
+
+def test_weights_are_saved_once(tmp_path):
+    vae = small_vae(4)
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    with h5py.File(tmp_path / "vae.weights.h5") as file:
+        sizes = []
+        file.visititems(lambda name, item: sizes.append(getattr(item, "size", 0) or 0))
+        assert not any("_model" in name for name in file)
+    seeds = 2
+    assert sum(sizes) == sum(int(np.prod(w.shape)) for w in vae.weights) + seeds
+
+
+def test_plain_dense_layers_only():
+    vae = small_vae(4)
+    vae.latent_readers[0].enable_lora(2)
+    with pytest.raises(ValueError, match="lora_enabled=True"):
+        _ = vae.decoder_model
+    with pytest.raises(ValueError, match="lora_enabled=True"):
+        MaskedVAE(small_encoder(), vae.decoder, 4)
+
+
+def test_a_callback_list_is_taken():
+    vae = small_vae(3)
+    vae.compile()
+    history = keras.callbacks.History()
+    callbacks = keras.callbacks.CallbackList([history], model=vae, epochs=1)
+    bad = tf.data.Dataset.from_tensor_slices(X + 1).batch(64)
+    with pytest.raises(ValueError, match="other values"):
+        vae.fit(bad, callbacks=callbacks, verbose=0)
+    vae = small_vae(3)
+    vae.compile()
+    vae.fit(X, callbacks=keras.callbacks.CallbackList([history], model=vae), verbose=0)
+    assert len(history.history["loss"]) == 1
+
+
+def test_evaluating_within_a_fit_keeps_its_count():
+    class Evaluate(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.evaluate(X[:8], verbose=0)
+
+    bad = X.copy()
+    bad[0, 0, 0, 0] = 5.0
+    vae = small_vae(3)
+    vae.compile(jit_compile=False)
+    with pytest.raises(ValueError, match="Received: 1 other values"):
+        vae.fit(
+            tf.data.Dataset.from_tensor_slices(bad).batch(128),
+            callbacks=[Evaluate()],
+            verbose=0,
+        )
+
+
+def test_frames_are_shuffled_and_checked_like_arrays():
+    class Frame:
+        """Stands for a pandas.DataFrame: no dtype of its own, but `to_numpy`."""
+
+        def __init__(self, values):
+            self.values, self.shape = values, values.shape
+
+        def to_numpy(self):
+            return self.values
+
+    flat = X.reshape(len(X), 64)
+    vae = MaskedVAE(
+        small_encoder(shape=(64,)), small_decoder(3, shape=(64,)), 3, seed=0
+    )
+    vae.compile()
+    vae.fit(Frame(flat), validation_data=(Frame(flat), None), verbose=0)
+    with pytest.raises(ValueError, match="`x` must be finite and within"):
+        vae.fit(Frame(flat * 2), verbose=0)
+
+
+def test_numpy_numbers_are_numbers():
+    vae = small_vae(np.int64(3), beta=np.float32(0.5), seed=np.int32(1))
+    assert (vae.latent_dim, vae.final_beta, vae.seed) == (3, 0.5, 1)
+    assert vae.generate(np.int64(2), seed=0).shape == (2, 8, 8, 1)

@@ -1,0 +1,54 @@
+"""Checks of what `ALDCallback` is constructed with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ald_keras.callbacks.quality import FRECHET_METRICS
+from ald_keras.rules import BUILT_IN_METRICS, Rule
+
+
+def check_arguments(callback: Any) -> None:
+    """Raise a `TypeError` or `ValueError` that names an unusable argument."""
+    if not isinstance(callback.rule, Rule):
+        raise TypeError(
+            f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"
+        )
+    check_integer("probe_size", callback.probe_size, 3)
+    check_integer("seed", callback.seed, 0)
+    if callback.n_clusters is not None:
+        check_integer("n_clusters", callback.n_clusters, 2)
+    probe = callback.probe
+    first = probe[0] if isinstance(probe, tuple) else probe
+    if probe is not None and not hasattr(first, "dtype"):
+        raise TypeError(
+            "`probe` must be an array or a tuple (x, y) of arrays. "
+            f"Received: {type(first).__name__}"
+        )
+    for name, entry in callback.metrics.items():
+        pair = isinstance(entry, tuple) and len(entry) == 2 and callable(entry[0])
+        if name in BUILT_IN_METRICS or not pair or entry[1] not in ("min", "max"):
+            raise ValueError(
+                "`metrics` must map new names to (function, 'min' or 'max'). "
+                f"Received: {name!r}: {entry!r}"
+            )
+    known = {*BUILT_IN_METRICS, *callback.metrics}
+    if callback.features is None:
+        known -= set(FRECHET_METRICS)
+    missing = [name for name in callback.rule.metrics if name not in known]
+    if missing:
+        raise ValueError(
+            f"`rule` needs metrics that are not measured: {missing}. Name them in "
+            "`metrics`, give `features`, or leave them out of the rule."
+        )
+
+
+def check_integer(name: str, value: Any, least: int) -> None:
+    """Raise a `ValueError` unless `value` is an integer of at least `least`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer >= {least}. Received: {name}={value!r}"
+        )

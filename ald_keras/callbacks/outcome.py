@@ -1,0 +1,37 @@
+"""The outcome of a pruning run in words."""
+
+from __future__ import annotations
+
+# Nats: a dimension whose mean KL is lower tells the decoder nothing worth its place.
+INFORMATIVE_KL = 0.01
+
+COLLAPSE = (
+    "posterior collapse: no latent dimension carries more than "
+    f"{INFORMATIVE_KL} nats, so their number is no finding. Look at the likelihood, "
+    "the scale of the data and beta (a lower one, or KLWarmup)."
+)
+
+
+def outcome_line(
+    before: int, after: int, fixed_epoch: int | None, at_floor: bool, collapsed: bool
+) -> str:
+    """One line on what became of the latent dimensions.
+
+    Args:
+        before: Active dimensions when `fit` began.
+        after: Active dimensions now.
+        fixed_epoch: Epoch, counted from 0, at which they were fixed, or `None`.
+        at_floor: Whether a lower limit fixed them and not the data.
+        collapsed: Whether no dimension is informative.
+    """
+    dims = f"ALD: {before} -> {after} latent dimensions"
+    if collapsed:
+        return f"{dims}, no finding: {COLLAPSE}"
+    if fixed_epoch is None:
+        return f"{dims}, not fixed: fit ended before the rule had stopped."
+    if at_floor:
+        return (
+            f"{dims}, the rule's lower limit, reached at epoch {fixed_epoch + 1} "
+            "before the curves had turned: a floor, no finding."
+        )
+    return f"{dims}, fixed at epoch {fixed_epoch + 1}."
