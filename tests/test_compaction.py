@@ -230,7 +230,7 @@ def test_a_compact_model_that_differs_is_an_error():
     decoder = keras.Sequential(
         [keras.Input((8,)), AverageOfRows(64), layers.Reshape((8, 8, 1))]
     )
-    vae = MaskedVAE(small_encoder(), decoder, 8, seed=0)
+    vae = MaskedVAE(small_encoder(), decoder, 8, seed=0, likelihood="gaussian")
     vae.latent_mask.deactivate(PRUNED)
     with pytest.raises(RuntimeError, match="must agree"):
         compact(vae)

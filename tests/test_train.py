@@ -218,7 +218,7 @@ def test_numbers_with_an_exponent_are_numbers(config_file):
 
 def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):
     folder = tmp_path / "run"
-    path = config_file(epochs=2, optimizer="adafactor", method="fixed")
+    path = config_file(epochs=2, optimizer="muon", method="fixed")
     assert main(["--config", str(path), "--output", str(folder)]) == 0
     assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
     report = export(folder / "model.keras")
