@@ -34,8 +34,8 @@ test-all: lint
 	$(BIN)/python -m pytest -m "not network and not gpu"
 
 benchmarks: $(INSTALLED)
-	$(BIN)/python tests/benchmarks/frechet.py
-	$(BIN)/python tests/benchmarks/training.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
