@@ -1,7 +1,8 @@
 """What the mask costs an epoch, and what the callback adds to one.
 
 Runs on data of MNIST's shape; every ratio compares two measurements of one run, taken
-in turn. `PYTHONPATH=. python tests/benchmarks/training.py [--samples 54000] [--rounds 5]`.
+in turn. From the root of the repository:
+`PYTHONPATH=. python tests/benchmarks/training.py [--samples 54000] [--rounds 5]`.
 """
 
 from __future__ import annotations
