@@ -17,12 +17,18 @@ from ald_keras import (
     KLWarmup,
     LatentMask,
     MaskedVAE,
+    layers,
     likelihoods,
 )
 
 KERAS_OBJECTS = {
     LatentMask: lambda: LatentMask(5, name="mask_of_five"),
     GaussianSampling: lambda: GaussianSampling(seed=3, name="noise"),
+    layers.AxialAttention: lambda: layers.AxialAttention(2, heads=3, seed=4),
+    layers.AxialAttention3D: lambda: layers.AxialAttention3D(heads=3, seed=4),
+    layers.AxialAttentionBlock: lambda: layers.AxialAttentionBlock(
+        heads=3, activation="silu", seed=4
+    ),
     MaskedVAE: lambda: small_vae(
         5, likelihood="gaussian_optimal_sigma", beta=2.5, seed=4, name="vae"
     ),
@@ -82,4 +88,5 @@ def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
     classes |= set(likelihoods.LIKELIHOODS.values())
+    classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS}

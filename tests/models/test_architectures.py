@@ -1,12 +1,17 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from ald_keras import MaskedVAE, compact
+from ald_keras.compaction import TOLERANCE, largest_difference
+from ald_keras.layers import AxialAttentionBlock
 from ald_keras.models.architectures import (
     ARCHITECTURES,
     build_architecture,
     conv,
     mlp,
+    video,
 )
 
 SHAPES = [(784,), (28, 28), (28, 28, 1), (8, 8, 1), (2, 3, 4, 5)]
@@ -146,9 +151,88 @@ def test_conv_decoder_mirrors_where_a_pixel_goes():
             )
 
 
+@pytest.mark.parametrize("shape", [(8, 64, 64, 3), (2, 8, 16, 1), (6, 24, 8, 2)])
+def test_video_halves_space_three_times_and_time_once(shape):
+    encoder, decoder = video(shape, 9, filters=4, hidden=6, blocks=1)
+    time, height, width, channels = shape
+    halved = [(time // 2, height >> i, width >> i, 4) for i in (1, 2, 3)]
+    down = [encoder.get_layer(f"encoder_conv_{i}").output.shape for i in (1, 2, 3)]
+    assert down == [(None, *sizes) for sizes in halved]
+    assert decoder.get_layer("decoder_reshape").output.shape == (None, *halved[2])
+    up = [decoder.get_layer(f"decoder_conv_{i}").output.shape for i in (1, 2)]
+    assert up == [(None, *halved[1]), (None, *halved[0])]
+    assert encoder.output_shape == (None, 6)
+    assert decoder.output_shape == (None, *shape)
+    assert encoder(random_input(encoder, batch=1)).shape == (1, 6)
+    assert decoder(random_input(decoder, batch=1)).shape == (1, *shape)
+
+
+def test_video_is_the_documented_network():
+    encoder, decoder = video((8, 64, 64, 3), 100)
+    down = [layer for layer in encoder.layers if isinstance(layer, keras.layers.Conv3D)]
+    up = [
+        layer
+        for layer in decoder.layers
+        if isinstance(layer, keras.layers.Conv3DTranspose)
+    ]
+    shapes = [((4, 4, 4), (2, 2, 2)), *[((3, 4, 4), (1, 2, 2))] * 2]
+    assert [(layer.kernel_size, layer.strides) for layer in down] == shapes
+    assert [(layer.kernel_size, layer.strides) for layer in up] == shapes[::-1]
+    assert [layer.filters for layer in down] == [32] * 3
+    assert [layer.filters for layer in up] == [32, 32, 3]
+    for model in (encoder, decoder):
+        blocks = [x for x in model.layers if isinstance(x, AxialAttentionBlock)]
+        assert [block.heads for block in blocks] == [2, 2]
+        assert {block.activation for block in blocks} == {keras.activations.relu}
+    norms, attention = 32 + 16 + 32, 3 * (4 * 32 * 32 + 32)
+    block = 27 * 32 * 16 + 16 * 32 + 2 * norms + attention
+    cells = 4 * 8 * 8 * 32
+    assert encoder.count_params() == (
+        (64 * 3 * 32 + 32)
+        + 2 * (48 * 32 * 32 + 32)
+        + (2 * block + 2 * 32)
+        + (cells * 256 + 256)
+    )
+    assert decoder.count_params() == (
+        (100 * 256 + 256)
+        + (256 * cells + cells)
+        + (2 * block + 2 * 32)
+        + 2 * (48 * 32 * 32 + 32)
+        + (64 * 32 * 3 + 3)
+    )
+
+
+def test_video_takes_its_options():
+    encoder, decoder = video(
+        (2, 8, 8, 1), 4, filters=6, hidden=7, blocks=3, heads=3, activation="silu"
+    )
+    for model in (encoder, decoder):
+        blocks = [x for x in model.layers if isinstance(x, AxialAttentionBlock)]
+        assert [block.heads for block in blocks] == [3, 3, 3]
+        assert {
+            layer.activation
+            for layer in model.layers
+            if hasattr(layer, "activation") and layer.activation.__name__ != "linear"
+        } == {keras.activations.silu}
+
+
+def test_video_gradient_reaches_every_weight():
+    encoder, decoder = video((4, 16, 16, 3), 5, filters=4, hidden=8, blocks=1, seed=0)
+    x, z = random_input(encoder), random_input(decoder)
+    weights = encoder.trainable_weights + decoder.trainable_weights
+    with tf.GradientTape() as tape:
+        loss = keras.ops.sum(encoder(x) ** 2) + keras.ops.sum(decoder(z) ** 2)
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
+    for weight, gradient in zip(weights, gradients, strict=True):
+        assert np.abs(gradient).max() > 1e-8, weight.path
+
+
 BUILDS = [
     pytest.param("mlp", (8, 8, 1), {"hidden": (12, 12, 12)}, id="mlp"),
     pytest.param("conv", (16, 16, 3), {"filters": 4, "hidden": 12}, id="conv"),
+    pytest.param(
+        "video", (4, 16, 16, 3), {"filters": 8, "hidden": 12, "blocks": 1}, id="video"
+    ),
 ]
 
 
@@ -178,14 +262,14 @@ class TestEveryArchitecture:
 
     def test_kernels_are_glorot_uniform(self, name, shape, options):
         for model in self.build(name, shape, options):
-            for layer in model.layers:
-                if not layer.get_weights():
+            for weight in model.weights:
+                value = keras.ops.convert_to_numpy(weight)
+                if value.ndim == 1:
+                    np.testing.assert_array_equal(value, weight.name == "gamma")
                     continue
-                kernel, bias = layer.get_weights()
-                area = np.prod(kernel.shape[:-2])
-                limit = np.sqrt(6 / (area * (kernel.shape[-1] + kernel.shape[-2])))
-                assert 0.8 * limit < np.abs(kernel).max() <= limit
-                assert not bias.any()
+                area = np.prod(value.shape[:-2])
+                limit = np.sqrt(6 / (area * (value.shape[-1] + value.shape[-2])))
+                assert 0.8 * limit < np.abs(value).max() <= limit
 
     def test_without_seed_weights_differ(self, name, shape, options):
         first = weights_of(self.build(name, shape, options, seed=None))
@@ -223,6 +307,24 @@ class TestEveryArchitecture:
             x = random_input(model)
             np.testing.assert_array_equal(loaded(x), model(x))
 
+    def test_masked_vae_trains_and_compacts(self, name, shape, options):
+        vae = MaskedVAE(*self.build(name, shape, options), 12, "gaussian", seed=0)
+        # One step takes longer to trace than to run.
+        vae.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
+        before = [keras.ops.convert_to_numpy(w) for w in vae.trainable_weights]
+        x = np.random.default_rng(0).random((4, *shape)).astype("float32")
+        vae.train_on_batch(x)
+        for start, weight in zip(before, vae.trainable_weights, strict=True):
+            assert not np.array_equal(start, weight), weight.path
+        vae.latent_mask.deactivate([0, 3, 4, 9])
+        small = compact(vae)
+        assert small.latent_dim == 8
+        assert largest_difference(vae, small) <= TOLERANCE
+        x = np.random.default_rng(1).random((3, *shape)).astype("float32")
+        np.testing.assert_allclose(
+            small.reconstruct(x), vae.reconstruct(x), rtol=0, atol=1e-5
+        )
+
     def test_layers_have_readable_names(self, name, shape, options):
         encoder, decoder = self.build(name, shape, options)
         assert (encoder.name, decoder.name) == ("encoder", "decoder")
@@ -256,6 +358,32 @@ def test_conv_refuses_what_it_cannot_halve_four_times(shape):
 
 
 @pytest.mark.parametrize(
+    "shape",
+    [(64, 64, 3), (8, 64, 64), (7, 64, 64, 3), (8, 60, 64, 3), (8, 64, 4, 3), (8,) * 5],
+)
+def test_video_refuses_what_it_cannot_halve(shape):
+    with pytest.raises(ValueError, match="`data_shape` must be .*by 2, .*by 8"):
+        video(shape, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"filters": 0}, "`filters` must be a positive integer"),
+        ({"filters": 5}, "`filters` must be even .*filters=5"),
+        ({"filters": 6, "heads": 4}, "divisible by `heads`.*filters=6, heads=4"),
+        ({"hidden": 0}, "`hidden` must be a positive integer"),
+        ({"blocks": 0}, "`blocks` must be a positive integer"),
+        ({"heads": 1.0}, "`heads` must be a positive integer"),
+        ({"activation": "rellu"}, "rellu"),
+    ],
+)
+def test_bad_video_options(options, match):
+    with pytest.raises(ValueError, match=match):
+        video((2, 8, 8, 1), 4, **options)
+
+
+@pytest.mark.parametrize(
     ("network", "options", "match"),
     [
         (mlp, {"hidden": 400}, "`hidden` must be a sequence"),
@@ -271,7 +399,7 @@ def test_bad_options(network, options, match):
 
 
 def test_registry_names():
-    assert {"mlp": mlp, "conv": conv}.items() <= ARCHITECTURES.items()
+    assert {"mlp": mlp, "conv": conv, "video": video}.items() <= ARCHITECTURES.items()
 
 
 @pytest.mark.parametrize(

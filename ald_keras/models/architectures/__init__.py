@@ -9,14 +9,16 @@ import keras
 
 from ald_keras.models.architectures.conv import conv
 from ald_keras.models.architectures.mlp import mlp
+from ald_keras.models.architectures.video import video
 
-__all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp"]
+__all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp", "video"]
 
 # A network takes the data's shape and the number of latent dimensions, and `seed` and
 # its own options as keyword-only arguments.
 ARCHITECTURES: dict[str, Callable[..., tuple[keras.Model, keras.Model]]] = {
     "mlp": mlp,
     "conv": conv,
+    "video": video,
 }
 
 
