@@ -22,6 +22,7 @@ def evaluate_model(
     n_clusters: int = 10,
     features: Any = "auto",
     seed: int = 0,
+    y: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Test figures of a model.
 
@@ -31,12 +32,14 @@ def evaluate_model(
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to 10.
         features: As `ALDCallback` takes it. Defaults to `"auto"`.
         seed: Integer >= 0. Defaults to 0.
+        y: Classes of shape `(samples,)`, or `None`. Defaults to `None`.
 
     Returns:
         `reconstruction_loss`, `kl_loss` and `elbo` in nats per sample, from one
         posterior sample for each of all `x`; `active_dims` of the mask;
         `active_units`, dimensions whose posterior means vary by more than 0.01 (Burda
-        et al. 2016); `silhouette` and the Frechet distances, on at most 2,000 samples.
+        et al. 2016); `silhouette`, with `y` also `clustering_accuracy`, and the Frechet
+        distances, on at most 2,000 samples.
     """
     meter = QualityMeter(model, n_clusters, features, {})
     rng = np.random.default_rng(seed)
@@ -48,8 +51,8 @@ def evaluate_model(
         means.append(ops.convert_to_numpy(z_mean))
         kls.append(ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).sum(axis=1))
     kl = float(np.concatenate(kls).mean(dtype="float64"))
-    sample = rng.choice(len(x), min(_SAMPLE, len(x)), replace=False)
-    quality, _ = meter.measure(x[np.sort(sample)], None, rng)
+    sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
+    quality, _ = meter.measure(x[sample], None if y is None else y[sample], rng)
     return {
         "active_dims": model.active_dims,
         "active_units": active_units(np.concatenate(means)),

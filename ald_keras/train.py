@@ -160,7 +160,9 @@ def run(
         seconds = time.perf_counter() - started
         _write_training(output, config, model, history, pruning)
         measured = {
-            name: evaluate_model(part, data.x_test, clusters, extractor, config.seed)
+            name: evaluate_model(
+                part, data.x_test, clusters, extractor, config.seed, data.y_test
+            )
             for name, part in (
                 ("test", model),
                 ("test_compact", compact(model, keep_optimizer=False)),

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ald_keras.metrics import build_extractor, frechet_distance, gaussian_kl, silhouette
+from ald_keras.metrics import (
+    build_extractor,
+    clustering_accuracy,
+    find_clusters,
+    frechet_distance,
+    gaussian_kl,
+    silhouette,
+)
 from ald_keras.rules import Direction
 
 UserMetric = tuple[Callable[[Any, Any, Any], float], Direction]
@@ -48,7 +55,7 @@ class QualityMeter:
 
         Args:
             x: Data of shape `(samples, *data_shape)`.
-            y: Labels of shape `(samples,)` or `None`, for a user's metrics.
+            y: Labels of shape `(samples,)` or `None`.
             rng: Generator of the posterior and prior samples.
         """
         model = self._model
@@ -56,7 +63,11 @@ class QualityMeter:
         z = _sample(z_mean, z_log_var, rng)
         active = model.latent_mask.active_indices
         seed = int(rng.integers(2**31))
-        values = {"silhouette": silhouette(z[:, active], self._n_clusters, seed)}
+        codes, k = z[:, active], self._n_clusters
+        clusters = find_clusters(codes, k, seed)
+        values = {"silhouette": silhouette(codes, k, seed, clusters)}
+        if y is not None:
+            values["clustering_accuracy"] = clustering_accuracy(y, clusters)
         if self._extract is not None:
             real = self._extract(x)
             prior = rng.standard_normal(z.shape).astype(z.dtype)

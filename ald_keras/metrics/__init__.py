@@ -1,5 +1,6 @@
 """Quality of a latent space: functions of arrays that know no model."""
 
+from ald_keras.metrics.clustering import clustering_accuracy, find_clusters
 from ald_keras.metrics.features import FeatureExtractor, build_extractor
 from ald_keras.metrics.frechet import frechet_distance
 from ald_keras.metrics.kl import active_units, gaussian_kl
@@ -10,6 +11,8 @@ __all__ = [
     "FeatureExtractor",
     "active_units",
     "build_extractor",
+    "clustering_accuracy",
+    "find_clusters",
     "frechet_distance",
     "gaussian_kl",
     "reconstruction_nll",

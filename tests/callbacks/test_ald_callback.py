@@ -140,6 +140,8 @@ def test_any_kind_of_validation_data(validation, options):
     history = fit(vae, pruning, validation_data=validation, **options).history
     assert history["active_dims"] == [8, 6, 4]
     assert len(history["val_silhouette"]) == 3
+    labelled = isinstance(validation, (tuple, list)) and validation[1] is not None
+    assert ("val_clustering_accuracy" in history) == labelled
 
 
 def test_reconstruction_is_measured_where_keras_does_not():
