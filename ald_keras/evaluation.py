@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ald_keras.callbacks.quality import QualityMeter
+from ald_keras.callbacks.quality import QualityMeter, row_blocks
+from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units, gaussian_kl
 
 # Clusters and features are measured on a sample: a silhouette takes memory that grows
 # with its square.
 _SAMPLE = 2000
-_BATCH = 500
 
 
 def evaluate_model(
     model: Any,
-    x: np.ndarray,
+    x: Any,
     n_clusters: int = 10,
     features: Any = "auto",
     seed: int = 0,
@@ -28,7 +28,8 @@ def evaluate_model(
 
     Args:
         model: A trained VAE.
-        x: Data of shape `(samples, *data_shape)`, more samples than clusters.
+        x: Array or `LazySamples` of shape `(samples, *data_shape)`, more samples than
+            clusters.
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to 10.
         features: As `ALDCallback` takes it. Defaults to `"auto"`.
         seed: Integer >= 0. Defaults to 0.
@@ -43,16 +44,17 @@ def evaluate_model(
     """
     meter = QualityMeter(model, n_clusters, features, {})
     rng = np.random.default_rng(seed)
-    batches = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
-    nll = meter.reconstruction(batches, rng)
+    blocks = row_blocks(len(x), model.data_shape)
+    nll = meter.reconstruction((x[rows] for rows in blocks), rng)
     means, kls = [], []
-    for batch in batches:
-        z_mean, z_log_var = model.encode(batch)
+    for rows in blocks:
+        z_mean, z_log_var = model.encode(x[rows])
         means.append(ops.convert_to_numpy(z_mean))
         kls.append(ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).sum(axis=1))
     kl = float(np.concatenate(kls).mean(dtype="float64"))
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
-    quality, _ = meter.measure(x[sample], None if y is None else y[sample], rng)
+    part = x.take(sample) if isinstance(x, LazySamples) else x[sample]
+    quality, _ = meter.measure(part, None if y is None else y[sample], rng)
     return {
         "active_dims": model.active_dims,
         "active_units": active_units(np.concatenate(means)),

@@ -18,7 +18,13 @@ from ald_keras.callbacks import ALDCallback, KLWarmup
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.compaction import compact
 from ald_keras.config import Config, load_config
-from ald_keras.datasets import Dataset, EpochShuffledBatches, load_dataset
+from ald_keras.datasets import (
+    Dataset,
+    EpochShuffledBatches,
+    LazySamples,
+    OrderedBatches,
+    load_dataset,
+)
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, write_csv, write_json, write_yaml
 from ald_keras.metrics import build_extractor
@@ -94,10 +100,15 @@ def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, An
             seed=config.seed,
         )
         callbacks.append(pruning)
+    validation: Any = (data.x_val, data.y_val)
+    validation_batch_size: int | None = max(config.batch_size, 256)
+    if isinstance(data.x_val, LazySamples):
+        validation = OrderedBatches(*validation, batch_size=config.batch_size)
+        validation_batch_size = None
     history = model.fit(
         batches.dataset,
-        validation_data=(data.x_val, data.y_val),
-        validation_batch_size=max(config.batch_size, 256),
+        validation_data=validation,
+        validation_batch_size=validation_batch_size,
         epochs=config.epochs,
         callbacks=callbacks,
         verbose=verbose,

@@ -23,7 +23,7 @@ class ArrayProbe:
     """
 
     def __init__(self, x: Any, y: Any = None):
-        self.x = x
+        self.x = _to_numpy(x) if keras.ops.is_tensor(x) else x
         self.y = None if y is None else _as_labels(_to_numpy(y))
         if self.y is not None and len(self.y) != len(x):
             raise ValueError(
@@ -37,8 +37,7 @@ class ArrayProbe:
         """At most `size` samples without repetition, and their labels or `None`."""
         count = min(size, self.n_samples)
         chosen = np.sort(rng.choice(self.n_samples, count, replace=False))
-        x = _to_numpy(self.x)[chosen]
-        return x, None if self.y is None else self.y[chosen]
+        return _to_numpy(self.x[chosen]), None if self.y is None else self.y[chosen]
 
     def batches(self) -> Iterator[np.ndarray]:
         """All samples once, in batches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,10 @@ from ald_keras.metrics import (
 from ald_keras.rules import Direction
 
 UserMetric = tuple[Callable[[Any, Any, Any], float], Direction]
+
+# Samples that are encoded, decoded and measured at a time, and data values of these.
+_BLOCK_ROWS = 500
+_BLOCK_VALUES = 1 << 22
 
 FRECHET_METRICS = ("frechet_reconstruction", "frechet_generation")
 
@@ -49,17 +54,19 @@ class QualityMeter:
             self._extract = build_extractor(features, model.data_shape)
 
     def measure(
-        self, x: np.ndarray, y: Any, rng: np.random.Generator
+        self, x: Any, y: Any, rng: np.random.Generator
     ) -> tuple[dict[str, float], tuple[float, ...]]:
         """Metrics by name, and the mean KL of each latent dimension.
 
         Args:
-            x: Data of shape `(samples, *data_shape)`.
+            x: Data of shape `(samples, *data_shape)`: an array, or what gives arrays
+                when it is sliced.
             y: Labels of shape `(samples,)` or `None`.
             rng: Generator of the posterior and prior samples.
         """
         model = self._model
-        z_mean, z_log_var = (ops.convert_to_numpy(v) for v in model.encode(x))
+        posteriors = [self._encode(x[rows]) for rows in self._blocks(len(x))]
+        z_mean, z_log_var = (np.concatenate(v) for v in zip(*posteriors, strict=True))
         z = _sample(z_mean, z_log_var, rng)
         active = model.latent_mask.active_indices
         seed = int(rng.integers(2**31))
@@ -69,25 +76,48 @@ class QualityMeter:
         if y is not None:
             values["clustering_accuracy"] = clustering_accuracy(y, clusters)
         if self._extract is not None:
-            real = self._extract(x)
+            real = self._features(x, lambda images: images)
             prior = rng.standard_normal(z.shape).astype(z.dtype)
             for name, codes in zip(FRECHET_METRICS, (z, prior), strict=True):
-                decoded = ops.convert_to_numpy(model.decode(codes))
-                values[name] = frechet_distance(real, self._extract(decoded))
+                made = self._features(codes, model.decode)
+                values[name] = frechet_distance(real, made)
         for name, (function, _) in self._user_metrics.items():
-            values[name] = float(function(model, x, y))
+            values[name] = float(function(model, np.asarray(x), y))
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
         return values, tuple(float(value) for value in kl)
+
+    def _blocks(self, samples: int) -> list[slice]:
+        return row_blocks(samples, self._model.data_shape)
+
+    def _encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        z_mean, z_log_var = self._model.encode(x)
+        return ops.convert_to_numpy(z_mean), ops.convert_to_numpy(z_log_var)
+
+    def _features(self, samples: Any, images: Callable[[Any], Any]) -> np.ndarray:
+        """Features of what `images` makes of the samples, block by block."""
+        if self._extract is None:
+            raise RuntimeError("There are no features to measure on.")
+        blocks = [
+            self._extract(ops.convert_to_numpy(images(samples[rows])))
+            for rows in self._blocks(len(samples))
+        ]
+        return np.concatenate(blocks)
 
     def reconstruction(self, batches: Any, rng: np.random.Generator) -> float:
         """Mean NLL in nats per sample, from one posterior sample each."""
         total, count = 0.0, 0
         for x in batches:
-            z_mean, z_log_var = (ops.convert_to_numpy(v) for v in self._model.encode(x))
+            z_mean, z_log_var = self._encode(x)
             z = _sample(z_mean, z_log_var, rng)
             nll = ops.convert_to_numpy(self._model.nll(x, z))
             total, count = total + float(nll.sum(dtype="float64")), count + len(x)
         return total / count
+
+
+def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:
+    """Slices that cover `samples` rows, each small enough to be decoded at once."""
+    rows = max(1, min(_BLOCK_ROWS, _BLOCK_VALUES // math.prod(data_shape)))
+    return [slice(start, start + rows) for start in range(0, samples, rows)]
 
 
 def _sample(z_mean: Any, z_log_var: Any, rng: np.random.Generator) -> np.ndarray:

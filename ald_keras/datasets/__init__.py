@@ -2,6 +2,16 @@
 
 from ald_keras.datasets.dataset import Dataset, RawDataset
 from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
+from ald_keras.datasets.lazy_samples import LazySamples
+from ald_keras.datasets.ordered_batches import OrderedBatches
 from ald_keras.datasets.registry import DATASETS, load_dataset
 
-__all__ = ["DATASETS", "Dataset", "EpochShuffledBatches", "RawDataset", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "EpochShuffledBatches",
+    "LazySamples",
+    "OrderedBatches",
+    "RawDataset",
+    "load_dataset",
+]

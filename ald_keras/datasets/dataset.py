@@ -1,9 +1,15 @@
 """What a loader returns, and what `load_dataset` makes of it."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ald_keras.datasets.lazy_samples import LazySamples
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -13,6 +19,7 @@ class Dataset:
     Args:
         name: Name in the registry, for example ``"mnist"``.
         x_train: float32 array, shape `(n_train, *data_shape)`; images in [0, 1].
+            `LazySamples` where an array would be too large to hold at ease.
         y_train: int64 array, shape `(n_train,)`, classes `0 .. n_classes - 1`;
             `None` when the data carry no labels.
         x_val: Like `x_train`, shape `(n_val, *data_shape)`.
@@ -24,11 +31,11 @@ class Dataset:
     """
 
     name: str
-    x_train: npt.NDArray[np.float32]
+    x_train: npt.NDArray[np.float32] | LazySamples
     y_train: npt.NDArray[np.int64] | None
-    x_val: npt.NDArray[np.float32]
+    x_val: npt.NDArray[np.float32] | LazySamples
     y_val: npt.NDArray[np.int64] | None
-    x_test: npt.NDArray[np.float32]
+    x_test: npt.NDArray[np.float32] | LazySamples
     y_test: npt.NDArray[np.int64] | None
     n_classes: int | None
     class_names: tuple[str, ...] | None = None
@@ -47,7 +54,8 @@ class RawDataset:
 
     Args:
         source: Where the data came from, for error messages.
-        x: uint8, bool or float array, shape `(n, *data_shape)`.
+        x: uint8, bool or float array, shape `(n, *data_shape)`; or `LazySamples`,
+            which stay lazy.
         y: Labels of `x`, integers or strings, shape `(n,)`; `None` when there are none.
         x_test: Like `x`, shape `(n_test, *data_shape)`.
         y_test: Like `y`, shape `(n_test,)`.
@@ -60,9 +68,9 @@ class RawDataset:
     """
 
     source: str
-    x: npt.NDArray[np.generic]
+    x: npt.NDArray[np.generic] | LazySamples
     y: npt.NDArray[np.generic] | None
-    x_test: npt.NDArray[np.generic]
+    x_test: npt.NDArray[np.generic] | LazySamples
     y_test: npt.NDArray[np.generic] | None
     class_names: tuple[str, ...] | None = None
 
@@ -85,7 +93,7 @@ class RawDataset:
 def check_part(
     source: str,
     part: str,
-    x: npt.NDArray[np.generic],
+    x: npt.NDArray[np.generic] | LazySamples,
     y: npt.NDArray[np.generic] | None,
 ) -> None:
     """Check that one part holds samples, and one label for each.

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ald_keras.datasets.lazy_samples import LazySamples
+
 
 class EpochShuffledBatches:
     """Shuffled batches for `fit` that an interrupted run can take up again.
@@ -25,7 +27,7 @@ class EpochShuffledBatches:
     the callback the passes are counted from `initial_epoch`.
 
     Args:
-        x: Samples, shape `(n, ...)`.
+        x: Samples, shape `(n, ...)`; `LazySamples` are read batch by batch.
         y: Labels or targets, shape `(n, ...)`. Defaults to `None`: batches are `(x,)`.
         batch_size: Positive integer.
         seed: Non-negative integer.
@@ -44,7 +46,7 @@ class EpochShuffledBatches:
 
     def __init__(
         self,
-        x: npt.ArrayLike,
+        x: npt.ArrayLike | LazySamples,
         y: npt.ArrayLike | None = None,
         *,
         batch_size: int,
@@ -54,7 +56,10 @@ class EpochShuffledBatches:
         _check_integer("batch_size", batch_size, minimum=1)
         _check_integer("seed", seed, minimum=0)
         _check_integer("initial_epoch", initial_epoch, minimum=0)
-        arrays = [np.asarray(x)] if y is None else [np.asarray(x), np.asarray(y)]
+        self._lazy = x if isinstance(x, LazySamples) else None
+        # Row numbers stand for lazy samples until a batch is drawn.
+        first = np.asarray(x) if self._lazy is None else np.arange(len(self._lazy))
+        arrays = [first] if y is None else [first, np.asarray(y)]
         if arrays[0].ndim == 0 or len(arrays[0]) == 0:
             raise ValueError(
                 f"`x` must hold at least one sample. Received: shape={arrays[0].shape}"
@@ -101,8 +106,7 @@ class EpochShuffledBatches:
             data = tf.data.Dataset.from_tensors(arrays).repeat()
         indices = tf.data.Dataset.range(1).flat_map(self._index_batches)
         batches = tf.data.Dataset.zip((indices, data)).map(
-            lambda index, parts: tuple(tf.gather(part, index) for part in parts),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            self._gather, num_parallel_calls=tf.data.AUTOTUNE
         )
         # Keras reads the number of steps off the cardinality.
         batches = batches.apply(tf.data.experimental.assert_cardinality(len(self)))
@@ -111,6 +115,14 @@ class EpochShuffledBatches:
             tf.data.experimental.AutoShardPolicy.DATA
         )
         return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+    def _gather(self, index: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        batch = tuple(tf.gather(part, index) for part in parts)
+        if self._lazy is None:
+            return batch
+        x = tf.numpy_function(self._lazy.__getitem__, [batch[0]], tf.float32)
+        x.set_shape((index.shape[0], *self._lazy.shape[1:]))
+        return (x, *batch[1:])
 
     def _index_batches(self, _: Any) -> Any:
         order = tf.numpy_function(self._next_order, [], tf.int64)

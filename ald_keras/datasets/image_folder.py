@@ -3,7 +3,7 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,7 @@ def load_image_folder(
             f"`grayscale` must be True or False. Received: grayscale={grayscale!r}"
         )
     target = _check_size(size)
-    files, labels, class_names = _list_files(folder)
+    files, labels, class_names = list_images(folder)
     x = _read_images(files, target, grayscale)
     train, test = split_test(len(x), test_fraction, seed)
     if labels is None:
@@ -79,9 +79,22 @@ def _check_size(size: Sequence[int] | None) -> tuple[int, int] | None:
     return numbers[0], numbers[1]
 
 
-def _list_files(
+def list_images(
     folder: pathlib.Path,
 ) -> tuple[list[pathlib.Path], npt.NDArray[np.int64] | None, tuple[str, ...]]:
+    """List a folder of images, or of one subfolder a class, in sorted order.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The files, their labels `0 .. k - 1` (`None` without subfolders), and the names
+        of the `k` subfolders.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If the folder holds both images and subfolders.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"No such folder: {folder}")
     entries = _visible(folder)
@@ -115,10 +128,10 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
 def _read_images(
     files: list[pathlib.Path], size: tuple[int, int] | None, grayscale: bool
 ) -> npt.NDArray[np.uint8]:
-    first = _read_image(files[0], size, grayscale)
+    first = read_image(files[0], str(files[0]), size, grayscale)
     images = np.empty((len(files), *first.shape), np.uint8)
     for index, file in enumerate(files):
-        image = _read_image(file, size, grayscale) if index else first
+        image = read_image(file, str(file), size, grayscale) if index else first
         if image.shape != first.shape:
             raise ValueError(
                 f"{file}: all images must be of one size; pass `size` to resize them. "
@@ -128,9 +141,27 @@ def _read_images(
     return images
 
 
-def _read_image(
-    file: pathlib.Path, size: tuple[int, int] | None, grayscale: bool
+def read_image(
+    file: pathlib.Path | IO[bytes],
+    source: str,
+    size: tuple[int, int] | None = None,
+    grayscale: bool = False,
 ) -> npt.NDArray[np.uint8]:
+    """Read one image with Pillow.
+
+    Args:
+        file: The file, or a binary stream that can seek.
+        source: What to call it in an error message.
+        size: Height and width to resize to. Defaults to `None`: as it is.
+        grayscale: Whether to read one channel instead of three. Defaults to `False`.
+
+    Returns:
+        uint8 array, shape `(height, width, channels)`.
+
+    Raises:
+        ValueError: If the file cannot be read.
+        ImportError: If Pillow is not installed.
+    """
     try:
         from PIL import Image
     except ImportError as error:
@@ -142,7 +173,7 @@ def _read_image(
             image = _convert(opened, "L" if grayscale else "RGB")
     # Pillow's formats raise many types for damaged files.
     except Exception as error:
-        raise ValueError(f"{file}: not a readable image ({error})") from error
+        raise ValueError(f"{source}: not a readable image ({error})") from error
     if size is not None:
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     array = np.asarray(image, np.uint8)

@@ -13,10 +13,13 @@ import numpy.typing as npt
 from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
 from ald_keras.datasets.digits import load_digits
+from ald_keras.datasets.eurosat import load_eurosat
 from ald_keras.datasets.image_folder import load_image_folder
+from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
 from ald_keras.datasets.npz_file import load_npz
 from ald_keras.datasets.splits import split_validation
+from ald_keras.datasets.sprites import load_sprites
 
 # A loader takes the data folder (or `None`) and the seed, and its options as
 # keyword-only arguments; an option without a default must be given.
@@ -24,6 +27,8 @@ DATASETS: dict[str, Callable[..., RawDataset]] = {
     "digits": load_digits,
     "mnist": load_mnist,
     "fashion_mnist": load_fashion_mnist,
+    "eurosat": load_eurosat,
+    "sprites": load_sprites,
     "npz": load_npz,
     "image_folder": load_image_folder,
     "csv": load_csv,
@@ -43,7 +48,8 @@ def load_dataset(
 
     A share of the training part, chosen with the seed, becomes the validation part.
     The test part is kept apart, for final figures only. Images come as float32 in
-    [0, 1] (uint8 divided by 255), other data keep their values.
+    [0, 1] (uint8 divided by 255), other data keep their values. Large data sets come as
+    `LazySamples`, which do so batch by batch.
 
     Args:
         name: One of the keys of `DATASETS`.
@@ -85,11 +91,11 @@ def load_dataset(
     labels, test_labels, class_names = _number_labels(raw)
     return Dataset(
         name=name,
-        x_train=scale(raw.x[train], raw.source),
+        x_train=_take(raw.x, train, raw.source),
         y_train=None if labels is None else labels[train],
-        x_val=scale(raw.x[val], raw.source),
+        x_val=_take(raw.x, val, raw.source),
         y_val=None if labels is None else labels[val],
-        x_test=scale(raw.x_test, raw.source),
+        x_test=_take(raw.x_test, slice(None), raw.source),
         y_test=test_labels,
         n_classes=None if class_names is None else len(class_names),
         class_names=class_names,
@@ -148,6 +154,16 @@ def _count_training_samples(raw: RawDataset, limit: int | None) -> int:
             f"samples of {raw.source}. Received: limit={limit}"
         )
     return int(limit)
+
+
+def _take(
+    x: npt.NDArray[np.generic] | LazySamples,
+    rows: npt.NDArray[np.int64] | slice,
+    source: str,
+) -> npt.NDArray[np.float32] | LazySamples:
+    if isinstance(x, LazySamples):
+        return x if isinstance(rows, slice) else x.take(rows)
+    return scale(x[rows], source)
 
 
 def _number_labels(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ald_keras.datasets import EpochShuffledBatches
+from ald_keras.datasets import EpochShuffledBatches, LazySamples
 
 N, BATCH = 23, 4
 X = np.arange(N, dtype=np.float32)[:, None]
@@ -103,6 +103,21 @@ def test_labels_stay_with_their_samples():
 def test_batches_without_labels_are_one_tuples():
     (x,) = next(make().dataset.as_numpy_iterator())
     assert x.shape == (BATCH, 1)
+
+
+def test_lazy_samples_come_in_the_same_order_and_as_float32():
+    lazy = LazySamples(np.arange(N, dtype=np.uint8)[:, None], "here")
+    assert make(lazy).dataset.element_spec == make(X).dataset.element_spec
+    seen = [x for (x,) in make(lazy).dataset.as_numpy_iterator()]
+    assert {x.dtype for x in seen} == {np.dtype(np.float32)}
+    order = np.rint(np.concatenate(seen)[:, 0] * 255).astype(int).tolist()
+    assert order == expected([0])
+
+
+def test_labels_stay_with_lazy_samples():
+    lazy = LazySamples(np.arange(N, dtype=np.uint8)[:, None], "here")
+    for x, label in make(lazy, y=np.arange(N)).dataset.as_numpy_iterator():
+        np.testing.assert_array_equal(np.rint(x[:, 0] * 255), label)
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])

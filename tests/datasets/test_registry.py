@@ -23,10 +23,12 @@ def test_known_names():
     assert sorted(DATASETS) == [
         "csv",
         "digits",
+        "eurosat",
         "fashion_mnist",
         "image_folder",
         "mnist",
         "npz",
+        "sprites",
     ]
 
 
