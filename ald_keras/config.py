@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import ALDRule
+from ald_keras.suggestions import did_you_mean
 
 RULES: dict[str, Any] = {"ald": ALDRule}
 METHODS = ("ald", "fixed")
@@ -26,10 +26,7 @@ def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
     known = list(known)
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = (
-                f" Did you mean {near[0]!r}?" if near else f" Expected one of {known}."
-            )
+            hint = did_you_mean(key, known) or f" Expected one of {known}."
             raise ValueError(f"{where}: unknown key {key!r}.{hint}")
 
 

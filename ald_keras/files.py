@@ -49,6 +49,38 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
 
 
+@contextlib.contextmanager
+def run_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
+    """A folder for one run's files, removed again if the run fails and it is empty.
+
+    Args:
+        path: The folder; made with its parents where it is missing.
+        overwrite: Boolean, take a folder that is not empty.
+
+    Raises:
+        ValueError: If `path` is a file, or not empty and `overwrite` is `False`.
+        OSError: If it cannot be made or written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file. Expected a folder for the run.")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise ValueError(
+            f"{path} is not empty, and a run never replaces another unless told: pass "
+            "--overwrite, or another --output."
+        )
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written to.")
+    try:
+        yield path
+    except BaseException:
+        for folder in made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Write plain types as JSON."""
     with replacing(path) as temporary:

@@ -44,7 +44,10 @@ def sum_over_data(values: Tensor) -> Tensor:
 
 
 class _DensityBase:
-    """Defaults of the library's own likelihoods: finite data, no arguments."""
+    """Defaults: finite data, an output that is the mean, no arguments."""
+
+    def mean(self, output: Tensor) -> Tensor:
+        return output
 
     def in_support(self, x: Tensor) -> Tensor:
         return ops.isfinite(x)
@@ -198,9 +201,6 @@ class Gaussian(_DensityBase):
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         return sum_over_data(0.5 * ops.square(x - output) + 0.5 * _LOG_2PI)
 
-    def mean(self, output: Tensor) -> Tensor:
-        return output
-
 
 @keras.saving.register_keras_serializable("ald_keras")
 class GaussianOptimalSigma(_DensityBase):
@@ -231,9 +231,6 @@ class GaussianOptimalSigma(_DensityBase):
             0.5 * squared / variance + 0.5 * (ops.log(variance) + _LOG_2PI)
         )
 
-    def mean(self, output: Tensor) -> Tensor:
-        return output
-
     def get_config(self) -> dict[str, Any]:
         return {"min_variance": self.min_variance}
 
@@ -244,9 +241,6 @@ class Laplace(_DensityBase):
 
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         return sum_over_data(ops.abs(x - output) + math.log(2.0))
-
-    def mean(self, output: Tensor) -> Tensor:
-        return output
 
 
 LIKELIHOODS = {

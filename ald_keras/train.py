@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import os
 import pathlib
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -26,7 +24,7 @@ from ald_keras.datasets import (
     load_dataset,
 )
 from ald_keras.evaluation import evaluate_model, parameter_count
-from ald_keras.files import replacing, write_csv, write_json, write_yaml
+from ald_keras.files import replacing, run_folder, write_csv, write_json, write_yaml
 from ald_keras.metrics import build_extractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
@@ -116,29 +114,6 @@ def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, An
     return model, history, pruning
 
 
-@contextlib.contextmanager
-def _output_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
-    """A folder for one run's files, removed again if nothing was written there."""
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file. Expected a folder for the run.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise ValueError(
-            f"{path} is not empty, and a run never replaces another unless told: pass "
-            "--overwrite, or another --output."
-        )
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} cannot be written to.")
-    try:
-        yield path
-    except BaseException:
-        for folder in made:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-        raise
-
-
 def run(
     config: Config, output: pathlib.Path, overwrite: bool = False, verbose: Any = "auto"
 ) -> dict[str, Any]:
@@ -158,7 +133,7 @@ def run(
             config does not fit the data.
         OSError: If data are missing or the folder cannot be written to.
     """
-    with _output_folder(output, overwrite):
+    with run_folder(output, overwrite):
         options = dict(config.data)
         data = load_dataset(
             config.dataset, options.pop("dir", None), seed=config.seed, **options

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ald_keras.callbacks.argument_checks import check_arguments
+from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, outcome_line
 from ald_keras.callbacks.probe import (
     ArrayProbe,
@@ -135,21 +136,25 @@ class ALDCallback(keras.callbacks.Callback):
         self._pending = None
         self._start_dims = mask.active_dims
         self._last_epoch: int | None = None
-        self._last_beta: float | None = None
+        self._beta = BetaWatch()
         self._records = 0
         self._told_of_collapse = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
         self._remove_pending()
-        self._beta_before = self._beta()
+        self._beta.begin_epoch(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
         self._notice_changed_mask(epoch)
         metrics, kl = self._measure(epoch, logs)
         self._last_epoch = epoch
-        if not self._beta_is_constant():
+        self._beta.end_epoch(self.model)
+        if self._beta.moved and self._records and self.state.fixed_epoch is None:
+            self.state = self.rule.restart(self.state, self.state.active)
+            self._records = 0
+        if not self._beta.rests:
             return
         active = tuple(int(i) for i in self.model.latent_mask.active_indices)
         directions: dict[str, Direction] = {
@@ -192,21 +197,6 @@ class ALDCallback(keras.callbacks.Callback):
         return (
             self.probe is None and validation is not None and validation.frequency == 1
         )
-
-    def _beta(self) -> float:
-        # Not `float(variable)`, which fails for one that is mirrored over devices.
-        return float(keras.ops.convert_to_numpy(self.model.beta))
-
-    def _beta_is_constant(self) -> bool:
-        """Whether `beta` rests; records made under another `beta` are dropped."""
-        beta, before = self._beta(), self._last_beta
-        self._last_beta = beta
-        moved = beta != self._beta_before or (before is not None and beta != before)
-        at_goal = beta == np.float32(self.model.final_beta)
-        if moved and self._records and self.state.fixed_epoch is None:
-            self.state = self.rule.restart(self.state, self.state.active)
-            self._records = 0
-        return beta == self._beta_before and (beta == before or at_goal)
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state

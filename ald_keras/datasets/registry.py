@@ -1,10 +1,9 @@
 """All data sets by name."""
 
-import difflib
 import inspect
 import os
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
 from ald_keras.datasets.npz_file import load_npz
 from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
+from ald_keras.suggestions import did_you_mean
 
 # A loader takes the data folder (or `None`) and the seed, and its options as
 # keyword-only arguments; an option without a default must be given.
@@ -106,7 +106,7 @@ def _find_loader(name: str) -> Callable[..., RawDataset]:
     if name not in DATASETS:
         raise ValueError(
             f"`name` must be a known data set ({', '.join(sorted(DATASETS))}). "
-            f"Received: name={name!r}.{_suggest(name, DATASETS)}"
+            f"Received: name={name!r}.{did_you_mean(name, DATASETS)}"
         )
     return DATASETS[name]
 
@@ -124,16 +124,11 @@ def _check_options(
             takes = ", ".join(f"`{each}`" for each in known) or "none"
             raise ValueError(
                 f"Data set {name!r} has no option `{option}` (its options: {takes})."
-                f"{_suggest(option, known)}"
+                f"{did_you_mean(option, known)}"
             )
     for option, required in known.items():
         if required and options.get(option) is None:
             raise ValueError(f"Data set {name!r} needs the option `{option}`.")
-
-
-def _suggest(word: object, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _check_seed(seed: int) -> None:

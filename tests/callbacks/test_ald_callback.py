@@ -217,6 +217,17 @@ def test_records_are_dropped_when_beta_moves_later():
     assert history["active_dims"] == [8, 8, 8, 8, 8, 8, 6]
 
 
+def test_records_are_dropped_when_beta_jumps_to_its_goal():
+    class Jump(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.beta.assign([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0][epoch])
+
+    pruning = callback(ALDRule(patience=3, initial_step=2))
+    fit(small_vae(8), Jump(), pruning, epochs=7)
+    # Epochs 1 and 2 are recorded and dropped; epochs 3, 4 and 5 are three.
+    assert [d.epoch for d in pruning.decisions] == [5]
+
+
 def test_fit_can_end_once_the_size_is_fixed():
     vae, pruning = small_vae(8), callback(ENDLESS, stop_training=True)
     history = fit(vae, pruning, epochs=20).history

@@ -1,8 +1,7 @@
 """Networks by name: each a function from data shape to `(encoder, decoder)`."""
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +9,7 @@ import keras
 from ald_keras.models.architectures.conv import conv
 from ald_keras.models.architectures.mlp import mlp
 from ald_keras.models.architectures.video import video
+from ald_keras.suggestions import did_you_mean
 
 __all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp", "video"]
 
@@ -53,7 +53,7 @@ def build_architecture(
         raise ValueError(
             "`name` must be a known architecture "
             f"({', '.join(sorted(ARCHITECTURES))}). "
-            f"Received: name={name!r}.{_suggest(name, ARCHITECTURES)}"
+            f"Received: name={name!r}.{did_you_mean(name, ARCHITECTURES)}"
         )
     network = ARCHITECTURES[name]
     known = [
@@ -65,11 +65,7 @@ def build_architecture(
         if option not in known:
             raise ValueError(
                 f"Architecture {name!r} has no option `{option}` (its options: "
-                f"{', '.join(f'`{each}`' for each in known)}).{_suggest(option, known)}"
+                f"{', '.join(f'`{each}`' for each in known)})."
+                f"{did_you_mean(option, known)}"
             )
     return network(data_shape, latent_dim, seed=seed, **options)
-
-
-def _suggest(word: object, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
