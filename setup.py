@@ -19,6 +19,8 @@ RUNTIME = (
 )
 EXTRAS = {
     "datasets": ("tensorflow-datasets", "importlib_resources"),
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+    "litert": ("ai-edge-litert",),
     "tuner": ("keras-tuner", "tensorboard"),
 }
 

@@ -99,11 +99,19 @@ def largest_difference(model: Any, small: Any, samples: int = 64) -> float:
         (model.decode(z), small.decode(z[:, kept])),
         (model.reconstruct(x), small.reconstruct(x)),
     ]
-    gaps = [_difference(*(ops.convert_to_numpy(v) for v in pair)) for pair in pairs]
+    gaps = [
+        relative_difference(*(ops.convert_to_numpy(v) for v in pair)) for pair in pairs
+    ]
     return float(np.max(gaps))  # not `max`, which may pass over a NaN
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> float:
+def relative_difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest difference; relative to the largest value of `a` where that is above 1.
+
+    Args:
+        a: Array.
+        b: Array of the same shape.
+    """
     scale = max(1.0, float(np.abs(a).max(initial=0.0)))
     return float(np.abs(a - b).max(initial=0.0)) / scale
 
@@ -161,8 +169,10 @@ def _compile_alike(model: Any, small: Any, kept: np.ndarray, keep: bool) -> None
     _exclude_alike(model, small, _inner(old), _inner(new))
     settings = keras.saving.deserialize_keras_object(model.get_compile_config())
     small.compile(**{**settings, "optimizer": new})
-    if keep and old.built:
+    if old.built:
+        # A fresh one as well: Keras cannot load what it saved of one that is not built.
         new.build(small.trainable_variables)
+    if keep and old.built:
         if len(new.variables) != len(old.variables):
             raise ValueError(
                 "`model`: its optimizer was built for other variables than are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 from collections.abc import Sequence
@@ -11,12 +12,17 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
+from ald_keras.artifacts import ARTIFACTS, Artifact, largest_gap, missing
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.compaction import can_slice_optimizer, compact, largest_difference
+from ald_keras.compaction import (
+    TOLERANCE,
+    can_slice_optimizer,
+    compact,
+    largest_difference,
+    relative_difference,
+)
 from ald_keras.evaluation import parameter_count
 from ald_keras.files import read_json, replacing
-
-FORMATS = ("keras", "parts")
 
 
 def load_model(path: pathlib.Path) -> Any:
@@ -48,43 +54,57 @@ def export(
     overwrite: bool = False,
     baseline: pathlib.Path | None = None,
 ) -> dict[str, Any]:
-    """Write the smaller model and tell what has changed.
+    """Write the smaller model, read it back, and tell what has changed.
+
+    The formats are
+
+    - `"keras"`: one file, a model of the same class;
+    - `"parts"`: encoder and decoder as plain Keras models that load without this
+      library;
+    - `"saved_model"`: a folder for TensorFlow, and `"tflite"`: a file for LiteRT, both
+      with the signatures `encode`, `decode` and `reconstruct`;
+    - `"onnx"`: encoder and decoder for ONNX runtimes.
+
+    The last three are float32, take any batch size and are deterministic: they
+    reconstruct from the posterior mean.
 
     Args:
         model_path: `.keras` file of a model with a latent mask.
-        output: File to write, ending in `.keras`. Defaults to `compact.keras` beside
-            the model. With `"parts"`, `-encoder` and `-decoder` are added to its name.
-        format: `"keras"` for one file, or `"parts"` for encoder and decoder as plain
-            Keras models that load without this library. Defaults to `"keras"`.
+        output: File to write, ending as its format does; a folder for
+            `"saved_model"`. Defaults to `compact` beside the model, with that ending.
+            With `"parts"` and `"onnx"`, `-encoder` and `-decoder` are added to its
+            name.
+        format: One of the formats. Defaults to `"keras"`.
         overwrite: Boolean, replace files that are there. Defaults to `False`.
         baseline: Folder of a run of fixed size to take the figures before compression
             from. Defaults to the model itself.
 
     Returns:
         `before` and `after` (dimensions, parameters, bytes and, where a `run.json`
-        stands beside the model, test figures), `largest_difference`, `optimizer`
-        (`"fresh"` where its state cannot be sliced, else `"kept"`) and `files`.
+        stands beside the model, test figures), `largest_difference` between the masked
+        and the smaller model, `read_back` (the same between the smaller model and the
+        files; `None` where a package to read them is missing, which `not_read_back`
+        names), `optimizer` (`"fresh"` where its state cannot be sliced, else `"kept"`)
+        and `files`.
 
     Raises:
+        ImportError: If a package that the format needs is missing.
         OSError: If a file is missing or cannot be written.
-        ValueError: If the model cannot be loaded, or a file is there already.
+        RuntimeError: If what is read back differs by more than 1e-5.
+        ValueError: If the model cannot be loaded, cannot be written in this format, or
+            a file is there already.
     """
-    if format not in FORMATS:
-        raise ValueError(f"`format` must be one of {FORMATS}. Received: {format!r}")
-    output = model_path.with_name("compact.keras") if output is None else output
-    if output.suffix != ".keras":
-        raise ValueError(f"`output` must end in .keras. Received: {output}")
-    files = [output]
-    if format == "parts":
-        files = [
-            output.with_name(f"{output.stem}-{part}.keras")
-            for part in ("encoder", "decoder")
-        ]
+    if format not in ARTIFACTS:
+        raise ValueError(
+            f"`format` must be one of {tuple(ARTIFACTS)}. Received: {format!r}"
+        )
+    artifact = ARTIFACTS[format]
+    artifact.check_writable(format)
+    if output is None:
+        output = model_path.with_name(f"compact{artifact.suffix}")
+    files = artifact.files(output)
     for file in files:
-        if file.resolve() == model_path.resolve():
-            raise ValueError(f"`output` must not be the model itself: {file}")
-        if file.exists() and not overwrite:
-            raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
+        _check_free(file, model_path, overwrite)
     model = load_model(model_path)
     keep = can_slice_optimizer(model)
     small = compact(model, keep_optimizer=keep)
@@ -102,23 +122,41 @@ def export(
         },
         "largest_difference": largest_difference(model, small),
         "optimizer": "kept" if keep else "fresh",
+        "not_read_back": missing(artifact.reader),
         "files": [str(file) for file in files],
     }
-    parts = [small] if format == "keras" else [small.encoder_model, small.decoder_model]
-    _save(parts, files)
-    report["after"]["bytes"] = sum(file.stat().st_size for file in files)
+    with contextlib.ExitStack() as stack:
+        temporaries = [stack.enter_context(replacing(file)) for file in files]
+        artifact.write(small, temporaries)
+        report["read_back"] = _read_back(artifact, small, temporaries)
+    report["after"]["bytes"] = sum(_bytes(file) for file in files)
     return report
 
 
-def _save(parts: list[Any], files: list[pathlib.Path]) -> None:
-    """Save all parts, or none."""
-    if len(parts) > 1:
-        with replacing(files[0]) as temporary:
-            parts[0].save(temporary)
-            _save(parts[1:], files[1:])
-        return
-    with replacing(files[0]) as temporary:
-        parts[0].save(temporary)
+def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -> None:
+    if file.resolve() == model_path.resolve():
+        raise ValueError(f"`output` must not be the model itself: {file}")
+    if file.exists() and not overwrite:
+        raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
+    if file.is_dir() and not (file / "saved_model.pb").is_file():
+        raise ValueError(f"{file} is a folder that holds no SavedModel to replace.")
+
+
+def _read_back(artifact: Artifact, small: Any, files: list[pathlib.Path]) -> Any:
+    if missing(artifact.reader):
+        return None
+    gap = largest_gap(artifact, small, files, relative_difference)
+    if not gap <= TOLERANCE:
+        raise RuntimeError(
+            f"What is read back must agree with the model to {TOLERANCE}. Received: a "
+            f"difference of {gap:.3g}"
+        )
+    return gap
+
+
+def _bytes(path: pathlib.Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _size(model: Any) -> dict[str, Any]:
@@ -155,10 +193,15 @@ def print_table(report: dict[str, Any], console: Console | None = None) -> None:
     table.add_row(
         "largest output difference", "", f"{report['largest_difference']:.1e}"
     )
+    if report["read_back"] is not None:
+        table.add_row("the same, files read back", "", f"{report['read_back']:.1e}")
     console = console or Console()
     console.print(table)
     if report["optimizer"] == "fresh":
         console.print("the optimizer's state cannot be sliced: it starts anew")
+    if report["not_read_back"]:
+        packages = " ".join(report["not_read_back"])
+        console.print(f"not read back to compare, which needs: {packages}")
     for file in report["files"]:
         console.print(f"written: {file}", soft_wrap=True, highlight=False)
 
@@ -167,7 +210,7 @@ def _parser() -> OneLineParser:
     parser = OneLineParser("ald_keras.export", description=__doc__)
     parser.add_argument("model", type=pathlib.Path, metavar="MODEL")
     parser.add_argument("--output", type=pathlib.Path, metavar="FILE")
-    parser.add_argument("--format", choices=FORMATS, default="keras")
+    parser.add_argument("--format", choices=tuple(ARTIFACTS), default="keras")
     parser.add_argument(
         "--baseline",
         type=pathlib.Path,

@@ -36,7 +36,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, which takes its place if all goes well.
 
     Args:
-        path: The file to write. Its folder must exist.
+        path: The file or folder to write. The folder that it is in must exist.
 
     Yields:
         A path of the same ending, which does not exist yet.
@@ -46,6 +46,8 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     ) as folder:
         temporary = pathlib.Path(folder) / path.name
         yield temporary
+        if path.is_dir():  # which no rename replaces
+            os.replace(path, pathlib.Path(folder) / "replaced")
         os.replace(temporary, path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import pathlib
 import platform
+import shutil
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -208,8 +209,11 @@ def _write_training(
 ) -> None:
     decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
     # A run that is replaced leaves nothing that could be taken for part of this one.
-    for stale in (output / "run.json", *output.glob("compact*.keras")):
-        stale.unlink(missing_ok=True)
+    for stale in (output / "run.json", *output.glob("compact*")):
+        if stale.is_dir():
+            shutil.rmtree(stale)
+        else:
+            stale.unlink(missing_ok=True)
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
     write_json(output / "decisions.json", decisions)
