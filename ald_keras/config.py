@@ -85,16 +85,22 @@ class ProbeConfig:
         size: Integer >= 3, samples. Defaults to 500.
         n_clusters: Integer >= 2, or `None` for the number of classes. Defaults to
             `None`.
-        features: `"auto"`, `"random_conv"` or `"identity"`. Defaults to `"auto"`.
+        features: `"auto"`, `"random_conv"`, `"inception"` or `"identity"`. Defaults to
+            `"auto"`.
+        weights: File with Inception's weights, or `None` to fetch them. Defaults to
+            `None`.
     """
 
     size: int = 500
     n_clusters: int | None = None
     features: str = "auto"
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         _check("probe.size", self.size, int, 3)
         _check("probe.features", self.features, str)
+        if self.weights is not None:
+            _check("probe.weights", self.weights, str)
         if self.n_clusters is not None:
             _check("probe.n_clusters", self.n_clusters, int, 2)
 

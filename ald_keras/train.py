@@ -26,7 +26,7 @@ from ald_keras.datasets import (
 )
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, run_folder, write_csv, write_json, write_yaml
-from ald_keras.metrics import build_extractor
+from ald_keras.metrics import FeatureExtractor, build_extractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
 
@@ -69,12 +69,15 @@ def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
         ) from error
 
 
-def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, Any, Any]:
+def train(
+    config: Config, data: Dataset, extractor: FeatureExtractor, verbose: Any = "auto"
+) -> tuple[Any, Any, Any]:
     """Train the model that a config describes.
 
     Args:
         config: The run's config.
         data: The data set, split.
+        extractor: What the Frechet distances are taken on.
         verbose: As `fit` takes it. Defaults to `"auto"`.
 
     Returns:
@@ -95,7 +98,7 @@ def train(config: Config, data: Dataset, verbose: Any = "auto") -> tuple[Any, An
             rule=config.make_rule(),
             n_clusters=config.probe.n_clusters or data.n_classes,
             probe_size=config.probe.size,
-            features=config.probe.features,
+            features=extractor,
             seed=config.seed,
         )
         callbacks.append(pruning)
@@ -140,10 +143,12 @@ def run(
             config.dataset, options.pop("dir", None), seed=config.seed, **options
         )
         # What the final figures need is checked before hours of training.
-        extractor = build_extractor(config.probe.features, data.data_shape)
+        extractor = build_extractor(
+            config.probe.features, data.data_shape, weights=config.probe.weights
+        )
         clusters = _count_clusters(config, data)
         started = time.perf_counter()
-        model, history, pruning = train(config, data, verbose)
+        model, history, pruning = train(config, data, extractor, verbose)
         seconds = time.perf_counter() - started
         _write_training(output, config, model, history, pruning)
         measured = {
@@ -155,7 +160,11 @@ def run(
                 ("test_compact", compact(model, keep_optimizer=False)),
             )
         }
-        record = _record(config, data, model, history, pruning, seconds) | measured
+        record = {
+            **_record(config, data, model, history, pruning, seconds),
+            "features": extractor.name,
+            **measured,
+        }
         # Last: where it stands, the run is whole.
         write_json(output / "run.json", record)
     return record

@@ -59,9 +59,10 @@ class ALDCallback(keras.callbacks.Callback):
             `fit`: arrays, a split, `tf.data` or `PyDataset`.
         probe_size: Integer >= 3, samples drawn anew each epoch; all, where there are
             fewer. Defaults to 500.
-        features: Features of the Frechet distances: `"auto"`, `"random_conv"`,
-            `"identity"`, a Keras model, a callable, or `None` to leave them out (the
-            rule must then do without). Defaults to `"auto"`.
+        features: Features of the Frechet distances, as `metrics.build_extractor` takes
+            and makes them: `"auto"`, `"random_conv"`, `"inception"`, `"identity"`, a
+            Keras model, a callable; or `None` to leave them out (the rule must then do
+            without). Defaults to `"auto"`.
         metrics: Mapping from names to `(function, "min" or "max")`, metrics of the
             user's own; `function(model, x, y)` gets the sample, `y` being `None`
             without labels. The rule uses those it names. Defaults to none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ald_keras.metrics._checks import check_integer, check_seed
+from ald_keras.metrics.inception import BATCH, build_inception
+from ald_keras.metrics.random_conv import RandomConv
 
 FeatureFunction = Callable[[NDArray[Any]], Any]
 
-_NAMES = ("auto", "random_conv", "identity")
-_IMAGE_RANKS = (2, 3)
-_WIDTHS = (32, 64, 160)
+_NAMES = ("auto", "random_conv", "inception", "identity")
 _BATCH = 250
-# Pixels of a batch of `random_conv`, so that large images do not fill the memory.
-_BATCH_PIXELS = _BATCH * 64 * 64
 
 
 class FeatureExtractor:
@@ -32,13 +30,20 @@ class FeatureExtractor:
         function: Callable from an array of shape `(n, *data_shape)` to one of shape
             `(n, d)`.
         data_shape: Tuple of integers, the shape of one sample.
+        rows_per_sample: Integer >= 1, rows of features that a sample gives: one an
+            image, where a sample is a clip of images. Defaults to 1.
     """
 
     def __init__(
-        self, name: str, function: FeatureFunction, data_shape: tuple[int, ...]
+        self,
+        name: str,
+        function: FeatureFunction,
+        data_shape: tuple[int, ...],
+        rows_per_sample: int = 1,
     ) -> None:
         self.name = name
         self.data_shape = data_shape
+        self.rows_per_sample = rows_per_sample
         self._function = function
 
     def __call__(self, samples: Any) -> NDArray[Any]:
@@ -49,11 +54,11 @@ class FeatureExtractor:
                 `n >= 1`.
 
         Returns:
-            Float array, shape `(n, d)`.
+            Float array, shape `(n * rows_per_sample, d)`.
 
         Raises:
             ValueError: If the samples have another shape or are not finite, or if the
-                features are not 2-D, not `n`, or not finite.
+                features are not 2-D, not that many, or not finite.
         """
         samples = _to_numpy(samples)
         if (
@@ -68,10 +73,11 @@ class FeatureExtractor:
         _check_finite(samples, "`samples`")
         features = _to_numpy(self._function(samples))
         what = f"Features of `{self.name}`"
-        if features.ndim != 2 or len(features) != len(samples) or not features.size:
+        rows = len(samples) * self.rows_per_sample
+        if features.ndim != 2 or len(features) != rows or not features.size:
             raise ValueError(
-                f"{what} must have shape (n, d), one row a sample. Received: shape="
-                f"{features.shape} for {len(samples)} samples"
+                f"{what} must have shape ({rows}, d) for {len(samples)} samples. "
+                f"Received: shape={features.shape}"
             )
         _check_finite(features, what)
         return features
@@ -85,7 +91,10 @@ class FeatureExtractor:
 
 
 def build_extractor(
-    features: str | FeatureFunction, data_shape: Sequence[int], seed: int = 0
+    features: str | FeatureFunction,
+    data_shape: Sequence[int],
+    seed: int = 0,
+    weights: str | os.PathLike[str] | None = None,
 ) -> FeatureExtractor:
     """The feature extractor of a name, a Keras model or a function.
 
@@ -93,11 +102,18 @@ def build_extractor(
       `(height, width)` or `(height, width, channels)` of any size; 256 features. Such
       embeddings rank generated images sensibly, also far from ImageNet's domain
       (Naeem et al., 2020, arXiv 2002.09797).
+    - `"inception"`: Keras's InceptionV3, trained on ImageNet, for images with values
+      in [0, 1], grey or RGB; 2048 features. With it the distance is a FID, though not
+      one of the original network's weights (see `metrics.inception`).
     - `"identity"`: the data, flattened. For vectors; on images its many dimensions
       make the distance of a few hundred samples mostly sampling error.
-    - `"auto"`: `"random_conv"` for images, `"identity"` for vectors.
+    - `"auto"`: `"random_conv"` for images and clips, `"identity"` for vectors.
     - a `keras.Model`: its prediction, in batches of 250.
+    - a `FeatureExtractor`: itself.
     - any other callable: called once with all samples.
+
+    Of clips, `(frames, height, width, channels)`, the first two take each frame as an
+    image, so that a clip gives as many rows as it has frames.
 
     Distances are comparable within one extractor and one `seed` only.
 
@@ -107,14 +123,19 @@ def build_extractor(
         data_shape: Positive integers, the shape of one sample.
         seed: Integer from 0 to 2**32 - 1, for the weights of `"random_conv"`. Defaults
             to 0.
+        weights: File with the weights of `"inception"`, or `None` to fetch Keras's
+            once. Defaults to `None`.
 
     Returns:
         A `FeatureExtractor`: call it with samples; `name` is for reports.
 
     Raises:
         TypeError: If `features` is neither string nor callable.
-        ValueError: If the name or the model does not fit `data_shape`, or if
-            `data_shape` or `seed` is out of range.
+        ValueError: If the name, the model or the extractor does not fit `data_shape`,
+            if `data_shape` or `seed` is out of range, if `weights` come with other
+            features than Inception's, or hold something else.
+        FileNotFoundError: If there is no file `weights`.
+        ConnectionError: If Inception's weights cannot be fetched.
 
     Example:
     >>> extractor = build_extractor("auto", (28, 28, 1))
@@ -123,6 +144,14 @@ def build_extractor(
     """
     shape = tuple(check_integer(size, "data_shape", 1, None) for size in data_shape)
     seed = check_seed(seed)
+    if weights is not None and features != "inception":
+        raise ValueError(
+            "`weights` are for `features='inception'` alone. Received: "
+            f"weights={os.fspath(weights)!r} with features={features!r}"
+        )
+    if isinstance(features, FeatureExtractor):
+        _check_same_shape(features, shape)
+        return features
     if isinstance(features, keras.Model):
         _check_model_input(features, shape)
         return FeatureExtractor(features.name, _ModelFeatures(features), shape)
@@ -134,27 +163,47 @@ def build_extractor(
             "`features` must be a name, a `keras.Model` or a callable. "
             f"Received: {features!r} of type {type(features).__name__}"
         )
-    return _named_extractor(features, shape, seed)
+    return _named_extractor(features, shape, seed, weights)
 
 
 def _named_extractor(
-    features: str, shape: tuple[int, ...], seed: int
+    features: str,
+    shape: tuple[int, ...],
+    seed: int,
+    weights: str | os.PathLike[str] | None,
 ) -> FeatureExtractor:
     if features not in _NAMES:
         raise ValueError(
             f"`features` must be one of {_NAMES}, a `keras.Model` or a callable. "
             f"Received: features={features!r}"
         )
-    image = len(shape) in _IMAGE_RANKS
     if features == "identity" or (features == "auto" and len(shape) == 1):
         return FeatureExtractor("identity", _flatten, shape)
-    if not image:
+    if len(shape) not in (2, 3, 4):
         raise ValueError(
             f"`features={features!r}` must get images, (height, width) or (height, "
-            "width, channels)" + " or vectors" * (features == "auto") + ". "
-            f"Received: data_shape={shape}"
+            "width, channels), or clips, (frames, height, width, channels)"
+            + ", or vectors" * (features == "auto")
+            + f". Received: data_shape={shape}"
         )
-    return FeatureExtractor("random_conv", _RandomConv(shape, seed), shape)
+    image = shape[1:] if len(shape) == 4 else shape
+    image = (*image, 1) if len(image) == 2 else image
+    function: FeatureFunction
+    if features == "inception":
+        function = _ModelFeatures(build_inception(image, weights), BATCH)
+    else:
+        features, function = "random_conv", RandomConv(image, seed)
+    rows = shape[0] if len(shape) == 4 else 1
+    per_image = _PerImage(image, function, bounded=features == "inception")
+    return FeatureExtractor(features, per_image, shape, rows)
+
+
+def _check_same_shape(extractor: FeatureExtractor, shape: tuple[int, ...]) -> None:
+    if extractor.data_shape != shape:
+        raise ValueError(
+            f"`features` must be an extractor of samples of shape {shape}. "
+            f"Received: {extractor!r}"
+        )
 
 
 def _check_model_input(model: keras.Model, shape: tuple[int, ...]) -> None:
@@ -173,67 +222,43 @@ def _check_model_input(model: keras.Model, shape: tuple[int, ...]) -> None:
         )
 
 
-class _RandomConv:
-    """Three stride-2 convolutions with ReLU; each one's mean over the image.
+class _PerImage:
+    """Features of images, where samples may be clips of them or lack channels.
 
-    Without biases the features scale with the data, so that the range of the pixels,
-    [0, 1] or [0, 255], does not change how images rank. The weights are plain arrays
-    and the operations run eagerly: no layer takes a name or a seed from the user's
-    model, and nothing is traced.
+    Args:
+        image: Tuple of integers, `(height, width, channels)`.
+        function: Takes float32 images.
+        bounded: Boolean, whether the function is for values in [0, 1].
     """
 
-    def __init__(self, shape: tuple[int, ...], seed: int) -> None:
-        self._shape = shape if len(shape) == 3 else (*shape, 1)
-        self._batch = min(_BATCH, max(1, _BATCH_PIXELS // math.prod(shape[:2])))
-        # NumPy promises the stream of RandomState for good, that of Generator not.
-        rng = np.random.RandomState(seed)
-        widths = (self._shape[-1], *_WIDTHS)
-        self._kernels = [
-            _random_kernel(rng, channels, filters)
-            for channels, filters in zip(widths, widths[1:], strict=False)
-        ]
+    def __init__(
+        self, image: tuple[int, ...], function: FeatureFunction, bounded: bool
+    ) -> None:
+        self._image = image
+        self._function = function
+        self._bounded = bounded
 
-    def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        images = images.reshape(len(images), *self._shape).astype(np.float32)
-        parts = [
-            self._features(images[start : start + self._batch])
-            for start in range(0, len(images), self._batch)
-        ]
-        return np.concatenate(parts)
-
-    def _features(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        hidden = keras.ops.convert_to_tensor(images)
-        means = []
-        for kernel in self._kernels:
-            hidden = keras.ops.conv(
-                hidden, kernel, strides=2, padding="same", data_format="channels_last"
+    def __call__(self, samples: NDArray[Any]) -> Any:
+        images = samples.reshape(-1, *self._image).astype(np.float32)
+        # Decoded images may lie beyond the data's range, but no scale of their own.
+        if self._bounded and (images.min() < -1.0 or images.max() > 2.0):
+            raise ValueError(
+                "`features='inception'` must get images with values in [0, 1]. "
+                f"Received: values from {images.min():.3g} to {images.max():.3g}"
             )
-            hidden = keras.ops.relu(hidden)
-            means.append(keras.ops.mean(hidden, axis=(1, 2)))
-        return keras.ops.convert_to_numpy(keras.ops.concatenate(means, axis=1))
-
-
-def _random_kernel(
-    rng: np.random.RandomState, channels: int, filters: int
-) -> NDArray[np.float32]:
-    """Normal 3x3 kernel, shape `(3, 3, channels, filters)`, every filter of norm 2."""
-    kernel = rng.standard_normal((3, 3, channels, filters))
-    # Half of the filters see edges alone: a sum over all pixels tells brightness
-    # rather than sharpness.
-    kernel[..., ::2] -= kernel[..., ::2].mean(axis=(0, 1))
-    kernel *= math.sqrt(2.0) / np.sqrt(np.square(kernel).sum(axis=(0, 1, 2)))
-    return kernel.astype(np.float32)
+        return self._function(images)
 
 
 class _ModelFeatures:
     """Prediction of a Keras model, in batches of one size."""
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, batch: int = _BATCH) -> None:
         self._model = model
+        self._batch = batch
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[Any]:
         count = len(samples)
-        size = min(_BATCH, count)
+        size = min(self._batch, count)
         # Another size of the last batch would be traced as a function of its own.
         missing = -count % size
         samples = np.concatenate([samples, np.repeat(samples[-1:], missing, axis=0)])

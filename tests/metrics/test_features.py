@@ -122,6 +122,21 @@ def test_a_missing_channel_axis_changes_nothing():
     )
 
 
+def test_a_clip_gives_a_row_a_frame():
+    clips = np.random.default_rng(0).random((3, 8, 6, 6, 2))
+    extract = build_extractor("auto", (8, 6, 6, 2))
+    assert (extract.name, extract.rows_per_sample) == ("random_conv", 8)
+    frames = build_extractor("random_conv", (6, 6, 2))(clips.reshape(24, 6, 6, 2))
+    np.testing.assert_array_equal(extract(clips), frames)
+
+
+def test_an_extractor_is_taken_as_it_is():
+    extract = build_extractor("random_conv", (8, 8, 1), seed=3)
+    assert build_extractor(extract, (8, 8, 1)) is extract
+    with pytest.raises(ValueError, match=r"samples of shape \(8, 8\). Received: <Fea"):
+        build_extractor(extract, (8, 8))
+
+
 def test_batches_do_not_show():
     images = np.random.default_rng(0).random((601, 8, 8, 1))
     extract = build_extractor("random_conv", (8, 8, 1))
@@ -261,10 +276,10 @@ def test_a_callable_object_has_its_class_as_name():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x.sum(axis=1), r"shape=\(4,\) for 4 samples"),
-        (lambda x: x[:2], r"shape=\(2, 3\) for 4 samples"),
-        (lambda x: x[None], r"shape=\(1, 4, 3\) for 4 samples"),
-        (lambda x: x[:, :0], r"shape=\(4, 0\) for 4 samples"),
+        (lambda x: x.sum(axis=1), r"\(4, d\) for 4 samples. Received: shape=\(4,\)"),
+        (lambda x: x[:2], r"\(4, d\) for 4 samples. Received: shape=\(2, 3\)"),
+        (lambda x: x[None], r"\(4, d\) for 4 samples. Received: shape=\(1, 4, 3\)"),
+        (lambda x: x[:, :0], r"\(4, d\) for 4 samples. Received: shape=\(4, 0\)"),
         (lambda x: x * np.nan, "must be finite. Received: 12 of 12"),
         (lambda x: x.astype(complex), "real numbers. Received: dtype=complex128"),
     ],
@@ -296,9 +311,9 @@ def test_bad_samples_are_refused(name, samples, message):
 @pytest.mark.parametrize(
     ("features", "shape", "seed", "error", "message"),
     [
-        ("inceptoin", (8, 8), 0, ValueError, "'auto', 'random_conv', 'identity'"),
+        ("inceptoin", (8, 8), 0, ValueError, "'random_conv', 'inception'"),
         ("random_conv", (30,), 0, ValueError, r"data_shape=\(30,\)"),
-        ("auto", (8, 64, 64, 3), 0, ValueError, "images.*or vectors"),
+        ("auto", (2, 8, 64, 64, 3), 0, ValueError, "images.*or vectors"),
         ("auto", (), 0, ValueError, r"data_shape=\(\)"),
         ("auto", (8, None, 3), 0, ValueError, "`data_shape` must be an integer"),
         ("auto", (8, 0), 0, ValueError, "`data_shape` must be an integer of at least"),
