@@ -36,6 +36,7 @@ test-all: lint
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/pytorch.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
