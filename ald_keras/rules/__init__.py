@@ -7,7 +7,14 @@ decision)`. Nothing here touches a model; a callback observes and applies.
 from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
 from ald_keras.rules.ald_state import ALDState
 from ald_keras.rules.decision import Action, Decision
-from ald_keras.rules.observation import BUILT_IN_METRICS, Direction, Observation
+from ald_keras.rules.information import InformationRule
+from ald_keras.rules.information_state import InformationState
+from ald_keras.rules.observation import (
+    BUILT_IN_METRICS,
+    OBJECTIVE,
+    Direction,
+    Observation,
+)
 from ald_keras.rules.rule import Rule, RuleState
 from ald_keras.rules.selection import SELECTIONS, select_dims
 from ald_keras.rules.slopes import fit_slope
@@ -20,6 +27,9 @@ __all__ = [
     "DEFAULT_THRESHOLDS",
     "Decision",
     "Direction",
+    "InformationRule",
+    "InformationState",
+    "OBJECTIVE",
     "Observation",
     "Rule",
     "RuleState",

@@ -15,7 +15,10 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 
-Action = Literal["wait", "prune", "stop", "restart"]
+Action = Literal["wait", "prune", "try", "restore", "stop", "restart"]
+
+# Those that change which dimensions are active.
+_CHANGES = ("prune", "try", "restore")
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,12 @@ class Decision(Immutable):
 
     Args:
         epoch: Integer >= 0, the epoch decided on.
-        action: `"wait"` (nothing changes), `"prune"` (`indices` are removed),
-            `"stop"` (the size is fixed for good), or, from a callback and never from
-            a rule, `"restart"` (the mask was changed from outside).
-        indices: Dimensions the action changes, ascending; empty unless some are
-            removed.
+        action: `"wait"` (nothing changes), `"prune"` (`indices` are removed for good),
+            `"try"` (`indices` are removed on trial), `"restore"` (those on trial come
+            back, with the weights they had), `"stop"` (the size is fixed for good), or,
+            from a callback and never from a rule, `"restart"` (the mask was changed
+            from outside).
+        indices: Dimensions the action changes, ascending; empty where it changes none.
         step: Integer >= 1, dimensions the rule now removes at a time.
         active_dims: Integer >= 1, active dimensions after the action.
         slopes: Mapping from metrics to their slopes, unit of the metric per
@@ -59,9 +63,9 @@ class Decision(Immutable):
                 f"Received: action={self.action!r}"
             )
         indices = check_indices("indices", self.indices)
-        if bool(indices) != (self.action == "prune"):
+        if bool(indices) != (self.action in _CHANGES):
             raise ValueError(
-                "`indices` must name what `prune` removes and be empty otherwise. "
+                f"`indices` must name what {_CHANGES} change and be empty otherwise. "
                 f"Received: action={self.action!r}, indices={indices}"
             )
         if not isinstance(self.reason, str) or not self.reason:

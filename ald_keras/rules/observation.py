@@ -25,6 +25,10 @@ BUILT_IN_METRICS = (
 )
 
 
+# What training minimises, reconstruction plus weighted KL, on all validation data.
+OBJECTIVE = "loss"
+
+
 @dataclass(frozen=True)
 class Observation(Immutable):
     """Measurements of one epoch, taken on validation data.
@@ -37,12 +41,15 @@ class Observation(Immutable):
         metrics: Mapping from names to floats: `silhouette` (-1 to 1, higher is
             better), `reconstruction` (negative log-likelihood, nats per
             sample), `frechet_reconstruction`, `frechet_generation` (lower is
-            better), and a user's own.
+            better), `loss` (what training minimises, nats per sample), and a user's
+            own.
         active: Indices of the dimensions active now, ascending, at least one.
         kl: Mean KL divergence of each latent dimension, shape `(n_dims,)`,
             nats per sample, 0 for pruned dimensions.
         directions: Mapping from a user's own metrics to `"min"` (lower is
             better) or `"max"` (higher is better). Defaults to none.
+        mean_variance: Variance of each dimension's posterior means over the samples,
+            shape `(n_dims,)`. Defaults to none measured.
 
     Raises:
         TypeError: If `metrics` or `directions` is not a mapping.
@@ -55,6 +62,7 @@ class Observation(Immutable):
     active: tuple[int, ...]
     kl: tuple[float, ...]
     directions: Mapping[str, Direction] = FrozenMapping({})
+    mean_variance: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         epoch = check_integer("epoch", self.epoch, 0)
@@ -68,6 +76,13 @@ class Observation(Immutable):
         object.__setattr__(self, "metrics", FrozenMapping(metrics))
         object.__setattr__(self, "active", active)
         object.__setattr__(self, "kl", kl)
+        spread = tuple(check_real("mean_variance", v) for v in self.mean_variance)
+        if spread and len(spread) != len(kl):
+            raise ValueError(
+                "`mean_variance` must hold one value for each of the dimensions of "
+                f"`kl`, {len(kl)}. Received: {len(spread)} values"
+            )
+        object.__setattr__(self, "mean_variance", spread)
         object.__setattr__(self, "directions", _check_directions(self.directions))
 
     def metric(self, name: str) -> float:
@@ -95,6 +110,19 @@ class Observation(Immutable):
             )
         return value
 
+    def spread_of_means(self) -> tuple[float, ...]:
+        """`mean_variance`, for a rule that needs it.
+
+        Raises:
+            ValueError: If it was not measured.
+        """
+        if not self.mean_variance:
+            raise ValueError(
+                "`mean_variance` must hold a value for each dimension, which the rule "
+                f"needs, at epoch {self.epoch}. Received: none"
+            )
+        return self.mean_variance
+
     def check_kl(self) -> None:
         """Refuses to go on with a mean KL that is not finite.
 
@@ -111,7 +139,7 @@ class Observation(Immutable):
 
 def _check_directions(directions: Mapping[str, Direction]) -> FrozenMapping[Direction]:
     for name, direction in check_mapping("directions", directions).items():
-        if name in BUILT_IN_METRICS:
+        if name in (*BUILT_IN_METRICS, OBJECTIVE):
             raise ValueError(
                 "`directions` must name a user's own metrics only, those of the "
                 f"built-in ones are fixed. Received: {name!r}"

@@ -1,0 +1,362 @@
+"""A rule that asks what each dimension tells, tries a removal, and takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ald_keras.rules import information_reasons as reasons
+from ald_keras.rules.checks import check_integer, check_real
+from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.information_state import InformationState
+from ald_keras.rules.observation import Observation
+from ald_keras.rules.selection import SELECTIONS, select_dims
+from ald_keras.rules.tolerance import Tolerance, parse_tolerance
+from ald_keras.rules.trend import Trend, fit_trend
+
+TARGETS = ("loss", "silhouette")
+
+# Variance of its posterior means below which a dimension is not an active unit (Burda
+# et al., 2016, arXiv 1509.00519, section 4.3).
+IDLE_VARIANCE = 0.01
+
+
+@dataclass(frozen=True)
+class InformationRule(Immutable):
+    """Removes idle dimensions at once, then tries the least informative ones.
+
+    1. Once the set of informative dimensions has not changed for `patience` epochs, all
+       others are removed. A dimension is idle if its mean KL is below `idle_kl` or its
+       posterior means do not vary (which tells even where free bits put a floor under
+       the KL).
+    2. Once the loss falls by no more than twice `max_loss_increase` in `patience`
+       epochs, the least informative dimension is removed on trial. After `patience`
+       epochs the loss of the last `window` of them is compared with what the trend of
+       the epochs before the first trial leads to expect. Up to `max_loss_increase`,
+       summed over all trials, the removal is kept and the next one tried: of up to
+       twice as many dimensions while that costs little, of one near the edge.
+    3. Otherwise the dimensions come back with the weights they had. If it was one, the
+       size is fixed for good; if more, fewer are tried.
+
+    Training ends with a size that was measured: what is still on trial then comes back.
+
+    Args:
+        max_loss_increase: How much more loss a smaller latent space may cost in all:
+            nats per sample as a number, or a share of the loss as a percentage. Larger
+            gives fewer dimensions. Defaults to `"0.5%"`.
+        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. In a
+            linear model a dimension of 0.1 nats saves 0.01 nats of loss. Defaults to
+            0.1.
+        patience: Integer >= 2, epochs that the network has to make up for a removal,
+            and that the informative dimensions have to stay the same. More is steadier
+            and slower. Defaults to 6.
+        window: Integer from 1 to `patience`, epochs that every comparison averages.
+            Defaults to 4.
+        min_dims: Integer >= 1, dimensions that are never undercut. Defaults to 1.
+        target: `"loss"`, or `"silhouette"` for those who cluster: a removal must then
+            also leave the silhouette no lower than the best so far, and
+            `max_loss_increase` says what the reconstruction may pay for it. Defaults to
+            `"loss"`.
+        selection: Which dimension is tried: `"kl"` (least informative first),
+            `"random"` or `"last"`. Defaults to `"kl"`.
+
+    Raises:
+        ValueError: If an argument is of another type than stated or out of its range.
+
+    Example:
+    >>> rule = InformationRule(max_loss_increase="1%")
+    >>> state = rule.init(n_dims=64, seed=0)
+    >>> state, decision = rule.step(state, observation)
+    """
+
+    max_loss_increase: float | str = "0.5%"
+    idle_kl: float = 0.1
+    patience: int = 6
+    window: int = 4
+    min_dims: int = 1
+    target: str = "loss"
+    selection: str = "kl"
+
+    def __post_init__(self) -> None:
+        parse_tolerance("max_loss_increase", self.max_loss_increase)
+        idle_kl = check_real("idle_kl", self.idle_kl)
+        if idle_kl < 0.0:
+            raise ValueError(
+                f"`idle_kl` must not be negative. Received: idle_kl={self.idle_kl!r}"
+            )
+        object.__setattr__(self, "idle_kl", idle_kl)
+        for name, least in (("patience", 2), ("window", 1), ("min_dims", 1)):
+            value = check_integer(name, getattr(self, name), least)
+            object.__setattr__(self, name, value)
+        if self.window > self.patience:
+            raise ValueError(
+                "`window` must not exceed `patience`. Received: "
+                f"window={self.window}, patience={self.patience}"
+            )
+        for name, known in (("target", TARGETS), ("selection", tuple(SELECTIONS))):
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in known:
+                raise ValueError(
+                    f"`{name}` must be one of {known}. Received: {name}={value!r}"
+                )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that every observation must hold."""
+        return ("loss",) if self.target == "loss" else ("loss", "silhouette")
+
+    @property
+    def _tolerance(self) -> Tolerance:
+        return parse_tolerance("max_loss_increase", self.max_loss_increase)
+
+    def init(self, n_dims: int, seed: int) -> InformationState:
+        """State before the first epoch.
+
+        Args:
+            n_dims: Integer >= 1, latent dimensions of the model, all active.
+            seed: Integer >= 0 that random choices follow from.
+
+        Raises:
+            ValueError: If an argument is out of its range.
+        """
+        n_dims = check_integer("n_dims", n_dims, 1)
+        return InformationState(seed, n_dims, tuple(range(n_dims)))
+
+    def restart(
+        self, state: InformationState, active: Iterable[int]
+    ) -> InformationState:
+        """State that goes on from dimensions changed from outside.
+
+        What was recorded belongs to other weights: it is dropped, and the size is open
+        again.
+
+        Args:
+            state: State to go on from.
+            active: Dimensions that are active now, ascending, at least one.
+
+        Raises:
+            ValueError: If `active` does not fit the model.
+        """
+        new = self.init(state.n_dims, state.seed)
+        return replace(new, active=tuple(active), removals=state.removals)
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> InformationState:
+        """Rebuilds a state from what `InformationState.to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If `data` is invalid or was written under another rule.
+        """
+        state = InformationState.from_dict(data)
+        self._check_state(state)
+        return state
+
+    def step(
+        self, state: InformationState, observation: Observation
+    ) -> tuple[InformationState, Decision]:
+        """Records one epoch and decides.
+
+        Args:
+            state: State after the epoch recorded before.
+            observation: Measurements of this epoch.
+
+        Returns:
+            The next state, and the decision with its reason.
+
+        Raises:
+            TypeError: If an argument is of another type.
+            ValueError: If the observation does not follow on `state`, lacks a metric,
+                or holds a non-finite value that counts.
+        """
+        self._check_state(state)
+        if not isinstance(observation, Observation):
+            raise TypeError(
+                f"`observation` must be an Observation. Received: {type(observation)}"
+            )
+        state = state.record(observation, IDLE_VARIANCE, self.patience + self.window)
+        if state.fixed_epoch is not None:
+            floor = state.at_floor
+            reason = reasons.fixed(len(state.active), state.fixed_epoch, floor)
+            return _decide(state, "wait", reason)
+        if state.trial:
+            return self._judge(state)
+        return self._look(state, "")
+
+    def _look(
+        self, state: InformationState, before: str
+    ) -> tuple[InformationState, Decision]:
+        """Decides while nothing is on trial; `before` says what was decided already."""
+        needed = self.patience + self.window
+        if len(state.information) < needed:
+            reason = reasons.too_few(len(state.information), needed)
+            return _decide(state, "wait", before + reason)
+        now = self._informative(state, slice(-self.window, None))
+        then = self._informative(state, slice(-needed, -self.patience))
+        if not now:
+            return _decide(state, "wait", before + reasons.collapsed(self.idle_kl))
+        changed = len(now ^ then)
+        if changed > len(now) // 20:
+            reason = reasons.unsettled(len(now), changed, self.patience)
+            return _decide(state, "wait", before + reason)
+        idle = self._idle(state, now)
+        if idle:
+            state = replace(
+                state,
+                active=tuple(i for i in state.active if i not in idle),
+                removals=state.removals + 1,
+            )
+            reason = reasons.idle(idle, len(state.active), self.idle_kl, self.patience)
+            return _decide(state, "prune", before + reason, idle)
+        return self._try(state, before)
+
+    def _informative(self, state: InformationState, records: slice) -> set[int]:
+        means = _means(state, records)
+        return {i for i in state.active if means[i] >= self.idle_kl}
+
+    def _idle(self, state: InformationState, informative: set[int]) -> tuple[int, ...]:
+        """Dimensions to remove at once, unless they are on the rise."""
+        needed = self.patience + self.window
+        now = _means(state, slice(-self.window, None))
+        then = _means(state, slice(-needed, -self.patience))
+        idle = [
+            i
+            for i in state.active
+            if i not in informative and now[i] <= max(then[i], 0.5 * self.idle_kl)
+        ]
+        spare = max(0, self.min_dims - (len(state.active) - len(idle)))
+        idle.sort(key=lambda i: (now[i], i))
+        return tuple(sorted(idle[: len(idle) - spare]))
+
+    def _try(
+        self, state: InformationState, before: str
+    ) -> tuple[InformationState, Decision]:
+        n_active = len(state.active)
+        if n_active <= self.min_dims:
+            state = replace(state, fixed_epoch=state.last_epoch, at_floor=True)
+            reason = reasons.floor(n_active, self.min_dims)
+            return _decide(state, "stop", before + reason)
+        if state.trend is None:
+            trend, fall, allowed = self._settling(state)
+            if fall > 2.0 * allowed:
+                reason = reasons.falling(fall, self.patience, allowed)
+                return _decide(state, "wait", before + reason)
+            best = _mean(state.silhouettes[-self.window :])
+            state = replace(state, trend=trend, best_silhouette=best)
+        step = min(state.step, n_active - self.min_dims)
+        chosen = select_dims(
+            self.selection,
+            state.active,
+            _means(state, slice(-self.window, None)),
+            step,
+            (state.seed, state.removals),
+        )
+        state = replace(
+            state,
+            active=tuple(i for i in state.active if i not in chosen),
+            trial=chosen,
+            trial_records=0,
+            removals=state.removals + 1,
+        )
+        reason = reasons.trying(chosen, len(state.active), self.patience)
+        return _decide(state, "try", before + reason, chosen)
+
+    def _settling(self, state: InformationState) -> tuple[Trend, float, float]:
+        """The trend, its fall in the next `patience` epochs, and the fall allowed."""
+        records = slice(-2 * self.patience, None)
+        trend = fit_trend(state.epochs[records], state.losses[records])
+        now = state.epochs[-1]
+        fall = trend.at(now) - trend.at(now + self.patience)
+        return trend, fall, self._tolerance.of(trend.at(now))
+
+    def _judge(self, state: InformationState) -> tuple[InformationState, Decision]:
+        if state.trend is None:
+            raise ValueError("`state` must have a `trend` while there is a trial.")
+        if state.trial_records < self.patience:
+            reason = reasons.on_trial(state.trial, state.trial_records, self.patience)
+            return _decide(state, "wait", reason)
+        last = slice(-self.window, None)
+        excess = state.trend.excess(state.epochs[last], state.losses[last])
+        allowed = self._tolerance.of(state.trend.at(state.epochs[-1]))
+        silhouette = _mean(state.silhouettes[last])
+        loses = (
+            self.target == "silhouette"
+            and silhouette is not None
+            and state.best_silhouette is not None
+            and silhouette < state.best_silhouette
+        )
+        if excess > allowed or loses:
+            return self._restore(state, excess, allowed, loses)
+        reason = reasons.kept(state.trial, excess, allowed)
+        count, cost = len(state.trial), max(excess - state.spent, 0.0)
+        # A cost of nothing would promise any number; the next dimensions tell more.
+        per_dim = max(2.0 * cost / count, allowed / (4.0 * count))
+        step = int(max(1.0, min(2.0 * count, (allowed - excess) / per_dim)))
+        state = replace(
+            state,
+            trial=(),
+            trial_records=0,
+            # A loss below the expected one is the new level to be kept.
+            trend=state.trend.moved(min(excess, 0.0)),
+            spent=max(excess, 0.0),
+            step=step if allowed > 0.0 else 1,
+            best_silhouette=silhouette,
+        )
+        return self._look(state, f"{reason} ")
+
+    def _restore(
+        self, state: InformationState, excess: float, allowed: float, loses: bool
+    ) -> tuple[InformationState, Decision]:
+        trial = state.trial
+        single = len(trial) == 1
+        state = replace(
+            state,
+            active=tuple(sorted((*state.active, *trial))),
+            trial=(),
+            trial_records=0,
+            step=max(1, len(trial) // 2),
+            fixed_epoch=state.last_epoch if single else None,
+        )
+        reason = reasons.restored(trial, len(state.active), excess, allowed, loses)
+        return _decide(state, "restore", reason, trial)
+
+    def _check_state(self, state: InformationState) -> None:
+        if not isinstance(state, InformationState):
+            raise TypeError(
+                f"`state` must be an InformationState. Received: {type(state)}"
+            )
+        watched = len(state.silhouettes) == len(state.losses)
+        if self.target == "silhouette" and not watched:
+            raise ValueError(
+                "`state` must come from a rule with the same target. Received: "
+                f"{len(state.silhouettes)} silhouettes of {len(state.losses)} records"
+            )
+
+
+def _means(state: InformationState, records: slice) -> list[float]:
+    """Mean information of every dimension over some records, in nats."""
+    rows = state.information[records]
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+def _mean(values: tuple[float, ...]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _decide(
+    state: InformationState,
+    action: Action,
+    reason: str,
+    indices: tuple[int, ...] = (),
+) -> tuple[InformationState, Decision]:
+    decision = Decision(
+        epoch=state.last_epoch or 0,
+        action=action,
+        indices=indices,
+        step=state.step,
+        active_dims=len(state.active),
+        slopes={},
+        reason=reason,
+    )
+    return state, decision

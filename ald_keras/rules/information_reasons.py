@@ -1,0 +1,105 @@
+"""The sentences in which the information rule gives its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def fixed(n_active: int, epoch: int, at_floor: bool) -> str:
+    """Why nothing happens once the size is fixed."""
+    floor = ", at a floor set beforehand, which is not a finding" if at_floor else ""
+    return f"The size is fixed at {n_active} dimensions since epoch {epoch}{floor}."
+
+
+def too_few(records: int, needed: int) -> str:
+    """Why nothing is decided in the first epochs."""
+    return f"{records} of the {needed} epochs are recorded that a decision needs."
+
+
+def collapsed(idle_kl: float) -> str:
+    """Why nothing is removed where everything is idle."""
+    return (
+        f"Every dimension is idle, below {idle_kl:g} nats: removing them would leave "
+        "nothing."
+    )
+
+
+def unsettled(informative: int, changed: int, patience: int) -> str:
+    """Why idle dimensions are not removed yet."""
+    return (
+        f"{informative} dimensions are informative; {_count(changed)} changed sides in "
+        f"the last {patience} epochs, so none is taken for idle yet."
+    )
+
+
+def idle(indices: Sequence[int], n_active: int, idle_kl: float, patience: int) -> str:
+    """Why dimensions are removed for good."""
+    return (
+        f"Removed {_count(len(indices))} that told less than {idle_kl:g} nats for "
+        f"{patience} epochs: {_join(indices)}; {n_active} stay active."
+    )
+
+
+def falling(fall: float, patience: int, allowed: float) -> str:
+    """Why no trial begins yet."""
+    return (
+        f"The loss still falls by {fall:.3g} nats in {patience} epochs, which would "
+        f"hide what a removal costs: trials begin at {2 * allowed:.3g}."
+    )
+
+
+def trying(indices: Sequence[int], n_active: int, patience: int) -> str:
+    """What is removed on trial."""
+    return (
+        f"Removed {_count(len(indices))} on trial for {patience} epochs: "
+        f"{_join(indices)}; {n_active} stay active."
+    )
+
+
+def on_trial(indices: Sequence[int], records: int, patience: int) -> str:
+    """Why nothing is decided during a trial."""
+    return (
+        f"On trial without {_join(indices)} for {records} of {patience} epochs, in "
+        "which the network can make up for them."
+    )
+
+
+def kept(indices: Sequence[int], excess: float, allowed: float) -> str:
+    """Why a removal is kept."""
+    return (
+        f"The removal of {_join(indices)} is kept: the loss lies {excess:+.3g} nats "
+        f"above the expected one, and {allowed:.3g} are allowed."
+    )
+
+
+def restored(
+    indices: Sequence[int], n_active: int, excess: float, allowed: float, loses: bool
+) -> str:
+    """Why dimensions come back."""
+    cause = (
+        "the silhouette has fallen below the best so far"
+        if loses and excess <= allowed
+        else f"the loss lies {excess:+.3g} nats above the expected one, and "
+        f"{allowed:.3g} are allowed"
+    )
+    end = "The size is fixed." if len(indices) == 1 else "Fewer are tried next."
+    return (
+        f"Brought back {_count(len(indices))}, {_join(indices)}: {cause}; {n_active} "
+        f"are active. {end}"
+    )
+
+
+def floor(n_active: int, min_dims: int) -> str:
+    """Why the rule ends at `min_dims`."""
+    return (
+        f"Stopped at {n_active} active dimensions because `min_dims`={min_dims} allows "
+        "no further removal: that is a floor set beforehand, not a finding."
+    )
+
+
+def _count(number: int) -> str:
+    return f"{number} dimension{'' if number == 1 else 's'}"
+
+
+def _join(indices: Sequence[int]) -> str:
+    return ", ".join(map(str, indices))

@@ -1,0 +1,60 @@
+"""How much worse a loss may become."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ald_keras.rules.checks import check_real
+from ald_keras.rules.frozen import Immutable
+
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
+
+
+@dataclass(frozen=True)
+class Tolerance(Immutable):
+    """An increase in nats per sample, or a share of the loss.
+
+    Args:
+        nats: Float >= 0, or `None`.
+        share: Float >= 0 of the loss's absolute value, or `None`.
+    """
+
+    nats: float | None
+    share: float | None
+
+    def of(self, loss: float) -> float:
+        """The increase allowed at this loss, in nats per sample."""
+        if self.nats is not None:
+            return self.nats
+        return (self.share or 0.0) * abs(loss)
+
+
+def parse_tolerance(name: str, value: Any) -> Tolerance:
+    """Reads `0.5` as nats per sample and `"0.5%"` as a share.
+
+    Args:
+        name: Argument's name for the message.
+        value: What was received.
+
+    Raises:
+        ValueError: If it is neither, or negative.
+
+    Example:
+    >>> parse_tolerance("max_loss_increase", "0.5%").of(-200.0)
+    1.0
+    """
+    if isinstance(value, str):
+        found = _PERCENT.fullmatch(value)
+        if found is None:
+            raise ValueError(
+                f"`{name}` must be a number of nats or a percentage such as '0.5%'. "
+                f"Received: {name}={value!r}"
+            )
+        return Tolerance(None, float(found.group(1)) / 100.0)
+    nats = check_real(name, value)
+    if nats < 0.0 or math.isnan(nats):
+        raise ValueError(f"`{name}` must not be negative. Received: {name}={value!r}")
+    return Tolerance(nats, None)
