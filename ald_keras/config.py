@@ -11,10 +11,10 @@ import yaml
 
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule
+from ald_keras.rules import ALDRule, InformationRule
 from ald_keras.suggestions import did_you_mean
 
-RULES: dict[str, Any] = {"ald": ALDRule}
+RULES: dict[str, Any] = {"ald": ALDRule, "information": InformationRule}
 METHODS = ("ald", "fixed")
 
 # Keys with a name and its options, and the name where only options are given.

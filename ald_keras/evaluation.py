@@ -9,7 +9,7 @@ from keras import ops
 
 from ald_keras.callbacks.quality import QualityMeter, row_blocks
 from ald_keras.datasets import LazySamples
-from ald_keras.metrics import active_units, gaussian_kl
+from ald_keras.metrics import active_units
 
 # Clusters and features are measured on a sample: a silhouette takes memory that grows
 # with its square.
@@ -45,16 +45,11 @@ def evaluate_model(
     meter = QualityMeter(model, n_clusters, features, {})
     rng = np.random.default_rng(seed)
     blocks = row_blocks(len(x), model.data_shape)
-    nll = meter.reconstruction((x[rows] for rows in blocks), rng)
-    means, kls = [], []
-    for rows in blocks:
-        z_mean, z_log_var = model.encode(x[rows])
-        means.append(ops.convert_to_numpy(z_mean))
-        kls.append(ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).sum(axis=1))
-    kl = float(np.concatenate(kls).mean(dtype="float64"))
+    nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
+    means = [ops.convert_to_numpy(model.encode(x[rows])[0]) for rows in blocks]
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
     part = x.take(sample) if isinstance(x, LazySamples) else x[sample]
-    quality, _ = meter.measure(part, None if y is None else y[sample], rng)
+    quality, _, _ = meter.measure(part, None if y is None else y[sample], rng)
     return {
         "active_dims": model.active_dims,
         "active_units": active_units(np.concatenate(means)),

@@ -100,7 +100,7 @@ def test_round_trip_through_yaml(data):
         ({"zzz": 3}, "unknown key 'zzz'. Expected one of"),
         ({"rule": {"name": "ald", "patiense": 3}}, "Did you mean 'patience'"),
         ({"rule": {"name": "ald", "patience": 0}}, "`patience`"),
-        ({"rule": "best"}, r"`rule` must be one of \['ald'\]"),
+        ({"rule": "best"}, r"`rule` must be one of \['ald', 'information'\]"),
         ({"rule": 3}, "`rule` must be a name"),
         ({"rule": {"name": 3}}, "`rule` must be a name"),
         ({"probe": {"sise": 3}}, "Did you mean 'size'"),

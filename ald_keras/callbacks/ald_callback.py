@@ -12,7 +12,14 @@ import numpy as np
 
 from ald_keras.callbacks.argument_checks import check_arguments
 from ald_keras.callbacks.beta_watch import BetaWatch
-from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, outcome_line
+from ald_keras.callbacks.mask_writer import MaskWriter
+from ald_keras.callbacks.outcome import (
+    COLLAPSE,
+    INFORMATIVE_KL,
+    decision_line,
+    outcome_line,
+    undecided,
+)
 from ald_keras.callbacks.probe import (
     ArrayProbe,
     StreamProbe,
@@ -41,7 +48,10 @@ class ALDCallback(keras.callbacks.Callback):
     A removal takes effect when the next epoch begins: until then, mask and weights are
     those that the epoch's figures belong to, also in what `ModelCheckpoint` or
     `EarlyStopping` keep. After the last epoch nothing is removed, as no training
-    follows in which the network could make up for it. Put `CSVLogger` after this
+    follows in which the network could make up for it. For a rule that removes on trial,
+    the weights and the optimizer's slots are copied first (one copy at a time, in main
+    memory); dimensions that come back do so with all of these, and what is on trial
+    when `fit` ends comes back too. Put `CSVLogger` after this
     callback, so that it finds the metrics in `logs`.
 
     Every `fit` starts the rule anew, from the dimensions that are active then. While
@@ -109,8 +119,10 @@ class ALDCallback(keras.callbacks.Callback):
         self.collapsed = False
         self.state: Any = None
         self._pending: tuple[Any, Decision] | None = None
+        self._writer: MaskWriter | None = None
         self._probe: ArrayProbe | StreamProbe | None = None
         self._meter: QualityMeter | None = None
+        self._last_epoch: int | None = None
 
     @property
     def fixed_epoch(self) -> int | None:
@@ -135,36 +147,41 @@ class ALDCallback(keras.callbacks.Callback):
         self.decisions = []
         self.collapsed = False
         self._pending = None
+        self._writer = MaskWriter(self.model)
         self._start_dims = mask.active_dims
-        self._last_epoch: int | None = None
+        self._last_epoch = None
         self._beta = BetaWatch()
         self._records = 0
         self._told_of_collapse = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
-        self._remove_pending()
+        self._apply_pending()
         self._beta.begin_epoch(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
         self._notice_changed_mask(epoch)
-        metrics, kl = self._measure(epoch, logs)
+        metrics, kl, spread = self._measure(epoch, logs)
         self._last_epoch = epoch
         self._beta.end_epoch(self.model)
         if self._beta.moved and self._records and self.state.fixed_epoch is None:
-            self.state = self.rule.restart(self.state, self.state.active)
             self._records = 0
+            if self._take_back("`beta` has moved"):
+                return  # what was measured belongs to other weights
+            self.state = self.rule.restart(self.state, self.state.active)
         if not self._beta.rests:
             return
         active = tuple(int(i) for i in self.model.latent_mask.active_indices)
         directions: dict[str, Direction] = {
             name: direction for name, (_, direction) in self.metrics.items()
         }
-        observation = Observation(epoch, metrics, active, kl, directions)
+        observation = Observation(epoch, metrics, active, kl, directions, spread)
         state, decision = self.rule.step(self.state, observation)
         self._records += 1
-        if decision.action == "prune":
+        if self.stop_training and state.fixed_epoch is not None:
+            self.model.stop_training = True
+        if decision.indices:
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
@@ -172,26 +189,28 @@ class ALDCallback(keras.callbacks.Callback):
 
     def _measure(
         self, epoch: int, logs: dict[str, Any]
-    ) -> tuple[dict[str, float], tuple[float, ...]]:
+    ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
         if self._probe is None or self._meter is None:
             raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
         rng = np.random.default_rng([self.seed, epoch])
         x, y = self._probe.sample(self.probe_size, rng)
-        metrics, kl = self._meter.measure(x, y, rng)
+        metrics, kl, spread = self._meter.measure(x, y, rng)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():
             metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
+            metrics["loss"] = float(logs["val_loss"])
         else:
-            loss = self._meter.reconstruction(self._probe.batches(), rng)
-            metrics["reconstruction"] = loss
-            logs["probe_reconstruction_loss"] = loss
+            nll, divergence = self._meter.elbo_terms(self._probe.batches(), rng)
+            loss = nll + self._beta.value(self.model) * divergence
+            metrics.update(reconstruction=nll, loss=loss)
+            logs.update(probe_reconstruction_loss=nll, probe_loss=loss)
         for name, value in metrics.items():
             if not np.isfinite(value):
                 raise ValueError(
                     f"Epoch {epoch + 1}: the metric '{name}' must be finite to decide "
                     f"on. Received: {value}. Look at the learning rate and the data."
                 )
-        return metrics, kl
+        return metrics, kl, spread
 
     def _validated_every_epoch(self) -> bool:
         validation = getattr(self.model, "validation_data", None)
@@ -201,18 +220,29 @@ class ALDCallback(keras.callbacks.Callback):
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
-        if decision.action == "stop" and self.stop_training:
-            self.model.stop_training = True
+        if self._writer is not None and not state.trial:
+            self._writer.forget()
         if decision.action != "wait":
             self._log(decision)
 
-    def _remove_pending(self) -> None:
-        if self._pending is None:
-            return
-        state, decision = self._pending
-        self._pending = None
-        self.model.latent_mask.deactivate(decision.indices)
+    def _apply(self, state: Any, decision: Decision) -> None:
+        if self._writer is not None:
+            self._writer.apply(decision)
         self._accept(state, decision)
+
+    def _apply_pending(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self._apply(*pending)
+
+    def _take_back(self, cause: str) -> bool:
+        """Whether there was a trial undecided on, which is ended then."""
+        if not self.state.trial:
+            return False
+        decision = undecided(self.state, self._last_epoch or 0, cause)
+        active = sorted((*self.state.active, *self.state.trial))
+        self._apply(self.rule.restart(self.state, active), decision)
+        return True
 
     def _log(self, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -247,6 +277,8 @@ class ALDCallback(keras.callbacks.Callback):
         )
         warnings.warn(f"ALD: {reason}", stacklevel=2)
         self.state = self.rule.restart(self.state, found)
+        if self._writer is not None:
+            self._writer.forget()
         self._pending = None
         self._records = 0
         self._log(
@@ -260,12 +292,17 @@ class ALDCallback(keras.callbacks.Callback):
             completed: Boolean, whether `fit` ended without an error. Defaults to
                 `True`.
         """
-        self._probe = self._meter = self._pending = None
-        if not completed or self._last_epoch is None:
-            return
-        self._notice_changed_mask(self._last_epoch)
-        if self.verbose or (self.params or {}).get("verbose"):
-            print(self.result())
+        if self._last_epoch is not None and (completed or not self._mask_was_changed()):
+            self._close(self._last_epoch)
+            if completed and (self.verbose or (self.params or {}).get("verbose")):
+                print(self.result())
+        self._probe = self._meter = self._pending = self._writer = None
+
+    def _close(self, epoch: int) -> None:
+        self._notice_changed_mask(epoch)
+        if self._pending is not None and self._pending[1].action == "restore":
+            self._apply_pending()
+        self._take_back("`fit` has ended")
 
     def result(self) -> str:
         """The outcome in one line."""
@@ -279,10 +316,7 @@ class ALDCallback(keras.callbacks.Callback):
     def summary(self) -> None:
         """Print every decision and the outcome."""
         for decision in self.decisions:
-            print(
-                f"epoch {decision.epoch + 1:4d}  {decision.action:7s}  "
-                f"{decision.active_dims:4d} dimensions  {decision.reason}"
-            )
+            print(decision_line(decision))
         print(self.result())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ALDCallback:
@@ -290,6 +324,6 @@ class ALDCallback(keras.callbacks.Callback):
         new = type(self).__new__(type(self))
         memo[id(self)] = new
         for name, value in self.__dict__.items():
-            held = name in ("_model", "_probe", "_meter")
+            held = name in ("_model", "_probe", "_meter", "_writer")
             new.__dict__[name] = None if held else copy.deepcopy(value, memo)
         return new

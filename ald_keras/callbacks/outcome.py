@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ald_keras.rules import Decision, RuleState
+
 # Nats: a dimension whose mean KL is lower tells the decoder nothing worth its place.
 INFORMATIVE_KL = 0.01
 
@@ -35,3 +37,25 @@ def outcome_line(
             "before the curves had turned: a floor, no finding."
         )
     return f"{dims}, fixed at epoch {fixed_epoch + 1}."
+
+
+def decision_line(decision: Decision) -> str:
+    """One line on a decision."""
+    return (
+        f"epoch {decision.epoch + 1:4d}  {decision.action:7s}  "
+        f"{decision.active_dims:4d} dimensions  {decision.reason}"
+    )
+
+
+def undecided(state: RuleState, epoch: int, cause: str) -> Decision:
+    """The decision that ends a trial on which the rule has not decided."""
+    trial = state.trial
+    return Decision(
+        epoch=epoch,
+        action="restore",
+        indices=trial,
+        step=state.step,
+        active_dims=len(state.active) + len(trial),
+        slopes={},
+        reason=f"Brought back {len(trial)} on trial, undecided: {cause}.",
+    )

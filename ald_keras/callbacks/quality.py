@@ -55,8 +55,8 @@ class QualityMeter:
 
     def measure(
         self, x: Any, y: Any, rng: np.random.Generator
-    ) -> tuple[dict[str, float], tuple[float, ...]]:
-        """Metrics by name, and the mean KL of each latent dimension.
+    ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
+        """Metrics by name, and of each latent dimension mean KL and variance of means.
 
         Args:
             x: Data of shape `(samples, *data_shape)`: an array, or what gives arrays
@@ -84,7 +84,8 @@ class QualityMeter:
         for name, (function, _) in self._user_metrics.items():
             values[name] = float(function(model, np.asarray(x), y))
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
-        return values, tuple(float(value) for value in kl)
+        spread = z_mean.var(axis=0)
+        return values, tuple(map(float, kl)), tuple(map(float, spread))
 
     def _blocks(self, samples: int) -> list[slice]:
         return row_blocks(samples, self._model.data_shape)
@@ -103,15 +104,17 @@ class QualityMeter:
         ]
         return np.concatenate(blocks)
 
-    def reconstruction(self, batches: Any, rng: np.random.Generator) -> float:
-        """Mean NLL in nats per sample, from one posterior sample each."""
-        total, count = 0.0, 0
+    def elbo_terms(self, batches: Any, rng: np.random.Generator) -> tuple[float, float]:
+        """Mean NLL, from one posterior sample each, and mean KL in nats per sample."""
+        terms, count = np.zeros(2), 0
         for x in batches:
             z_mean, z_log_var = self._encode(x)
             z = _sample(z_mean, z_log_var, rng)
-            nll = ops.convert_to_numpy(self._model.nll(x, z))
-            total, count = total + float(nll.sum(dtype="float64")), count + len(x)
-        return total / count
+            parts = (self._model.nll(x, z), gaussian_kl(z_mean, z_log_var))
+            terms += [ops.convert_to_numpy(part).sum(dtype="float64") for part in parts]
+            count += len(x)
+        nll, kl = terms / count
+        return float(nll), float(kl)
 
 
 def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:

@@ -19,6 +19,7 @@ from ald_keras.models.construction_checks import (
     check_numbers,
 )
 from ald_keras.models.heads import encoder_with_heads
+from ald_keras.models.snapshot import Snapshot
 
 Tensor = Any
 
@@ -87,6 +88,14 @@ class LatentVAE(CheckedModel):
         # Keras saves whatever `dir` leads to, and would save these copies as well.
         copies = ("encoder_model", "decoder_model")
         return [name for name in super().__dir__() if name not in copies]
+
+    def snapshot(self) -> Snapshot:
+        """Copies of all weights and of the optimizer's slots; `restore()` brings back.
+
+        The mask, `beta`, random states and the optimizer's scalars (steps, learning
+        rate) are left out: they go on as they are.
+        """
+        return Snapshot(self)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances, each of shape `(batch, latent_dim)`.

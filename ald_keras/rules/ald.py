@@ -20,7 +20,7 @@ from ald_keras.rules.checks import check_integer, check_mapping, check_real
 from ald_keras.rules.curve_turn import CurveTurn
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import FrozenMapping, Immutable
-from ald_keras.rules.observation import BUILT_IN_METRICS, Observation
+from ald_keras.rules.observation import BUILT_IN_METRICS, OBJECTIVE, Observation
 from ald_keras.rules.selection import SELECTIONS, select_dims
 from ald_keras.rules.slopes import fit_slope
 
@@ -270,7 +270,8 @@ class ALDRule(Immutable):
                 f"`observation` must be an Observation. Received: {type(observation)}"
             )
         for name in self.thresholds:
-            if name not in BUILT_IN_METRICS and name not in observation.directions:
+            measured = (*BUILT_IN_METRICS, OBJECTIVE, *observation.directions)
+            if name not in measured:
                 raise ValueError(
                     f"`directions` must hold 'min' or 'max' for {name!r}, a metric of "
                     f"the user's own. Received: directions={observation.directions} "

@@ -1,8 +1,8 @@
 """An epoch of `MaskedVAE.fit` beside the same model in a hand-written PyTorch loop.
 
-Both train the network of `training.py` on data of MNIST's shape with Adam and their
-default threads, in turn; a ratio above 1 means that this library is faster. With PyTorch
-installed, from the root of the repository:
+Both train the network of `training.py` on data of MNIST's shape, in turn, with Adam and
+their default threads; a ratio above 1 means that this library is faster. From the root
+of the repository, with PyTorch installed:
 `PYTHONPATH=. python tests/benchmarks/pytorch.py [--samples 54000] [--rounds 5]`.
 """
 

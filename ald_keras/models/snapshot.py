@@ -1,0 +1,35 @@
+"""A model's weights and optimizer state at one moment, to go back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class Snapshot:
+    """Copies of a model's weights and of its optimizer's slots, in main memory.
+
+    Left out is what goes on whatever happens to the weights: the mask, `beta`, random
+    states, and the optimizer's scalars (its count of steps, the learning rate, the
+    scale of the loss), so that schedules do not run twice.
+
+    Args:
+        model: Model with `weights`, `latent_mask`, `beta` and, if it is compiled, an
+            `optimizer`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        left_out = {id(model.latent_mask.mask), id(model.beta)}
+        kept = [weight for weight in model.weights if id(weight) not in left_out]
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None:
+            kept += [slot for slot in optimizer.variables if len(slot.shape)]
+        self._values = [
+            (variable, keras.ops.convert_to_numpy(variable).copy()) for variable in kept
+        ]
+
+    def restore(self) -> None:
+        """Write everything back, bit by bit as it was."""
+        for variable, value in self._values:
+            variable.assign(value)
