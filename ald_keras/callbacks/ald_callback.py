@@ -198,12 +198,11 @@ class ALDCallback(keras.callbacks.Callback):
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():
             metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
-            metrics["loss"] = float(logs["val_loss"])
         else:
-            nll, divergence = self._meter.elbo_terms(self._probe.batches(), rng)
-            loss = nll + self._beta.value(self.model) * divergence
-            metrics.update(reconstruction=nll, loss=loss)
-            logs.update(probe_reconstruction_loss=nll, probe_loss=loss)
+            loss, _ = self._meter.elbo_terms(self._probe.batches(), rng)
+            metrics["reconstruction"] = loss
+            logs["probe_reconstruction_loss"] = loss
+        metrics["loss"] = float(logs["loss"])
         for name, value in metrics.items():
             if not np.isfinite(value):
                 raise ValueError(

@@ -27,11 +27,11 @@ class BetaWatch:
 
     def begin_epoch(self, model: Any) -> None:
         """Note `beta` as the epoch is trained with."""
-        self._at_begin = self.value(model)
+        self._at_begin = _beta(model)
 
     def end_epoch(self, model: Any) -> None:
         """Compare, and set `moved` and `rests`."""
-        beta, before = self.value(model), self._at_last_end
+        beta, before = _beta(model), self._at_last_end
         self._at_last_end = beta
         within = beta != self._at_begin
         self.moved = within or beta != before
@@ -39,8 +39,7 @@ class BetaWatch:
         at_goal = beta == np.float32(model.final_beta)
         self.rests = not within and (beta == before or bool(at_goal))
 
-    @staticmethod
-    def value(model: Any) -> float:
-        """`beta` of the model now."""
-        # Not `float(variable)`, which fails for one that is mirrored over devices.
-        return float(keras.ops.convert_to_numpy(model.beta))
+
+def _beta(model: Any) -> float:
+    # Not `float(variable)`, which fails for one that is mirrored over devices.
+    return float(keras.ops.convert_to_numpy(model.beta))

@@ -40,11 +40,11 @@ def idle(indices: Sequence[int], n_active: int, idle_kl: float, patience: int) -
     )
 
 
-def falling(fall: float, patience: int, allowed: float) -> str:
+def falling(fall: float, patience: int, limit: float) -> str:
     """Why no trial begins yet."""
     return (
         f"The loss still falls by {fall:.3g} nats in {patience} epochs, which would "
-        f"hide what a removal costs: trials begin at {2 * allowed:.3g}."
+        f"hide what a removal costs: trials begin at {limit:.3g}."
     )
 
 

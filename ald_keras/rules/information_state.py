@@ -30,10 +30,11 @@ class InformationState(Immutable):
         active: Indices of the active dimensions, ascending, at least one.
         step: Integer >= 1, dimensions that the next trial removes.
         epochs: Recorded epochs, counted from 1, ascending, shape `(records,)`.
-        losses: Loss of each, nats per sample.
+        losses: Training loss of each, nats per sample.
         silhouettes: Silhouette of each, empty where it is not watched.
         information: For each of the last records, the mean KL of every dimension, shape
-            `(n_dims,)`, in nats; 0 where the posterior's mean does not vary.
+            `(n_dims,)`, in nats; 0 where the posterior's mean does not vary, and what
+            it was before for a dimension on trial.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
         trial_records: Integer >= 0, records since it began. Defaults to 0.
         trend: What the loss is compared with, once trials have begun. Defaults to
@@ -141,11 +142,13 @@ class InformationState(Immutable):
                 f"active at epoch {epoch}"
             )
         observation.check_kl()
+        spread = observation.spread_of_means()
         row = tuple(
-            kl if spread >= idle_variance else 0.0
-            for kl, spread in zip(
-                observation.kl, observation.spread_of_means(), strict=True
-            )
+            # One that comes back tells what it told before its trial.
+            self.information[-1][i]
+            if i in self.trial and self.information
+            else (kl if spread[i] >= idle_variance else 0.0)
+            for i, kl in enumerate(observation.kl)
         )
         silhouettes = self.silhouettes
         if "silhouette" in observation.metrics:
@@ -167,7 +170,7 @@ class InformationState(Immutable):
             data[name] = list(data[name])
         data["information"] = [list(row) for row in self.information]
         if self.trend is not None:
-            data["trend"] = {"level": self.trend.level, "slope": self.trend.slope}
+            data["trend"] = {"level": self.trend.level, "gain": self.trend.gain}
         return data
 
     @classmethod
@@ -180,6 +183,6 @@ class InformationState(Immutable):
         """
         values = check_keys("InformationState", data, [f.name for f in fields(cls)])
         if values["trend"] is not None:
-            trend = check_keys("Trend", values["trend"], ("level", "slope"))
+            trend = check_keys("Trend", values["trend"], ("level", "gain"))
             values["trend"] = Trend(**trend)
         return cls(**values)

@@ -25,13 +25,13 @@ BUILT_IN_METRICS = (
 )
 
 
-# What training minimises, reconstruction plus weighted KL, on all validation data.
+# What training minimises, reconstruction plus weighted KL, on the training data.
 OBJECTIVE = "loss"
 
 
 @dataclass(frozen=True)
 class Observation(Immutable):
-    """Measurements of one epoch, taken on validation data.
+    """Measurements of one epoch, taken on validation data but for the training loss.
 
     NumPy scalars are turned into plain numbers. Values may be non-finite here:
     a rule refuses those it uses, through `metric` and `check_kl`.
@@ -41,8 +41,8 @@ class Observation(Immutable):
         metrics: Mapping from names to floats: `silhouette` (-1 to 1, higher is
             better), `reconstruction` (negative log-likelihood, nats per
             sample), `frechet_reconstruction`, `frechet_generation` (lower is
-            better), `loss` (what training minimises, nats per sample), and a user's
-            own.
+            better), `loss` (the training loss, mean of the epoch's steps, nats per
+            sample), and a user's own.
         active: Indices of the dimensions active now, ascending, at least one.
         kl: Mean KL divergence of each latent dimension, shape `(n_dims,)`,
             nats per sample, 0 for pruned dimensions.

@@ -12,32 +12,32 @@ from ald_keras.rules.frozen import Immutable
 
 @dataclass(frozen=True)
 class Trend(Immutable):
-    """A loss that falls with the logarithm of the epochs trained.
+    """A loss that falls with the inverse square root of the epochs trained.
 
-    `loss(t) = level + slope * log(t)`, so that what an epoch brings falls off as
-    `1 / t`. A straight line would promise a network ever more, and no line at all would
-    give a removal the credit for what training brought meanwhile.
+    `loss(t) = level + gain / sqrt(t)`. Without a trend a removal would get the credit
+    for what training brings meanwhile; a straight line would promise ever more of it.
+    Learning curves follow power laws (Hestness et al., 2017, arXiv 1712.00409).
 
     Args:
-        level: Float, the loss after one epoch, in nats per sample.
-        slope: Float <= 0, nats per unit of the epochs' logarithm.
+        level: Float, the loss after endless training, in nats per sample.
+        gain: Float >= 0, nats that it lies above that after one epoch.
 
     Raises:
-        ValueError: If a value is not finite, or `slope` is above 0.
+        ValueError: If a value is not finite, or `gain` is below 0.
     """
 
     level: float
-    slope: float
+    gain: float
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "level", check_real("level", self.level))
-        object.__setattr__(self, "slope", check_real("slope", self.slope))
-        if self.slope > 0.0:
-            raise ValueError(f"`slope` must be at most 0. Received: slope={self.slope}")
+        object.__setattr__(self, "gain", check_real("gain", self.gain))
+        if self.gain < 0.0:
+            raise ValueError(f"`gain` must be at least 0. Received: gain={self.gain}")
 
     def at(self, epochs: float) -> float:
         """The loss expected after `epochs` >= 1 epochs of training."""
-        return self.level + self.slope * math.log(epochs)
+        return self.level + self.gain / math.sqrt(epochs)
 
     def excess(self, epochs: Sequence[int], losses: Sequence[float]) -> float:
         """Mean of what `losses` lie above the expected ones, in nats per sample."""
@@ -46,7 +46,7 @@ class Trend(Immutable):
 
     def moved(self, by: float) -> Trend:
         """The same trend, `by` nats higher."""
-        return Trend(self.level + by, self.slope)
+        return Trend(self.level + by, self.gain)
 
 
 def fit_trend(epochs: Sequence[int], losses: Sequence[float]) -> Trend:
@@ -57,18 +57,18 @@ def fit_trend(epochs: Sequence[int], losses: Sequence[float]) -> Trend:
         losses: Floats of the same number, in nats per sample.
 
     Returns:
-        The trend. Its slope is 0 where the losses rise: validation loss that rises is
-        no reason to expect worse of a smaller model.
+        The trend. Its gain is 0 where the losses rise: that is no reason to expect
+        worse of a smaller model.
 
     Example:
-    >>> fit_trend([1, 2, 4], [5.0, 4.0, 3.0]).at(8)
-    2.0
+    >>> round(fit_trend([1, 4, 16], [5.0, 3.0, 2.0]).at(64), 6)
+    1.5
     """
-    logs = [math.log(t) for t in epochs]
-    mean_log = math.fsum(logs) / len(logs)
+    roots = [1.0 / math.sqrt(t) for t in epochs]
+    mean_root = math.fsum(roots) / len(roots)
     mean = math.fsum(losses) / len(losses)
     moment = math.fsum(
-        (x - mean_log) * (y - mean) for x, y in zip(logs, losses, strict=True)
+        (x - mean_root) * (y - mean) for x, y in zip(roots, losses, strict=True)
     )
-    slope = min(0.0, moment / math.fsum((x - mean_log) ** 2 for x in logs))
-    return Trend(mean - slope * mean_log, slope)
+    gain = max(0.0, moment / math.fsum((x - mean_root) ** 2 for x in roots))
+    return Trend(mean - gain * mean_root, gain)

@@ -1,0 +1,352 @@
+"""The information rule, played in worlds whose right answer is known."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ald_keras.rules import Decision, InformationRule, InformationState, Observation
+
+RULE = InformationRule(max_loss_increase=1.0)
+
+
+class World:
+    """A network whose loss is that of an optimum plus what absent dimensions cost.
+
+    Args:
+        costs: Cost of each informative dimension in nats; its KL is 1 and a bit more
+            the more it costs. All other dimensions are idle.
+        n_dims: Dimensions at the start.
+        noise: Standard deviation of an epoch's loss.
+        fall: What training brings, in nats from the first epoch on.
+        recovery: Share of a fresh removal's shock that is left after an epoch.
+    """
+
+    def __init__(self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=0.2, seed=0):
+        self.costs, self.n_dims, self.fall = costs, n_dims, fall
+        self.noise, self.recovery = noise, recovery
+        self.rng = np.random.default_rng(seed)
+        order = self.rng.permutation(n_dims)
+        self.place = {int(order[i]): cost for i, cost in enumerate(costs)}
+        self.shock, self.last = 0.0, set(range(n_dims))
+
+    def kl(self, active):
+        return [
+            (1.0 + 0.1 * self.place[i] if i in self.place else 0.01) * (i in active)
+            for i in range(self.n_dims)
+        ]
+
+    def loss(self, epoch, active):
+        gone = self.last - active
+        self.shock = self.recovery * self.shock + 5.0 * sum(
+            i in self.place for i in gone
+        )
+        self.last = set(active)
+        missing = sum(c for i, c in self.place.items() if i not in active)
+        noise = self.noise * self.rng.standard_normal()
+        return 100.0 + self.fall / np.sqrt(epoch + 1) + missing + self.shock + noise
+
+    def observe(self, epoch, state):
+        active = set(state.active)
+        kl = self.kl(active)
+        metrics = {
+            "loss": self.loss(epoch, active),
+            "silhouette": -0.01 * abs(len(active) - 3),
+        }
+        spread = [float(value > 0) for value in kl]
+        return Observation(epoch, metrics, state.active, kl, mean_variance=spread)
+
+
+def play(rule, world, epochs=150, state=None, first=0):
+    state = rule.init(world.n_dims, 0) if state is None else state
+    played = []
+    for epoch in range(first, first + epochs):
+        state, decision = rule.step(state, world.observe(epoch, state))
+        played.append((state, decision))
+    return played
+
+
+def changes(played):
+    return [d for _, d in played if d.action != "wait"]
+
+
+def test_idle_dimensions_go_at_once_and_no_others():
+    world = World([5.0] * 6)
+    first = changes(play(RULE, world))[0]
+    assert first.action == "prune"
+    assert set(first.indices) == set(range(16)) - set(world.place)
+    assert first.epoch == RULE.patience + RULE.window - 1
+
+
+def test_a_removal_that_costs_too_much_is_taken_back_and_fixes_the_size():
+    played = play(RULE, World([5.0, 6.0, 7.0]))
+    prune, attempt, restore = changes(played)
+    assert (attempt.action, restore.action) == ("try", "restore")
+    assert restore.indices == attempt.indices
+    assert len(attempt.indices) == 1
+    assert restore.epoch == attempt.epoch + RULE.patience
+    assert prune.active_dims == restore.active_dims == 3
+    state, last = played[-1]
+    assert state.fixed_epoch == restore.epoch
+    assert not state.at_floor
+    assert last.action == "wait"
+    assert "fixed at 3 dimensions" in last.reason
+
+
+def test_the_least_informative_one_is_tried():
+    world = World([9.0, 0.1, 7.0])
+    attempt = changes(play(RULE, world))[1]
+    assert [world.place[i] for i in attempt.indices] == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("costs", "left"),
+    [
+        ([0.3, 0.3, 0.3, 5.0, 5.0], 2),  # 0.9 of 1 nat is spent
+        ([0.4, 0.4, 0.4, 5.0, 5.0], 3),  # the third would make it 1.2
+        ([0.05] * 12 + [5.0] * 3, 3),
+        ([2.0] * 8, 8),
+        ([0.01] * 4 + [0.9] + [0.95], 2),
+    ],
+)
+@pytest.mark.parametrize("fall", [0.0, 50.0])
+def test_costs_add_up_over_all_trials(costs, left, fall):
+    played = play(RULE, World(costs, fall=fall), epochs=300)
+    state = played[-1][0]
+    assert len(state.active) == left
+    assert state.fixed_epoch is not None
+
+
+def test_what_training_brings_does_not_pay_for_removals():
+    # Each removal costs 0.8 of one nat allowed, and training brings 1 nat meanwhile.
+    world = World([0.8] * 4 + [9.0] * 2, fall=80.0)
+    assert len(play(RULE, world, epochs=300)[-1][0].active) == 5
+
+
+def test_many_cheap_dimensions_go_several_at_a_time():
+    world = World([0.001] * 60 + [9.0] * 4, n_dims=64)
+    played = changes(play(RULE, world, epochs=300))
+    sizes = [len(d.indices) for d in played if d.action == "try"]
+    assert sizes[:4] == [1, 2, 4, 8]
+    assert played[-1].active_dims == 4
+    assert len(sizes) <= 16
+
+
+def test_after_too_large_a_step_fewer_are_tried():
+    world = World([0.001] * 7 + [0.6] * 3 + [9.0] * 4, n_dims=16)
+    played = changes(play(RULE, world, epochs=300))
+    restored = [d for d in played if d.action == "restore"]
+    assert len(restored[0].indices) > 1
+    assert restored[-1].active_dims == 6
+    assert len(restored[-1].indices) == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_noise_does_not_move_a_sharp_edge(seed):
+    world = World([0.1, 0.1, 3.0, 3.0, 3.0], noise=0.3, fall=20.0, seed=seed)
+    assert len(play(RULE, world, epochs=200)[-1][0].active) == 3
+
+
+def test_no_trial_while_the_loss_falls_fast():
+    played = play(RULE, World([5.0] * 3, fall=200.0), epochs=60)
+    attempt = next(d for d in changes(played) if d.action == "try")
+    # The first epoch t, counted from 1, at which it falls by 4 nats in 6 epochs.
+    first = next(t for t in range(1, 99) if 200 * (t**-0.5 - (t + 6) ** -0.5) <= 4)
+    assert attempt.epoch + 1 == first
+    waiting = played[attempt.epoch - 1][1]
+    assert "still falls" in waiting.reason
+
+
+def test_what_has_come_back_is_not_idle():
+    # Two weak dimensions come back among many; in their trial they told nothing.
+    world = World([6.0] * 2 + [9.0] * 58, n_dims=60, recovery=0.0)
+    weak = {i for i, cost in world.place.items() if cost == 6.0}
+    state = dataclasses.replace(RULE.init(60, 0), step=2)
+    active = set(range(60))
+    for epoch in range(60):
+        seen = world.observe(epoch, state)
+        kl = [
+            0.2 * (i in seen.active) if i in weak else v for i, v in enumerate(seen.kl)
+        ]
+        state, decision = RULE.step(state, dataclasses.replace(seen, kl=tuple(kl)))
+        assert decision.action != "prune"
+        if decision.action == "restore":
+            active = set(state.active)
+    assert active == set(range(60))
+
+
+def test_a_dimension_on_the_rise_is_not_idle():
+    world = World([5.0] * 3, n_dims=5)
+    late = next(i for i in range(5) if i not in world.place)
+    state, pruned = RULE.init(5, 0), []
+    for epoch in range(40):
+        seen = world.observe(epoch, state)
+        kl = list(seen.kl)
+        kl[late] = min(0.012 * epoch, 1.5)
+        seen = dataclasses.replace(seen, kl=tuple(kl), mean_variance=(1.0,) * 5)
+        state, decision = RULE.step(state, seen)
+        pruned += decision.indices if decision.action == "prune" else ()
+    assert late not in pruned
+    assert len(pruned) == 1
+
+
+def test_means_that_do_not_vary_are_idle_whatever_the_kl():
+    # Free bits put a floor under the KL.
+    world = World([5.0] * 3, n_dims=6)
+    state = RULE.init(6, 0)
+    for epoch in range(12):
+        seen = world.observe(epoch, state)
+        spread = [1.0 if i in world.place else 0.001 for i in range(6)]
+        active = set(state.active)
+        kl = [0.7 * (i in active) for i in range(6)]
+        spread = [s * (i in active) for i, s in enumerate(spread)]
+        seen = dataclasses.replace(seen, kl=tuple(kl), mean_variance=tuple(spread))
+        state, _ = RULE.step(state, seen)
+    assert {*state.active, *state.trial} == set(world.place)
+
+
+def test_collapse_is_reported_and_nothing_removed():
+    played = play(RULE, World([]))
+    assert not changes(played)
+    assert "would leave nothing" in played[-1][1].reason
+
+
+def test_the_floor_is_no_finding():
+    rule = dataclasses.replace(RULE, min_dims=4)
+    played = play(rule, World([0.01] * 8))
+    state, _ = played[-1]
+    assert len(state.active) == 4
+    assert state.at_floor
+    assert changes(played)[-1].action == "stop"
+    # Idle ones too: the best informed of them stay.
+    state = play(rule, World([5.0] * 3))[-1][0]
+    assert len(state.active) == 4
+
+
+def test_silhouette_as_the_target():
+    costs = [0.5] * 8
+    loss = InformationRule(max_loss_increase=10.0)
+    assert len(play(loss, World(costs), epochs=300)[-1][0].active) == 1
+    rule = dataclasses.replace(loss, target="silhouette")
+    # The world's silhouette is best at 3 dimensions.
+    state = play(rule, World(costs), epochs=300)[-1][0]
+    assert len(state.active) == 3
+    dear = dataclasses.replace(rule, max_loss_increase=1.2)
+    assert len(play(dear, World(costs), epochs=300)[-1][0].active) == 6
+    assert rule.metrics == ("loss", "silhouette")
+    assert loss.metrics == ("loss",)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.floats(0.0, 4.0), max_size=12),
+    st.sampled_from(["kl", "random", "last"]),
+    st.integers(1, 5),
+    st.integers(0, 3),
+)
+def test_invariants(costs, selection, min_dims, seed):
+    rule = InformationRule(
+        max_loss_increase=1.0, selection=selection, min_dims=min_dims
+    )
+    world = World(costs, n_dims=14, noise=0.2, seed=seed)
+    active, fixed, on_trial = set(range(14)), None, ()
+    for state, decision in play(rule, world, epochs=120):
+        before = set(active)
+        if decision.action in ("prune", "try"):
+            active -= set(decision.indices)
+        elif decision.action == "restore":
+            # Nothing comes back but what was on trial.
+            assert decision.indices == on_trial
+            active |= set(decision.indices)
+        assert tuple(sorted(active)) == state.active
+        assert len(active) == decision.active_dims >= min_dims
+        if fixed is not None:
+            assert active == before
+            assert state.fixed_epoch == fixed
+        fixed, on_trial = state.fixed_epoch, state.trial
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 70))
+def test_a_state_goes_through_json_anywhere(at):
+    def world():
+        return World([0.3] * 3 + [4.0] * 3, noise=0.1, fall=1.0)
+
+    whole = play(RULE, world(), epochs=90)
+    replayed = world()
+    state = None
+    if at:
+        state = play(RULE, replayed, epochs=at)[-1][0]
+        state = RULE.state_from_dict(json.loads(json.dumps(state.to_dict())))
+    rest = play(RULE, replayed, epochs=90 - at, state=state, first=at)
+    assert [d for _, d in rest] == [d for _, d in whole[at:]]
+    for decision in changes(rest):
+        assert (
+            Decision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
+        )
+
+
+def test_a_restart_forgets_what_belongs_to_other_weights():
+    state = play(RULE, World([5.0] * 3))[-1][0]
+    assert state.fixed_epoch is not None
+    again = RULE.restart(state, (1, 2, 5))
+    assert again.active == (1, 2, 5)
+    assert again.fixed_epoch is None
+    assert not again.losses
+    assert again.removals == state.removals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_loss_increase": "much"}, "`max_loss_increase` must be"),
+        ({"max_loss_increase": -1}, "`max_loss_increase` must not be negative"),
+        ({"idle_kl": -0.1}, "`idle_kl` must not be negative"),
+        ({"patience": 1}, "`patience` must be an integer of at least 2"),
+        ({"window": 7}, "`window` must not exceed `patience`"),
+        ({"window": 0}, "`window` must be a positive integer"),
+        ({"min_dims": 0}, "`min_dims` must be a positive integer"),
+        ({"target": "fid"}, "`target` must be one of"),
+        ({"selection": "best"}, "`selection` must be one of"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        InformationRule(**arguments)
+
+
+def test_observations_must_follow_and_be_whole():
+    world = World([5.0] * 3)
+    state = RULE.init(16, 0)
+    seen = world.observe(0, state)
+    after, _ = RULE.step(state, seen)
+    with pytest.raises(ValueError, match="must come after"):
+        RULE.step(after, seen)
+    with pytest.raises(ValueError, match="`mean_variance` must hold"):
+        RULE.step(state, dataclasses.replace(seen, mean_variance=()))
+    with pytest.raises(ValueError, match="call `restart`"):
+        RULE.step(state, dataclasses.replace(seen, active=(0, 1)))
+    with pytest.raises(ValueError, match="must hold 'loss'"):
+        RULE.step(state, dataclasses.replace(seen, metrics={"silhouette": 0.0}))
+    with pytest.raises(TypeError, match="`observation` must be"):
+        RULE.step(state, "loss")
+    with pytest.raises(TypeError, match="`state` must be"):
+        RULE.step("state", seen)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trial": (0,)}, "`trial` must not be active"),
+        ({"trial": (5,), "active": (0, 1)}, "`trial` must have a `trend`"),
+        ({"epochs": (1, 2)}, "2 `epochs` and 0 `losses`"),
+        ({"information": ((1.0,),)}, "`information` must hold 16"),
+        ({"at_floor": True}, "`at_floor` while"),
+    ],
+)
+def test_states_made_by_hand_must_agree(change, message):
+    with pytest.raises(ValueError, match=message):
+        InformationState(**{"seed": 0, "n_dims": 16, "active": range(16), **change})

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ald_keras.rules.tolerance import parse_tolerance
+from ald_keras.rules.trend import Trend, fit_trend
+
+LOSSES = st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=12)
+
+
+@given(LOSSES, st.integers(1, 50))
+def test_the_fit_is_that_of_polyfit(losses, first):
+    epochs = np.arange(first, first + len(losses))
+    gain, level = np.polyfit(epochs**-0.5, losses, 1)
+    trend = fit_trend(epochs.tolist(), losses)
+    if gain < 0:
+        gain, level = 0.0, np.mean(losses)
+    assert trend.gain == pytest.approx(gain, rel=1e-5, abs=1e-4)
+    assert trend.level == pytest.approx(level, rel=1e-5, abs=1e-4)
+
+
+def test_what_an_epoch_brings_falls_off():
+    trend = fit_trend([1, 4, 16], [7.0, 5.0, 4.0])
+    assert (trend.level, trend.gain) == pytest.approx((3.0, 4.0))
+    assert trend.at(64) == pytest.approx(3.5)
+    assert trend.excess([1, 64], [7.5, 4.5]) == pytest.approx(0.75)
+    assert trend.moved(-1.0).at(4) == pytest.approx(4.0)
+
+
+def test_a_loss_that_rises_is_taken_as_level():
+    assert fit_trend([1, 2, 3], [1.0, 2.0, 3.0]) == Trend(2.0, 0.0)
+    with pytest.raises(ValueError, match="`gain` must be at least 0"):
+        Trend(0.0, -0.1)
+
+
+@pytest.mark.parametrize(
+    ("value", "loss", "expected"),
+    [
+        ("0.5%", 200.0, 1.0),
+        ("0.5%", -200.0, 1.0),
+        (" 2 % ", 50.0, 1.0),
+        (".5%", 100.0, 0.5),
+        (0.25, 1e6, 0.25),
+        (0, 5.0, 0.0),
+    ],
+)
+def test_tolerances_are_nats_or_shares(value, loss, expected):
+    assert parse_tolerance("x", value).of(loss) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "value", ["0.5", "-1%", "%", "1%%", -0.1, float("nan"), None, True, [1]]
+)
+def test_other_tolerances_are_refused(value):
+    with pytest.raises(ValueError, match=r"`x` must .*Received: x="):
+        parse_tolerance("x", value)
