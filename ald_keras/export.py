@@ -12,7 +12,13 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
-from ald_keras.artifacts import ARTIFACTS, Artifact, largest_gap, missing
+from ald_keras.artifacts import (
+    ARTIFACTS,
+    Artifact,
+    holds_saved_model,
+    largest_gap,
+    missing,
+)
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.compaction import (
     TOLERANCE,
@@ -101,7 +107,7 @@ def export(
     artifact = ARTIFACTS[format]
     artifact.check_writable(format)
     if output is None:
-        output = model_path.with_name(f"compact{artifact.suffix}")
+        output = artifact.beside(model_path.parent)
     files = artifact.files(output)
     for file in files:
         _check_free(file, model_path, overwrite)
@@ -126,7 +132,9 @@ def export(
         "files": [str(file) for file in files],
     }
     with contextlib.ExitStack() as stack:
-        temporaries = [stack.enter_context(replacing(file)) for file in files]
+        temporaries = [
+            stack.enter_context(replacing(file, folder_too=True)) for file in files
+        ]
         artifact.write(small, temporaries)
         report["read_back"] = _read_back(artifact, small, temporaries)
     report["after"]["bytes"] = sum(_bytes(file) for file in files)
@@ -138,7 +146,7 @@ def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -
         raise ValueError(f"`output` must not be the model itself: {file}")
     if file.exists() and not overwrite:
         raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
-    if file.is_dir() and not (file / "saved_model.pb").is_file():
+    if file.is_dir() and not holds_saved_model(file):
         raise ValueError(f"{file} is a folder that holds no SavedModel to replace.")
 
 

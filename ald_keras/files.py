@@ -32,11 +32,13 @@ def parse_yaml(text: str) -> Any:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing(path: pathlib.Path, folder_too: bool = False) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, which takes its place if all goes well.
 
     Args:
         path: The file or folder to write. The folder that it is in must exist.
+        folder_too: Boolean, replace a folder with all that it holds. Defaults to
+            `False`.
 
     Yields:
         A path of the same ending, which does not exist yet.
@@ -46,7 +48,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     ) as folder:
         temporary = pathlib.Path(folder) / path.name
         yield temporary
-        if path.is_dir():  # which no rename replaces
+        if folder_too and path.is_dir():  # which no rename replaces
             os.replace(path, pathlib.Path(folder) / "replaced")
         os.replace(temporary, path)
 

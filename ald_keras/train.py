@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from ald_keras import __version__
+from ald_keras.artifacts import ARTIFACTS, holds_saved_model
 from ald_keras.callbacks import ALDCallback, KLWarmup
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.compaction import compact
@@ -29,6 +30,9 @@ from ald_keras.files import replacing, run_folder, write_csv, write_json, write_
 from ald_keras.metrics import FeatureExtractor, build_extractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
+
+# Training samples that the features are tried on before training.
+_CHECKED = 256
 
 RUN_FILES = ("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json")
 
@@ -146,6 +150,7 @@ def run(
         extractor = build_extractor(
             config.probe.features, data.data_shape, weights=config.probe.weights
         )
+        extractor.check_data(data.x_train[:_CHECKED])
         clusters = _count_clusters(config, data)
         started = time.perf_counter()
         model, history, pruning = train(config, data, extractor, verbose)
@@ -218,11 +223,13 @@ def _write_training(
 ) -> None:
     decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
     # A run that is replaced leaves nothing that could be taken for part of this one.
-    for stale in (output / "run.json", *output.glob("compact*")):
-        if stale.is_dir():
-            shutil.rmtree(stale)
-        else:
-            stale.unlink(missing_ok=True)
+    (output / "run.json").unlink(missing_ok=True)
+    for artifact in ARTIFACTS.values():
+        for stale in artifact.files(artifact.beside(output)):
+            if stale.is_file():
+                stale.unlink()
+            elif holds_saved_model(stale):
+                shutil.rmtree(stale)
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
     write_json(output / "decisions.json", decisions)

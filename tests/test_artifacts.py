@@ -1,5 +1,6 @@
 """Every form in which a model is written, read by the runtime that it is for."""
 
+import dataclasses
 import importlib.util
 
 import keras
@@ -10,6 +11,7 @@ from builders import digits, small_vae
 
 from ald_keras import MaskedVAE
 from ald_keras.artifacts import ARTIFACTS
+from ald_keras.artifacts.float32 import float32
 from ald_keras.export import export, main
 from ald_keras.models.architectures import build_architecture
 
@@ -110,23 +112,46 @@ def test_other_networks(tmp_path, name, shape, format):
     check_agreement(vae, tmp_path, format, x)
 
 
-@pytest.mark.parametrize("format", PORTABLE)
-def test_what_computes_in_half_precision_is_written_in_float32(tmp_path, format):
-    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
-    try:
-        masked(tmp_path, small_vae(8))
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
+@pytest.fixture
+def mixed_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("format", ARTIFACTS)
+def test_a_model_in_half_precision(tmp_path, mixed_policy, format):
+    masked(tmp_path, small_vae(8))
     report = export(tmp_path / "model.keras", format=format)
     assert report["read_back"] <= 1e-5
+    if format not in PORTABLE:
+        return
     run = RUNNERS[format](tmp_path / f"compact{SUFFIX[format]}")
     assert np.asarray(run["encode"](x=X)["z_mean"]).dtype == np.float32
+
+
+@pytest.mark.usefixtures("mixed_policy")
+def test_wrapped_layers_are_written_in_float32_too():
+    inputs = keras.Input((4, 6))
+    hidden = keras.layers.TimeDistributed(keras.layers.Dense(3))(inputs)
+    outputs = keras.layers.Bidirectional(keras.layers.SimpleRNN(2))(hidden)
+    model = keras.Model(inputs, outputs)
+    copy = float32(model)
+    x = np.random.default_rng(0).random((5, 4, 6)).astype("float32")
+    assert copy(x).dtype == "float32"
+    wrapped = copy.layers[1].layer, copy.layers[2].forward_layer
+    assert [layer.compute_dtype for layer in wrapped] == ["float32", "float32"]
+    # Halves have 8 bits: it is the same function, computed better.
+    np.testing.assert_allclose(copy(x), np.asarray(model(x), "float32"), atol=0.05)
+    assert float32(copy) is copy
 
 
 def test_a_saved_model_holds_each_weight_once(vae, tmp_path):
     report = export(tmp_path / "model.keras", format="saved_model")
     weights = tmp_path / "compact" / "variables" / "variables.data-00000-of-00001"
     assert weights.stat().st_size < 1.2 * 4 * report["after"]["parameters"]
+    written = [f for f in (tmp_path / "compact").rglob("*") if f.is_file()]
+    assert report["after"]["bytes"] == sum(file.stat().st_size for file in written)
 
 
 @pytest.mark.parametrize("format", ARTIFACTS)
@@ -194,9 +219,31 @@ def test_without_its_runtime_a_file_is_written_and_the_gap_told(
     check_agreement(vae, tmp_path, format, X)
 
 
+def spoil_weight(model):
+    kernel = model.decoder.layers[-2].kernel
+    kernel.assign(keras.ops.convert_to_numpy(kernel) + 1e-3)
+
+
+def spoil_with_nan(model):
+    model.decoder.layers[-2].bias.assign(np.full(64, np.nan))
+
+
 @pytest.mark.parametrize("format", ARTIFACTS)
-def test_what_does_not_agree_is_not_written(vae, tmp_path, capsys, monkeypatch, format):
-    monkeypatch.setattr("ald_keras.export.TOLERANCE", -1.0)
+@pytest.mark.parametrize("spoil", [spoil_weight, spoil_with_nan])
+def test_what_does_not_agree_is_not_written(
+    vae, tmp_path, capsys, monkeypatch, format, spoil
+):
+    # A file of another model than the one that it is compared with.
+    artifact = ARTIFACTS[format]
+
+    def write(model, files):
+        other = keras.models.clone_model(model)
+        other.set_weights(model.get_weights())
+        spoil(other)
+        artifact.write(other, files)
+
+    spoilt = dataclasses.replace(artifact, write=write)
+    monkeypatch.setitem(ARTIFACTS, format, spoilt)
     assert main([str(tmp_path / "model.keras"), "--format", format]) == 2
     assert "read back must agree" in capsys.readouterr().err
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
@@ -207,7 +254,8 @@ def without_a_builtin(x):
     return keras.ops.erfinv(0.9 * keras.ops.tanh(x))
 
 
-def test_operations_that_litert_lacks_are_named(tmp_path, capsys):
+@pytest.mark.parametrize("format", ["tflite", "onnx"])
+def test_operations_that_a_format_lacks_are_named(tmp_path, capsys, format):
     decoder = keras.Sequential(
         [
             keras.Input((8,)),
@@ -217,7 +265,35 @@ def test_operations_that_litert_lacks_are_named(tmp_path, capsys):
     )
     encoder = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
     masked(tmp_path, MaskedVAE(encoder, decoder, 8, likelihood="gaussian"))
-    assert main([str(tmp_path / "model.keras"), "--format", "tflite"]) == 2
+    assert main([str(tmp_path / "model.keras"), "--format", format]) == 2
     error = capsys.readouterr().err
-    assert "operations that LiteRT lacks" in error
+    assert "Erfinv" in error
     assert error.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+@keras.saving.register_keras_serializable("tests")
+class OutsideKeras:
+    """A likelihood whose mean is TensorFlow's own."""
+
+    def nll(self, x, output):
+        return keras.ops.sum(keras.ops.square(x - output), axis=(1, 2, 3))
+
+    def mean(self, output):
+        return tf.nn.relu(output)
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls()
+
+
+def test_a_mean_outside_keras(tmp_path, capsys):
+    masked(tmp_path, small_vae(8, likelihood=OutsideKeras()))
+    assert main([str(tmp_path / "model.keras")]) == 0
+    assert main([str(tmp_path / "model.keras"), "--format", "parts"]) == 2
+    assert (
+        "`likelihood.mean` must be written with `keras.ops`" in capsys.readouterr().err
+    )

@@ -113,12 +113,17 @@ def test_a_run_is_never_replaced_unless_told(config_file, tmp_path, capsys):
     assert contents(tmp_path / "r") == before
     assert "--overwrite" in capsys.readouterr().err
     (tmp_path / "r" / "notes.txt").write_text("mine")
+    (tmp_path / "r" / "compact_notes.md").write_text("mine too")
     (tmp_path / "r" / "compact.keras").write_text("of the run before")
+    (tmp_path / "r" / "compact-encoder.onnx").write_text("of the run before")
+    (tmp_path / "r" / "compact").mkdir()
+    (tmp_path / "r" / "compact" / "saved_model.pb").write_text("of the run before")
     assert main([*arguments, "--set", "seed=1", "--overwrite"]) == 0
     after = contents(tmp_path / "r")
     assert after["model.keras"] != before["model.keras"]
     assert after["notes.txt"] == b"mine"
-    assert "compact.keras" not in after
+    assert after["compact_notes.md"] == b"mine too"
+    assert not {"compact.keras", "compact-encoder.onnx", "compact"} & after.keys()
 
 
 def test_warm_up_and_a_custom_optimizer(config_file, tmp_path):

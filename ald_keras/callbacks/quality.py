@@ -76,6 +76,7 @@ class QualityMeter:
         if y is not None:
             values["clustering_accuracy"] = clustering_accuracy(y, clusters)
         if self._extract is not None:
+            self._extract.check_data(x)
             real = self._features(x, lambda images: images)
             prior = rng.standard_normal(z.shape).astype(z.dtype)
             for name, codes in zip(FRECHET_METRICS, (z, prior), strict=True):

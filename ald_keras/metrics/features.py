@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ald_keras.metrics._checks import check_integer, check_seed
 from ald_keras.metrics.inception import BATCH, build_inception
+from ald_keras.metrics.model_features import ModelFeatures
 from ald_keras.metrics.random_conv import RandomConv
 
 FeatureFunction = Callable[[NDArray[Any]], Any]
 
 _NAMES = ("auto", "random_conv", "inception", "identity")
-_BATCH = 250
 
 
 class FeatureExtractor:
@@ -32,6 +32,7 @@ class FeatureExtractor:
         data_shape: Tuple of integers, the shape of one sample.
         rows_per_sample: Integer >= 1, rows of features that a sample gives: one an
             image, where a sample is a clip of images. Defaults to 1.
+        bounded: Boolean, whether data must lie in [0, 1]. Defaults to `False`.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class FeatureExtractor:
         function: FeatureFunction,
         data_shape: tuple[int, ...],
         rows_per_sample: int = 1,
+        bounded: bool = False,
     ) -> None:
         self.name = name
         self.data_shape = data_shape
         self.rows_per_sample = rows_per_sample
+        self.bounded = bounded
         self._function = function
 
     def __call__(self, samples: Any) -> NDArray[Any]:
@@ -81,6 +84,21 @@ class FeatureExtractor:
             )
         _check_finite(features, what)
         return features
+
+    def check_data(self, samples: Any) -> None:
+        """Refuse data (decoded samples may be anything) that the features are not for.
+
+        Raises:
+            ValueError: If values lie outside [0, 1] where the features need them there.
+        """
+        if not self.bounded:
+            return
+        low, high = np.min(samples), np.max(samples)
+        if low < 0.0 or high > 1.0:
+            raise ValueError(
+                f"`features={self.name!r}` must get data with values in [0, 1]. "
+                f"Received: values from {low:.3g} to {high:.3g}"
+            )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FeatureExtractor:
         """The extractor itself: it has no state, and a copied model would retrace."""
@@ -154,7 +172,7 @@ def build_extractor(
         return features
     if isinstance(features, keras.Model):
         _check_model_input(features, shape)
-        return FeatureExtractor(features.name, _ModelFeatures(features), shape)
+        return FeatureExtractor(features.name, ModelFeatures(features), shape)
     if callable(features):
         name = getattr(features, "__name__", type(features).__name__)
         return FeatureExtractor(name, features, shape)
@@ -190,12 +208,13 @@ def _named_extractor(
     image = (*image, 1) if len(image) == 2 else image
     function: FeatureFunction
     if features == "inception":
-        function = _ModelFeatures(build_inception(image, weights), BATCH)
+        function = ModelFeatures(build_inception(image, weights), BATCH)
     else:
         features, function = "random_conv", RandomConv(image, seed)
     rows = shape[0] if len(shape) == 4 else 1
-    per_image = _PerImage(image, function, bounded=features == "inception")
-    return FeatureExtractor(features, per_image, shape, rows)
+    bounded = features == "inception"
+    per_image = _PerImage(image, function, bounded)
+    return FeatureExtractor(features, per_image, shape, rows, bounded)
 
 
 def _check_same_shape(extractor: FeatureExtractor, shape: tuple[int, ...]) -> None:
@@ -228,7 +247,8 @@ class _PerImage:
     Args:
         image: Tuple of integers, `(height, width, channels)`.
         function: Takes float32 images.
-        bounded: Boolean, whether the function is for values in [0, 1].
+        bounded: Boolean, whether the function is for values in [0, 1]: what a decoder
+            puts beyond is cut off, as in a picture that is shown.
     """
 
     def __init__(
@@ -240,38 +260,7 @@ class _PerImage:
 
     def __call__(self, samples: NDArray[Any]) -> Any:
         images = samples.reshape(-1, *self._image).astype(np.float32)
-        # Decoded images may lie beyond the data's range, but no scale of their own.
-        if self._bounded and (images.min() < -1.0 or images.max() > 2.0):
-            raise ValueError(
-                "`features='inception'` must get images with values in [0, 1]. "
-                f"Received: values from {images.min():.3g} to {images.max():.3g}"
-            )
-        return self._function(images)
-
-
-class _ModelFeatures:
-    """Prediction of a Keras model, in batches of one size."""
-
-    def __init__(self, model: keras.Model, batch: int = _BATCH) -> None:
-        self._model = model
-        self._batch = batch
-
-    def __call__(self, samples: NDArray[Any]) -> NDArray[Any]:
-        count = len(samples)
-        size = min(self._batch, count)
-        # Another size of the last batch would be traced as a function of its own.
-        missing = -count % size
-        samples = np.concatenate([samples, np.repeat(samples[-1:], missing, axis=0)])
-        parts = []
-        for start in range(0, len(samples), size):
-            output = self._model.predict_on_batch(samples[start : start + size])
-            if isinstance(output, list | tuple | dict):
-                raise ValueError(
-                    "`features` must be a model with one output. "
-                    f"Received: {len(output)} outputs of `{self._model.name}`"
-                )
-            parts.append(np.asarray(output))
-        return np.concatenate(parts)[:count]
+        return self._function(np.clip(images, 0.0, 1.0) if self._bounded else images)
 
 
 def _flatten(samples: NDArray[Any]) -> NDArray[Any]:

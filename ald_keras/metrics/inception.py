@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import random
 from collections.abc import Iterator
 
 import keras
@@ -89,12 +90,18 @@ def _load(weights: str | os.PathLike[str] | None) -> keras.Model:
 
 
 def _network(weights: str | None) -> keras.Model:
-    return keras.applications.InceptionV3(
-        include_top=False,
-        weights=weights,
-        input_shape=(SIDE, SIDE, 3),
-        pooling="avg",
-    )
+    # Initialisers draw from Python's random state, which may decide the order in which
+    # Keras shuffles the user's batches.
+    state = random.getstate()
+    try:
+        return keras.applications.InceptionV3(
+            include_top=False,
+            weights=weights,
+            input_shape=(SIDE, SIDE, 3),
+            pooling="avg",
+        )
+    finally:
+        random.setstate(state)
 
 
 @contextlib.contextmanager

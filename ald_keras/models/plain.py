@@ -41,7 +41,14 @@ def plain_decoder(model: Any) -> keras.Model:
         if id(weight) in zeroed:
             value[pruned] = 0.0
         new.assign(value)
-    data = model.likelihood.mean(copy.outputs[0])
+    try:
+        data = model.likelihood.mean(copy.outputs[0])
+    except Exception as error:  # whatever a backend's own functions raise
+        raise ValueError(
+            "`likelihood.mean` must be written with `keras.ops` to become part of a "
+            f"plain decoder. Received: {type(model.likelihood).__name__}, which fails: "
+            f"{str(error)[:200]}"
+        ) from error
     return keras.Model(copy.inputs[0], data, name=model.decoder.name)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from builders import digits, small_vae
 
 from ald_keras import ALDCallback, ALDRule, KLWarmup
-from ald_keras.metrics import gaussian_kl, silhouette
+from ald_keras.metrics import frechet_distance, gaussian_kl, silhouette
 
 X = digits(300)
 LABELS = np.arange(300) % 3
@@ -87,6 +87,14 @@ def test_the_metrics_are_those_of_the_probe():
     z = mean + np.exp(0.5 * log_var) * noise
     expected = silhouette(z, 3, int(meter_rng.integers(2**31)))
     assert history["val_silhouette"][0] == pytest.approx(expected, abs=1e-5)
+    prior = meter_rng.standard_normal(z.shape).astype("float32")
+    # The probe's samples come in the order of the validation data here.
+    real = VALIDATION.reshape(100, -1)
+    for name, codes in (("reconstruction", z), ("generation", prior)):
+        made = keras.ops.convert_to_numpy(vae.decode(codes)).reshape(100, -1)
+        distance = frechet_distance(real, made)
+        got = history[f"val_frechet_{name}"][0]
+        assert got == pytest.approx(distance, rel=1e-4)
 
 
 def test_kl_selection_removes_the_least_informative():

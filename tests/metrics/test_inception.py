@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import subprocess
 import sys
 
@@ -83,6 +84,19 @@ def test_weights_in_the_older_form_are_read(network, tmp_path):
     )
 
 
+def test_what_a_decoder_puts_beyond_the_range_is_cut_off(weights):
+    x = 3.0 * images(2, 8, 8, 1) - 1.0
+    extract = build_extractor("inception", (8, 8, 1), weights=weights)
+    np.testing.assert_array_equal(extract(x), extract(np.clip(x, 0.0, 1.0)))
+
+
+def test_the_users_random_state_is_left_alone(weights):
+    random.seed(0)
+    before = random.getstate()
+    build_inception((8, 8, 1), weights)
+    assert random.getstate() == before
+
+
 def test_files_that_hold_something_else(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         build_inception((8, 8, 1), tmp_path / "none.h5")
@@ -99,8 +113,11 @@ def test_what_inception_cannot_take(weights):
     with pytest.raises(ValueError, match="1 or 3 channels"):
         build_extractor("inception", (8, 8, 13), weights=weights)
     extract = build_extractor("inception", (8, 8, 1), weights=weights)
-    with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
-        extract(255.0 * images(2, 8, 8, 1))
+    x = images(2, 8, 8, 1)
+    extract.check_data(x)
+    for scaled in (255.0 * x, 2.0 * x - 1.0):
+        with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
+            extract.check_data(scaled)
     with pytest.raises(ValueError, match="'inception'. alone"):
         build_extractor("random_conv", (8, 8, 1), weights=weights)
 
@@ -136,7 +153,7 @@ def test_without_a_connection_it_says_what_to_do(tmp_path):
 
 
 @pytest.mark.network
-def test_the_published_weights_tell_spoilt_images(tmp_path):
+def test_the_published_weights_tell_spoilt_images():
     x = images(40, 32, 32, 3)
     extract = build_extractor("inception", (32, 32, 3))
     mild, strong = (np.clip(x + s, 0, 1) for s in (0.05, 0.4))
