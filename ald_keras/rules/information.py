@@ -36,12 +36,11 @@ class InformationRule(Immutable):
        posterior means do not vary (which tells even where free bits put a floor under
        the KL).
     2. Once the training loss falls by no more than four times `max_loss_increase` in
-       `patience` epochs, the least informative dimension is removed on trial. After
-       `patience` epochs the loss of the last `window` of them is compared with what the
-       trend of the epochs before the first trial leads to expect. Up to
-       `max_loss_increase`, summed over all trials, the removal is kept and the next one
-       tried: of up to twice as many dimensions while that costs little, of one near the
-       edge.
+       `patience` epochs, the least informative dimension is removed on trial. What the
+       loss of the next `patience` epochs settles at is compared with what the trend of
+       the epochs before the first trial leads to expect. Up to `max_loss_increase`,
+       summed over all trials, the removal is kept and the next one tried: of up to
+       twice as many dimensions while that costs little, of one near the edge.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -58,11 +57,11 @@ class InformationRule(Immutable):
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. In a
             linear model a dimension of 0.1 nats saves 0.01 nats of loss. Defaults to
             0.1.
-        patience: Integer >= 2, epochs that the network has to make up for a removal,
+        patience: Integer >= 3, epochs that the network has to make up for a removal,
             and that the informative dimensions have to stay the same. More is steadier
             and slower. Defaults to 6.
-        window: Integer from 1 to `patience`, epochs that every comparison averages.
-            Defaults to 4.
+        window: Integer from 1 to `patience`, epochs over which KL and silhouette are
+            averaged. Defaults to 4.
         min_dims: Integer >= 1, dimensions that are never undercut. Defaults to 1.
         target: `"loss"`, or `"silhouette"` for those who cluster: a removal must then
             also leave the silhouette no lower than the best so far, and
@@ -96,7 +95,7 @@ class InformationRule(Immutable):
                 f"`idle_kl` must not be negative. Received: idle_kl={self.idle_kl!r}"
             )
         object.__setattr__(self, "idle_kl", idle_kl)
-        for name, least in (("patience", 2), ("window", 1), ("min_dims", 1)):
+        for name, least in (("patience", 3), ("window", 1), ("min_dims", 1)):
             value = check_integer(name, getattr(self, name), least)
             object.__setattr__(self, name, value)
         if self.window > self.patience:
@@ -115,6 +114,11 @@ class InformationRule(Immutable):
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that every observation must hold."""
         return ("loss",) if self.target == "loss" else ("loss", "silhouette")
+
+    @property
+    def _span(self) -> int:
+        """Epochs that the trend is fitted to, at most."""
+        return 2 * self.patience
 
     @property
     def _tolerance(self) -> Tolerance:
@@ -215,6 +219,7 @@ class InformationRule(Immutable):
                 state,
                 active=tuple(i for i in state.active if i not in idle),
                 removals=state.removals + 1,
+                settled_from=len(state.losses),
             )
             reason = reasons.idle(idle, len(state.active), self.idle_kl, self.patience)
             return _decide(state, "prune", before + reason, idle)
@@ -247,6 +252,11 @@ class InformationRule(Immutable):
             reason = reasons.floor(n_active, self.min_dims)
             return _decide(state, "stop", before + reason)
         if state.trend is None:
+            records = len(state.losses) - state.settled_from
+            needed = self.patience + self.window
+            if records < needed:
+                reason = reasons.too_few(records, needed)
+                return _decide(state, "wait", before + reason)
             trend, fall, allowed = self._settling(state)
             if fall > _SETTLED * allowed:
                 limit = _SETTLED * allowed
@@ -274,7 +284,8 @@ class InformationRule(Immutable):
 
     def _settling(self, state: InformationState) -> tuple[Trend, float, float]:
         """The trend, its fall in the next `patience` epochs, and the fall allowed."""
-        records = slice(-2 * self.patience, None)
+        # What idle dimensions did to the loss ended with their removal.
+        records = slice(max(state.settled_from, len(state.losses) - self._span), None)
         trend = fit_trend(state.epochs[records], state.losses[records])
         now = state.epochs[-1]
         fall = trend.at(now) - trend.at(now + self.patience)
@@ -286,10 +297,10 @@ class InformationRule(Immutable):
         if state.trial_records < self.patience:
             reason = reasons.on_trial(state.trial, state.trial_records, self.patience)
             return _decide(state, "wait", reason)
-        last = slice(-self.window, None)
-        excess = state.trend.excess(state.epochs[last], state.losses[last])
+        settling = state.settling()
+        excess = settling.level
         allowed = self._tolerance.of(state.trend.at(state.epochs[-1]))
-        silhouette = _mean(state.silhouettes[last])
+        silhouette = _mean(state.silhouettes[-self.window :])
         loses = (
             self.target == "silhouette"
             and silhouette is not None
@@ -299,6 +310,7 @@ class InformationRule(Immutable):
         if excess > allowed or loses:
             return self._restore(state, excess, allowed, loses)
         reason = reasons.kept(state.trial, excess, allowed)
+        before = state.epochs[-1] - state.trial_records
         step = self._next_step(len(state.trial), state.spent, excess, allowed)
         state = replace(
             state,
@@ -306,6 +318,7 @@ class InformationRule(Immutable):
             trial_records=0,
             # A loss below the expected one is the new level to be kept.
             trend=state.trend.moved(min(excess, 0.0)),
+            tails=(*state.tails, (before, settling.gain)),
             spent=max(excess, 0.0),
             step=step,
             best_silhouette=silhouette,
@@ -333,6 +346,7 @@ class InformationRule(Immutable):
             active=tuple(sorted((*state.active, *trial))),
             trial=(),
             trial_records=0,
+            undone=state.undone + state.trial_records,
             step=max(1, len(trial) // 2),
             fixed_epoch=state.last_epoch if single else None,
         )

@@ -67,7 +67,7 @@ def on_trial(indices: Sequence[int], records: int, patience: int) -> str:
 def kept(indices: Sequence[int], excess: float, allowed: float) -> str:
     """Why a removal is kept."""
     return (
-        f"The removal of {_join(indices)} is kept: the loss lies {excess:+.3g} nats "
+        f"The removal of {_join(indices)} is kept: the loss settles {excess:+.3g} nats "
         f"above the expected one, and {allowed:.3g} are allowed."
     )
 
@@ -79,7 +79,7 @@ def restored(
     cause = (
         "the silhouette has fallen below the best so far"
         if loses and excess <= allowed
-        else f"the loss lies {excess:+.3g} nats above the expected one, and "
+        else f"the loss settles {excess:+.3g} nats above the expected one, and "
         f"{allowed:.3g} are allowed"
     )
     end = "The size is fixed." if len(indices) == 1 else "Fewer are tried next."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,7 +16,7 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
-from ald_keras.rules.trend import Trend
+from ald_keras.rules.trend import Trend, fit_trend
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,22 @@ class InformationState(Immutable):
         n_dims: Integer >= 1, latent dimensions of the model.
         active: Indices of the active dimensions, ascending, at least one.
         step: Integer >= 1, dimensions that the next trial removes.
-        epochs: Recorded epochs, counted from 1, ascending, shape `(records,)`.
+        epochs: Epochs trained at each record, shape `(records,)`, without those that
+            were undone.
         losses: Training loss of each, nats per sample.
         silhouettes: Silhouette of each, empty where it is not watched.
         information: For each of the last records, the mean KL of every dimension, shape
             `(n_dims,)`, in nats; 0 where the posterior's mean does not vary, and what
             it was before for a dimension on trial.
+        settled_from: Integer >= 0, records before the last removal for good. Defaults
+            to 0.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
         trial_records: Integer >= 0, records since it began. Defaults to 0.
         trend: What the loss is compared with, once trials have begun. Defaults to
             `None`.
+        tails: For each removal that was kept, the epochs trained before it and the gain
+            of what the network still makes up for, in nats. Defaults to none.
+        undone: Integer >= 0, epochs of training that were undone. Defaults to 0.
         spent: Float >= 0, the increase of the loss that removals have cost, in nats.
             Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
@@ -59,9 +66,12 @@ class InformationState(Immutable):
     losses: tuple[float, ...] = ()
     silhouettes: tuple[float, ...] = ()
     information: tuple[tuple[float, ...], ...] = ()
+    settled_from: int = 0
     trial: tuple[int, ...] = ()
     trial_records: int = 0
     trend: Trend | None = None
+    tails: tuple[tuple[int, float], ...] = ()
+    undone: int = 0
     spent: float = 0.0
     best_silhouette: float | None = None
     removals: int = 0
@@ -77,6 +87,10 @@ class InformationState(Immutable):
             "trial": check_indices("trial", self.trial, n_dims),
             "spent": check_real("spent", self.spent),
             "epochs": tuple(check_integer("epochs", e, 1) for e in self.epochs),
+            "tails": tuple(
+                (check_integer("tails", at, 0), check_real("tails", gain))
+                for at, gain in self.tails
+            ),
             "information": tuple(
                 tuple(check_real("information", value) for value in row)
                 for row in self.information
@@ -88,7 +102,9 @@ class InformationState(Immutable):
         for name, least in (
             ("seed", 0),
             ("step", 1),
+            ("settled_from", 0),
             ("trial_records", 0),
+            ("undone", 0),
             ("removals", 0),
         ):
             checked[name] = check_integer(name, getattr(self, name), least)
@@ -155,7 +171,7 @@ class InformationState(Immutable):
             silhouettes = (*silhouettes, observation.metric("silhouette"))
         return replace(
             self,
-            epochs=(*self.epochs, epoch + 1),
+            epochs=(*self.epochs, epoch + 1 - self.undone),
             losses=(*self.losses, observation.metric("loss")),
             silhouettes=silhouettes,
             information=(*self.information, row)[-memory:],
@@ -163,12 +179,33 @@ class InformationState(Immutable):
             last_epoch=epoch,
         )
 
+    def settling(self) -> Trend:
+        """What the trial's removal costs, by the epochs since.
+
+        The level is what it and all before it cost in the end, in nats per sample.
+
+        Raises:
+            ValueError: If there is no trial of at least two records.
+        """
+        if self.trend is None or self.trial_records < 2:
+            raise ValueError(
+                "`settling` needs a trial of at least two records. Received: "
+                f"trial_records={self.trial_records}"
+            )
+        trial = slice(-self.trial_records, None)
+        gaps = []
+        for epoch, loss in zip(self.epochs[trial], self.losses[trial], strict=True):
+            still = sum(gain / math.sqrt(epoch - at) for at, gain in self.tails)
+            gaps.append(loss - self.trend.at(epoch) - still)
+        return fit_trend(range(1, len(gaps) + 1), gaps)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("active", "trial", "epochs", "losses", "silhouettes"):
             data[name] = list(data[name])
-        data["information"] = [list(row) for row in self.information]
+        for name in ("information", "tails"):
+            data[name] = [list(row) for row in data[name]]
         if self.trend is not None:
             data["trend"] = {"level": self.trend.level, "gain": self.trend.gain}
         return data

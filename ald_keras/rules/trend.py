@@ -16,7 +16,9 @@ class Trend(Immutable):
 
     `loss(t) = level + gain / sqrt(t)`. Without a trend a removal would get the credit
     for what training brings meanwhile; a straight line would promise ever more of it.
-    Learning curves follow power laws (Hestness et al., 2017, arXiv 1712.00409).
+    Learning curves follow power laws (Hestness et al., 2017, arXiv 1712.00409). What a
+    removal costs falls likewise, as the network makes up for it: there `t` counts the
+    epochs since, and `level` is what is left in the end.
 
     Args:
         level: Float, the loss after endless training, in nats per sample.
@@ -38,11 +40,6 @@ class Trend(Immutable):
     def at(self, epochs: float) -> float:
         """The loss expected after `epochs` >= 1 epochs of training."""
         return self.level + self.gain / math.sqrt(epochs)
-
-    def excess(self, epochs: Sequence[int], losses: Sequence[float]) -> float:
-        """Mean of what `losses` lie above the expected ones, in nats per sample."""
-        gaps = [y - self.at(t) for t, y in zip(epochs, losses, strict=True)]
-        return math.fsum(gaps) / len(gaps)
 
     def moved(self, by: float) -> Trend:
         """The same trend, `by` nats higher."""

@@ -24,7 +24,6 @@ def test_what_an_epoch_brings_falls_off():
     trend = fit_trend([1, 4, 16], [7.0, 5.0, 4.0])
     assert (trend.level, trend.gain) == pytest.approx((3.0, 4.0))
     assert trend.at(64) == pytest.approx(3.5)
-    assert trend.excess([1, 64], [7.5, 4.5]) == pytest.approx(0.75)
     assert trend.moved(-1.0).at(4) == pytest.approx(4.0)
 
 
