@@ -12,11 +12,15 @@ import numpy.typing as npt
 from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
 from ald_keras.datasets.digits import load_digits
+from ald_keras.datasets.dsprites import load_dsprites
 from ald_keras.datasets.eurosat import load_eurosat
 from ald_keras.datasets.image_folder import load_image_folder
 from ald_keras.datasets.lazy_samples import LazySamples
+from ald_keras.datasets.linear_gaussian import load_linear_gaussian
 from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
 from ald_keras.datasets.npz_file import load_npz
+from ald_keras.datasets.rendered_shapes import load_rendered_shapes
+from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
 from ald_keras.suggestions import did_you_mean
@@ -29,6 +33,10 @@ DATASETS: dict[str, Callable[..., RawDataset]] = {
     "fashion_mnist": load_fashion_mnist,
     "eurosat": load_eurosat,
     "sprites": load_sprites,
+    "dsprites": load_dsprites,
+    "linear_gaussian": load_linear_gaussian,
+    "smooth_map": load_smooth_map,
+    "rendered_shapes": load_rendered_shapes,
     "npz": load_npz,
     "image_folder": load_image_folder,
     "csv": load_csv,

@@ -23,11 +23,15 @@ def test_known_names():
     assert sorted(DATASETS) == [
         "csv",
         "digits",
+        "dsprites",
         "eurosat",
         "fashion_mnist",
         "image_folder",
+        "linear_gaussian",
         "mnist",
         "npz",
+        "rendered_shapes",
+        "smooth_map",
         "sprites",
     ]
 

@@ -1,0 +1,152 @@
+"""Images of one shape each, of which place, size, turn and kind vary as asked."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ald_keras.datasets.dataset import RawDataset
+from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.shape_drawing import SHAPES, draw_shapes
+from ald_keras.suggestions import did_you_mean
+
+FACTORS = ("x", "y", "scale", "rotation", "shape")
+
+_NAME = "rendered_shapes"
+# Within these any shape at any angle, edge included, lies wholly inside the image.
+_RANGES = {"x": (0.25, 0.75), "y": (0.25, 0.75), "scale": (0.5, 1.0)}
+_REST = {
+    "x": 0.5,
+    "y": 0.5,
+    "scale": 0.75,
+    "rotation": 0.0,
+    "shape": SHAPES.index("heart"),
+}
+_SMALLEST = 16
+
+Factors = dict[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]
+
+
+def load_rendered_shapes(
+    data_dir: pathlib.Path | None,
+    seed: int,
+    *,
+    factors: Sequence[str] = FACTORS,
+    rotation_range: float = 360.0,
+    size: int = 64,
+    samples: int = 10000,
+    test_samples: int = 2000,
+    data_seed: int = 0,
+) -> RawDataset:
+    """Draw white shapes on black, in the manner of dSprites but from scratch.
+
+    Each image shows one square, ellipse or heart. The factors named vary independently
+    and uniformly: centroid (x and y, the middle half of the image), scale (0.5 to 1),
+    rotation, and the kind of shape; the others rest in the middle, at scale 0.75,
+    upright, a heart. A factor's values are the same whatever else varies.
+
+    How many latent dimensions that is: one each for x, y and scale. A full turn is a
+    closed loop, which takes two, and a quarter turn closes for the square, half
+    a turn for the ellipse; hearts turned by less than 360 degrees take one. The kind of
+    shape comes in steps and may go along in the others.
+
+    Args:
+        data_dir: Not used: the images are drawn.
+        seed: Not used: the images are those of `data_seed`.
+        factors: Which vary: names among `x`, `y`, `scale`, `rotation` and `shape`.
+            Defaults to all.
+        rotation_range: Degrees over which rotation varies, from 0, in (0, 360].
+            Defaults to 360.
+        size: Integer >= 16, width and height in pixels. Defaults to 64.
+        samples: Positive integer, size of the training part; fewer are the first of
+            more. Defaults to 10000.
+        test_samples: Positive integer, size of the test part. Defaults to 2000.
+        data_seed: Non-negative integer that decides the images. Defaults to 0.
+
+    Returns:
+        A `RawDataset` with uint8 samples of shape `(size, size, 1)`; the labels are the
+        shapes where they vary.
+
+    Raises:
+        ValueError: If a factor is unknown or named twice, or an option out of range.
+    """
+    del data_dir, seed
+    check_integer("size", size, _SMALLEST)
+    check_integer("samples", samples, 1)
+    check_integer("test_samples", test_samples, 1)
+
+    def draw(part: str, count: int) -> Factors:
+        turn, chosen = rotation_range, factors
+        return draw_factors(
+            count, chosen, rotation_range=turn, data_seed=data_seed, part=part
+        )
+
+    drawn, drawn_test = draw("train", samples), draw("test", test_samples)
+    labelled = "shape" in factors
+    return RawDataset(
+        _NAME,
+        draw_shapes(**drawn, size=size),
+        drawn["shape"] if labelled else None,
+        draw_shapes(**drawn_test, size=size),
+        drawn_test["shape"] if labelled else None,
+        SHAPES if labelled else None,
+    )
+
+
+def draw_factors(
+    samples: int,
+    factors: Sequence[str] = FACTORS,
+    *,
+    rotation_range: float = 360.0,
+    data_seed: int = 0,
+    part: str = "train",
+) -> Factors:
+    """Draw the factors of `load_rendered_shapes`, as `draw_shapes` takes them.
+
+    Args:
+        samples: Positive integer.
+        factors: Names of those that vary. Defaults to all.
+        rotation_range: Degrees, in (0, 360]. Defaults to 360.
+        data_seed: Non-negative integer. Defaults to 0.
+        part: `"train"` or `"test"`. Defaults to `"train"`.
+
+    Returns:
+        One array of shape `(samples,)` for each of the five factors: positions as
+        shares of the image, rotation in radians, `shape` as a position in `SHAPES`.
+
+    Raises:
+        ValueError: If a factor is unknown or named twice, or an option out of range.
+    """
+    check_integer("samples", samples, 1)
+    _check_factors(factors)
+    check_number("rotation_range", rotation_range, high=360.0, high_included=True)
+    ranges = {**_RANGES, "rotation": (0.0, np.deg2rad(rotation_range))}
+    drawn: Factors = {}
+    for name in FACTORS:
+        random = random_stream(data_seed, _NAME, part, name)
+        if name not in factors:
+            drawn[name] = np.full(samples, _REST[name])
+        elif name == "shape":
+            drawn[name] = random.integers(len(SHAPES), size=samples)
+        else:
+            drawn[name] = random.uniform(*ranges[name], samples)
+    return drawn
+
+
+def _check_factors(factors: Sequence[str]) -> None:
+    if isinstance(factors, str) or not isinstance(factors, Sequence) or not factors:
+        raise ValueError(
+            f"`factors` must be a list of one or more of {', '.join(FACTORS)}. "
+            f"Received: factors={factors!r}"
+        )
+    for name in factors:
+        if name not in FACTORS:
+            raise ValueError(
+                f"`factors` must be among {', '.join(FACTORS)}. "
+                f"Received: {name!r}.{did_you_mean(name, FACTORS)}"
+            )
+    if len(set(factors)) < len(factors):
+        raise ValueError(
+            f"`factors` must name each factor once. Received: factors={factors!r}"
+        )
