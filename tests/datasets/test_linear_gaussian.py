@@ -5,6 +5,7 @@ from ald_keras.datasets import load_dataset
 from ald_keras.datasets.linear_gaussian import (
     count_significant_directions,
     draw_directions,
+    load_linear_gaussian,
 )
 
 NAME = "linear_gaussian"
@@ -47,11 +48,12 @@ def test_number_of_directions_is_that_of_the_construction(options, expected):
             assert count_significant_directions(x) == expected
 
 
-def test_covariance_is_that_of_the_model():
+@pytest.mark.parametrize("n_features", [3, 6])
+def test_covariance_is_that_of_the_model(n_features):
     variances = np.array([7.0, 3.0, 2.0])
     data = load_dataset(
         NAME,
-        n_features=6,
+        n_features=n_features,
         variances=variances.tolist(),
         noise_variance=0.3,
         samples=200_000,
@@ -59,8 +61,8 @@ def test_covariance_is_that_of_the_model():
         data_seed=4,
     )
     x = all_samples(data).astype(np.float64)
-    directions = draw_directions(6, 3, data_seed=4)
-    expected = directions @ np.diag(variances) @ directions.T + 0.3 * np.eye(6)
+    directions = draw_directions(n_features, 3, data_seed=4)
+    expected = directions @ np.diag(variances) @ directions.T + 0.3 * np.eye(n_features)
     # Standard error of a sample covariance of Gaussian data (Isserlis).
     diagonal = np.diag(expected)
     error = np.sqrt((expected**2 + np.outer(diagonal, diagonal)) / len(x))
@@ -107,6 +109,16 @@ def test_data_seed_decides_the_data_and_seed_only_the_split():
     assert rows(other_data.x_test).isdisjoint(rows(first.x_test))
 
 
+def test_parts_share_neither_factors_nor_noise():
+    raw = load_linear_gaussian(None, 0, samples=500, test_samples=500)
+    directions = draw_directions(50, 7)
+    factors, factors_test = raw.x @ directions, raw.x_test @ directions
+    noise = raw.x - factors @ directions.T
+    noise_test = raw.x_test - factors_test @ directions.T
+    for first, second in [(factors, factors_test), (noise, noise_test)]:
+        assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.1
+
+
 def test_fewer_samples_are_the_first_of_more_and_leave_the_test_part():
     few, many = (load_dataset(NAME, samples=count, limit=40) for count in (40, 90))
     np.testing.assert_array_equal(few.x_train, many.x_train)
@@ -116,7 +128,8 @@ def test_fewer_samples_are_the_first_of_more_and_leave_the_test_part():
 
 def test_count_against_singular_values():
     random = np.random.default_rng(0)
-    x = random.standard_normal((30, 4, 3)) * random.uniform(0.3, 3, (4, 3)) + 100
+    x = random.standard_normal((30, 4, 3)) * random.uniform(0.3, 3, (4, 3))
+    x += random.uniform(-100, 100, (4, 3))
     flat = x.reshape(30, 12)
     spread = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False) ** 2 / 30
     for variance in (0.05, 0.5, 1.0, 3.0, 1e6):

@@ -88,6 +88,13 @@ def test_images_are_those_of_another_renderer(kind):
         assert np.abs(image - expected).sum() < 0.015 * expected.sum() + 2
 
 
+def test_brightness_of_an_upright_square_is_the_share_of_each_pixel():
+    # Its side is 0.26 * 50 = 13 pixels; it ends within one by 0.25, another by 0.75.
+    (image,) = 255 * draw(SQUARE, 25.25 / 50, 0.5, 1.0, 0.0, size=50)
+    expected = [0] * 18 + [64] + [255] * 12 + [191] + [0] * 18
+    assert np.rint(image[25]).astype(int).tolist() == expected
+
+
 @KINDS
 def test_area_grows_with_the_square_of_scale(kind):
     scales = np.linspace(0.5, 1, 6)

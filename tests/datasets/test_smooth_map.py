@@ -3,7 +3,7 @@ import pytest
 
 from ald_keras.datasets import load_dataset
 from ald_keras.datasets.linear_gaussian import count_significant_directions
-from ald_keras.datasets.smooth_map import draw_map, make_smooth_map
+from ald_keras.datasets.smooth_map import SmoothMap, draw_map, make_smooth_map
 
 NAME = "smooth_map"
 
@@ -42,6 +42,22 @@ def test_jacobian_has_full_rank_and_a_bounded_condition(options, data_seed):
     assert (values[:, 0] < 1.001 * signal.reach * signal.condition_bound).all()
     # The bound says something.
     assert 1 < signal.condition_bound < 5 * np.sqrt(1 / (1 - signal_curvature(signal)))
+
+
+def test_steepest_place_of_a_single_wave_meets_the_bound():
+    signal = SmoothMap(
+        straight=np.array([[3.0], [0.0]]),
+        curved=np.array([[0.0], [2.0]]),
+        frequencies=np.array([[1.5]]),
+        phases=np.zeros(1),
+    )
+    # An odd wave has mean 0; its variance is (1 - exp(-2 * 1.5 ** 2)) / 2.
+    slope = 2 * 1.5 / np.sqrt((1 - np.exp(-4.5)) / 2)
+    (jacobian,) = jacobians(signal, np.zeros((1, 1)))
+    np.testing.assert_allclose(jacobian[:, 0], [3, slope], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.linalg.norm(jacobian), signal.reach * signal.condition_bound, rtol=1e-6
+    )
 
 
 def signal_curvature(signal):
@@ -105,10 +121,26 @@ def test_noise_has_the_variance_asked_for():
     noise = noisy - clean
     np.testing.assert_allclose(np.cov(noise.T), 0.25 * np.eye(30), atol=0.03)
     assert np.abs(np.corrcoef(noise.T, clean.T)[:30, 30:]).max() < 0.08
+    # One stream for both would begin alike.
+    assert not np.allclose(noise[0, :4] / 0.5, factors[0], atol=0.01)
 
 
-def test_loader_gives_the_samples_of_the_map():
-    options = {"n_factors": 3, "n_features": 20, "scale": 2.0, "curvature": 0.3}
+def test_parts_share_neither_factors_nor_noise():
+    signal = draw_map()
+    parts = []
+    for part in ("train", "test"):
+        clean, factors = make_smooth_map(signal, 500, 0.0, part=part)
+        noisy, _ = make_smooth_map(signal, 500, part=part)
+        parts.append((factors.ravel(), (noisy - clean).ravel()))
+    for first, second in zip(*parts, strict=True):
+        assert abs(np.corrcoef(first, second)[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"n_factors": 3, "n_features": 20, "scale": 2.0, "curvature": 0.3}],
+)
+def test_loader_gives_the_samples_of_the_map(options):
     data = load_dataset(NAME, samples=50, test_samples=9, data_seed=3, **options)
     signal = draw_map(**options, data_seed=3)
     x, _ = make_smooth_map(signal, 50, data_seed=3)
