@@ -1,0 +1,259 @@
+"""Removals on trial: what comes back does so bit by bit."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from builders import digits, small_vae
+from keras import layers
+
+from ald_keras import ALDCallback, KLWarmup, MaskedVAE
+from ald_keras.rules import Decision
+
+X = digits(150)
+TRAIN, VALIDATION = X[:100], X[100:]
+TRIED = (1, 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScriptState:
+    active: tuple
+    trial: tuple = ()
+    fixed_epoch: int | None = None
+    step: int = 1
+    at_floor: bool = False
+
+    def to_dict(self):
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A rule that does at each epoch what it was told."""
+
+    actions: dict
+    metrics: tuple = ()
+
+    def init(self, n_dims, seed):
+        return ScriptState(tuple(range(n_dims)))
+
+    def restart(self, state, active):
+        return ScriptState(tuple(active))
+
+    def state_from_dict(self, data):
+        return ScriptState(**data)
+
+    def step(self, state, observation):
+        action = self.actions.get(observation.epoch, "wait")
+        indices = ()
+        if action == "try":
+            left = tuple(i for i in state.active if i not in TRIED)
+            state, indices = ScriptState(left, TRIED), TRIED
+        elif action == "restore":
+            back = tuple(sorted((*state.active, *state.trial)))
+            indices = state.trial
+            state = ScriptState(back, fixed_epoch=observation.epoch)
+        elif action == "keep":
+            state, action = dataclasses.replace(state, trial=()), "wait"
+        size = len(state.active)
+        return state, Decision(
+            observation.epoch, action, indices, 1, size, {}, "As scripted."
+        )
+
+
+class Record(keras.callbacks.Callback):
+    """Weights, slots and mask when an epoch begins, and what must go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights, self.slots, self.scalars, self.masks = {}, {}, {}, {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        weights = [*self.model.encoder.weights, *self.model.decoder.weights]
+        self.weights[epoch] = [np.array(w) for w in weights]
+        slots = self.model.optimizer.variables
+        self.slots[epoch] = [np.array(v) for v in slots if v.ndim]
+        self.scalars[epoch] = int(self.model.optimizer.iterations)
+        self.masks[epoch] = self.model.latent_mask.active_indices.tolist()
+
+
+def fit(vae, actions, *more, epochs=6, optimizer=None, **options):
+    vae.compile(optimizer or keras.optimizers.Adam(1e-2), jit_compile=False)
+    before, after = Record(), Record()
+    pruning = ALDCallback(Script(actions), n_clusters=3, features=None, **options)
+    vae.fit(
+        TRAIN,
+        epochs=epochs,
+        validation_data=VALIDATION,
+        callbacks=[before, pruning, after, *more],
+        verbose=0,
+    )
+    return pruning, before, after
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def vae_with_batch_norm():
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(24),
+            layers.BatchNormalization(),
+            layers.Dropout(0.1),
+            layers.ReLU(),
+        ]
+    )
+    decoder = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(64), layers.Reshape((8, 8, 1))]
+    )
+    return MaskedVAE(encoder, decoder, 8, seed=0)
+
+
+@pytest.mark.parametrize("make", [small_vae, vae_with_batch_norm])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.Adam(1e-2),
+        keras.optimizers.SGD(1e-3, momentum=0.9),
+        keras.optimizers.RMSprop(1e-3, momentum=0.5),
+        keras.optimizers.AdamW(1e-2, use_ema=True, clipnorm=1.0),
+    ],
+)
+def test_what_comes_back_is_bit_equal(make, optimizer):
+    vae = make()
+    optimizer = optimizer.from_config(optimizer.get_config())
+    script = {1: "try", 3: "restore"}
+    pruning, before, after = fit(vae, script, optimizer=optimizer)
+    # Written when epoch 2 begins, undone when epoch 4 does.
+    assert after.masks[2] == after.masks[3] == [0, 2, 3, 5, 6, 7]
+    assert before.masks[4] == [0, 2, 3, 5, 6, 7]
+    assert after.masks[4] == list(range(8))
+    assert not equal(before.weights[4], before.weights[2])
+    assert not equal(before.slots[4], before.slots[2])
+    assert equal(after.weights[4], before.weights[2])
+    assert equal(after.slots[4], before.slots[2])
+    # Steps are not counted anew, or a schedule would run twice.
+    assert after.scalars[4] == before.scalars[4] > before.scalars[2]
+    assert not equal(after.weights[5], after.weights[4])
+    assert [d.action for d in pruning.decisions] == ["try", "restore"]
+    assert pruning.fixed_epoch == 3
+
+
+def test_a_schedule_goes_on():
+    schedule = keras.optimizers.schedules.CosineDecay(1e-2, 24)
+    optimizer = keras.optimizers.Adam(schedule)
+    fit(small_vae(8), {1: "try", 3: "restore"}, optimizer=optimizer)
+    assert int(optimizer.iterations) == 6 * 4
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ({1: "try"}, "undecided: `fit` has ended"),
+        ({1: "try", 5: "restore"}, "As scripted"),
+    ],
+)
+def test_fit_ends_with_a_size_that_was_measured(script, reason):
+    vae = small_vae(8)
+    pruning, before, _ = fit(vae, script)
+    assert vae.latent_mask.active_indices.tolist() == list(range(8))
+    weights = [*vae.encoder.weights, *vae.decoder.weights]
+    assert equal([np.array(w) for w in weights], before.weights[2])
+    assert pruning.decisions[-1].action == "restore"
+    assert reason in pruning.decisions[-1].reason
+    assert pruning.decisions[-1].indices == TRIED
+    assert pruning.state.active == tuple(range(8))
+
+
+def test_a_trial_that_begins_after_the_last_epoch_does_not():
+    vae = small_vae(8)
+    pruning, _, _ = fit(vae, {5: "try"})
+    assert vae.active_dims == 8
+    assert pruning.decisions == []
+
+
+class Fail(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_trial_comes_back():
+    vae = small_vae(8)
+    with pytest.raises(KeyboardInterrupt):
+        fit(vae, {1: "try"}, Fail())
+    assert vae.active_dims == 8
+
+
+def test_what_is_kept_stays_away_and_its_copy_is_freed():
+    vae = small_vae(8)
+    freed = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            freed.append(pruning_callback()._writer._snapshot is None)
+
+    def pruning_callback():
+        return vae_callbacks[0]
+
+    vae_callbacks = []
+    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    vae_callbacks.append(
+        ALDCallback(Script({1: "try", 3: "keep"}), n_clusters=3, features=None)
+    )
+    vae.fit(
+        TRAIN,
+        epochs=6,
+        validation_data=VALIDATION,
+        callbacks=[*vae_callbacks, Look()],
+        verbose=0,
+    )
+    assert freed == [True, True, False, True, True, True]
+    assert vae.active_dims == 6
+
+
+def test_training_stops_with_what_came_back():
+    vae = small_vae(8)
+    pruning, before, after = fit(vae, {1: "try", 3: "restore"}, stop_training=True)
+    assert max(before.weights) == 3
+    assert vae.active_dims == 8
+    assert pruning.fixed_epoch == 3
+
+
+class MoveBeta(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 3:
+            self.model.beta.assign(0.5)
+
+
+def test_a_trial_ends_where_beta_moves():
+    vae = small_vae(8)
+    pruning, _, after = fit(vae, {1: "try"}, MoveBeta())
+    assert after.masks[3] == [0, 2, 3, 5, 6, 7]
+    assert after.masks[4] == list(range(8))
+    assert "`beta` has moved" in pruning.decisions[-1].reason
+
+
+class ChangeMask(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            self.model.latent_mask.deactivate([0])
+
+
+def test_a_mask_changed_from_outside_ends_a_trial_without_undoing_it():
+    vae = small_vae(8)
+    with pytest.warns(UserWarning, match="changed from outside"):
+        fit(vae, {1: "try"}, ChangeMask())
+    assert vae.latent_mask.active_indices.tolist() == [2, 3, 5, 6, 7]
+
+
+def test_nothing_is_recorded_during_a_warm_up():
+    vae = small_vae(8)
+    pruning, _, _ = fit(vae, {1: "try"}, KLWarmup(4))
+    assert pruning.decisions == []
+    assert vae.active_dims == 8
