@@ -31,16 +31,18 @@ IDLE_VARIANCE = 0.01
 class InformationRule(Immutable):
     """Removes idle dimensions at once, then tries the least informative ones.
 
-    1. Once the set of informative dimensions has not changed for `patience` epochs, all
-       others are removed. A dimension is idle if its mean KL is below `idle_kl` or its
-       posterior means do not vary (which tells even where free bits put a floor under
-       the KL).
+    1. Once the set of informative dimensions has not changed for `patience` epochs, the
+       others are removed but for a reserve of one in five informative ones, in which
+       the network may yet find something to tell. The reserve goes when trials begin. A
+       dimension is idle if its mean KL is below `idle_kl` or its posterior means do not
+       vary (which tells even where free bits put a floor under the KL).
     2. Once the training loss falls by no more than four times `max_loss_increase` in
        `patience` epochs, the least informative dimension is removed on trial. What the
        loss of the next `patience` epochs settles at is compared with what the trend of
        the epochs before the first trial leads to expect. Up to `max_loss_increase`,
        summed over all trials, the removal is kept and the next one tried: of up to
-       twice as many dimensions while that costs little, of one near the edge.
+       twice as many dimensions while that costs little and many are active, of one
+       near the edge.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -114,11 +116,6 @@ class InformationRule(Immutable):
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that every observation must hold."""
         return ("loss",) if self.target == "loss" else ("loss", "silhouette")
-
-    @property
-    def _span(self) -> int:
-        """Epochs that the trend is fitted to, at most."""
-        return 2 * self.patience
 
     @property
     def _tolerance(self) -> Tolerance:
@@ -214,16 +211,33 @@ class InformationRule(Immutable):
             reason = reasons.unsettled(len(now), changed, self.patience)
             return _decide(state, "wait", before + reason)
         idle = self._idle(state, now)
+        if not state.settled_from:
+            means = _means(state, slice(-self.window, None))
+            ranked = sorted(idle, key=lambda i: (means[i], i))
+            surplus = ranked[: max(0, len(idle) - 1 - len(now) // 5)]
+            if surplus:
+                state = replace(state, settled_from=len(state.losses))
+                return self._prune(state, before, tuple(sorted(surplus)))
+        if state.trend is None:
+            trend, held = self._settle(state)
+            if trend is None:
+                return _decide(state, "wait", before + held)
+            best = _mean(state.silhouettes[-self.window :])
+            state = replace(state, trend=trend, best_silhouette=best)
         if idle:
-            state = replace(
-                state,
-                active=tuple(i for i in state.active if i not in idle),
-                removals=state.removals + 1,
-                settled_from=len(state.losses),
-            )
-            reason = reasons.idle(idle, len(state.active), self.idle_kl, self.patience)
-            return _decide(state, "prune", before + reason, idle)
+            return self._prune(state, before, idle)
         return self._try(state, before)
+
+    def _prune(
+        self, state: InformationState, before: str, idle: tuple[int, ...]
+    ) -> tuple[InformationState, Decision]:
+        state = replace(
+            state,
+            active=tuple(i for i in state.active if i not in idle),
+            removals=state.removals + 1,
+        )
+        reason = reasons.idle(idle, len(state.active), self.idle_kl, self.patience)
+        return _decide(state, "prune", before + reason, idle)
 
     def _informative(self, state: InformationState, records: slice) -> set[int]:
         means = _means(state, records)
@@ -251,19 +265,6 @@ class InformationRule(Immutable):
             state = replace(state, fixed_epoch=state.last_epoch, at_floor=True)
             reason = reasons.floor(n_active, self.min_dims)
             return _decide(state, "stop", before + reason)
-        if state.trend is None:
-            records = len(state.losses) - state.settled_from
-            needed = self.patience + self.window
-            if records < needed:
-                reason = reasons.too_few(records, needed)
-                return _decide(state, "wait", before + reason)
-            trend, fall, allowed = self._settling(state)
-            if fall > _SETTLED * allowed:
-                limit = _SETTLED * allowed
-                reason = reasons.falling(fall, self.patience, limit)
-                return _decide(state, "wait", before + reason)
-            best = _mean(state.silhouettes[-self.window :])
-            state = replace(state, trend=trend, best_silhouette=best)
         step = min(state.step, n_active - self.min_dims)
         chosen = select_dims(
             self.selection,
@@ -282,14 +283,21 @@ class InformationRule(Immutable):
         reason = reasons.trying(chosen, len(state.active), self.patience)
         return _decide(state, "try", before + reason, chosen)
 
-    def _settling(self, state: InformationState) -> tuple[Trend, float, float]:
-        """The trend, its fall in the next `patience` epochs, and the fall allowed."""
+    def _settle(self, state: InformationState) -> tuple[Trend | None, str]:
+        """The trend to compare with, or what keeps the trials from beginning."""
+        records = len(state.losses) - state.settled_from
+        needed = self.patience + self.window
+        if records < needed:
+            return None, reasons.too_few(records, needed)
         # What idle dimensions did to the loss ended with their removal.
-        records = slice(max(state.settled_from, len(state.losses) - self._span), None)
-        trend = fit_trend(state.epochs[records], state.losses[records])
+        last = slice(-min(records, 2 * self.patience), None)
+        trend = fit_trend(state.epochs[last], state.losses[last])
         now = state.epochs[-1]
         fall = trend.at(now) - trend.at(now + self.patience)
-        return trend, fall, self._tolerance.of(trend.at(now))
+        limit = _SETTLED * self._tolerance.of(trend.at(now))
+        if fall > limit:
+            return None, reasons.falling(fall, self.patience, limit)
+        return trend, ""
 
     def _judge(self, state: InformationState) -> tuple[InformationState, Decision]:
         if state.trend is None:
@@ -311,7 +319,9 @@ class InformationRule(Immutable):
             return self._restore(state, excess, allowed, loses)
         reason = reasons.kept(state.trial, excess, allowed)
         before = state.epochs[-1] - state.trial_records
-        step = self._next_step(len(state.trial), state.spent, excess, allowed)
+        step = self._next_step(
+            len(state.active), len(state.trial), state.spent, excess, allowed
+        )
         state = replace(
             state,
             trial=(),
@@ -326,7 +336,7 @@ class InformationRule(Immutable):
         return self._look(state, f"{reason} ")
 
     def _next_step(
-        self, count: int, before: float, excess: float, allowed: float
+        self, n_active: int, count: int, before: float, excess: float, allowed: float
     ) -> int:
         """Dimensions to try, after `count` raised the excess from `before`, in nats."""
         # The silhouette may have its peak between two sizes.
@@ -334,7 +344,8 @@ class InformationRule(Immutable):
             return 1
         # The next dimensions tell more. A cost of nothing would promise any number.
         cost = max(2.0 * (excess - before), 0.25 * allowed) / count
-        return max(1, min(2 * count, int((allowed - excess) / cost)))
+        most = min(2 * count, n_active // 8, int((allowed - excess) / cost))
+        return max(1, most)
 
     def _restore(
         self, state: InformationState, excess: float, allowed: float, loses: bool

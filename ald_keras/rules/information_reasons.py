@@ -13,7 +13,7 @@ def fixed(n_active: int, epoch: int, at_floor: bool) -> str:
 
 def too_few(records: int, needed: int) -> str:
     """Why nothing is decided in the first epochs."""
-    return f"{records} of the {needed} epochs are recorded that a decision needs."
+    return f"{records} of the {needed} epochs that a decision needs are recorded."
 
 
 def collapsed(idle_kl: float) -> str:

@@ -37,8 +37,8 @@ class InformationState(Immutable):
         information: For each of the last records, the mean KL of every dimension, shape
             `(n_dims,)`, in nats; 0 where the posterior's mean does not vary, and what
             it was before for a dimension on trial.
-        settled_from: Integer >= 0, records before the last removal for good. Defaults
-            to 0.
+        settled_from: Integer >= 0, records before the idle dimensions went, 0 where
+            they have not. Defaults to 0.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
         trial_records: Integer >= 0, records since it began. Defaults to 0.
         trend: What the loss is compared with, once trials have begun. Defaults to
