@@ -4,7 +4,7 @@ from ald_keras.callbacks import ALDCallback, KLWarmup
 from ald_keras.compaction import compact
 from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.models import MaskedVAE
-from ald_keras.rules import ALDRule
+from ald_keras.rules import ALDRule, InformationRule
 
 __version__ = "0.1.0"
 
@@ -12,6 +12,7 @@ __all__ = [
     "ALDCallback",
     "ALDRule",
     "GaussianSampling",
+    "InformationRule",
     "KLWarmup",
     "LatentMask",
     "MaskedVAE",

@@ -14,6 +14,7 @@ from ald_keras import (
     ALDCallback,
     ALDRule,
     GaussianSampling,
+    InformationRule,
     KLWarmup,
     LatentMask,
     MaskedVAE,
@@ -39,6 +40,15 @@ KERAS_OBJECTS = {
     likelihoods.Laplace: likelihoods.Laplace,
 }
 RULES = {
+    InformationRule: lambda: InformationRule(
+        max_loss_increase=0.7,
+        idle_kl=0.05,
+        patience=5,
+        window=3,
+        min_dims=3,
+        target="silhouette",
+        selection="random",
+    ),
     ALDRule: lambda: ALDRule(
         initial_step=4,
         final_step=2,
@@ -48,7 +58,7 @@ RULES = {
         min_dims=3,
         selection="last",
         thresholds={"reconstruction": 0.1, "mine": -0.5},
-    )
+    ),
 }
 # Held by a `fit` and made anew for each: they have no config to go round with.
 CALLBACKS = (ALDCallback, KLWarmup)
