@@ -6,8 +6,11 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
-from ald_keras import export, train
+from ald_keras import ALDCallback, InformationRule, MaskedVAE, compact, export, train
+from ald_keras.datasets import load_dataset
+from ald_keras.datasets.linear_gaussian import count_significant_directions
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 
@@ -77,3 +80,42 @@ def test_a_folder_of_real_images(tmp_path, data_dir):
     assert record["active_dims"] == 4
     small = keras.saving.load_model(tmp_path / "run" / "compact.keras")
     assert np.asarray(small.generate(2, seed=0)).shape == (2, 64, 64, 3)
+
+
+@pytest.mark.parametrize("latent_dim", [pytest.param(6, marks=pytest.mark.slow), 9])
+def test_the_information_rule_finds_the_number_of_factors(latent_dim):
+    # With a linear decoder of unit variance, the directions of more than that.
+    data = load_dataset(
+        "linear_gaussian",
+        n_factors=3,
+        n_features=16,
+        samples=2500,
+        test_samples=100,
+        val_fraction=0.2,
+    )
+    assert count_significant_directions(data.x_train) == 3
+    encoder = keras.Sequential([keras.Input((16,)), layers.Identity()])
+    decoder = keras.Sequential([keras.Input((latent_dim,)), layers.Dense(16)])
+    vae = MaskedVAE(encoder, decoder, latent_dim, likelihood="gaussian", seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    pruning = ALDCallback(
+        InformationRule(patience=4, window=3),
+        n_clusters=3,
+        features=None,
+        stop_training=True,
+    )
+    vae.fit(
+        data.x_train,
+        validation_data=data.x_val,
+        epochs=60,
+        batch_size=100,
+        callbacks=[pruning],
+        verbose=0,
+    )
+    assert vae.active_dims == 3
+    assert pruning.fixed_epoch is not None
+    assert "a floor" not in pruning.result()
+    actions = [decision.action for decision in pruning.decisions]
+    assert actions[-2:] == ["try", "restore"]
+    small = compact(vae)
+    assert small.latent_dim == 3
