@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import pathlib
-import platform
-import shutil
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from ald_keras import __version__
-from ald_keras.artifacts import ARTIFACTS, holds_saved_model
 from ald_keras.callbacks import ALDCallback, KLWarmup
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.compaction import compact
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import (
     Dataset,
     EpochShuffledBatches,
     LazySamples,
     OrderedBatches,
-    load_dataset,
 )
-from ald_keras.evaluation import evaluate_model, parameter_count
-from ald_keras.files import replacing, run_folder, write_csv, write_json, write_yaml
-from ald_keras.metrics import FeatureExtractor, build_extractor
+from ald_keras.files import run_folder
+from ald_keras.metrics import FeatureExtractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
-
-# Training samples that the features are tried on before training.
-_CHECKED = 256
-
-RUN_FILES = ("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json")
+from ald_keras.run_files import load_parts, write_run
 
 
 def build_model(config: Config, data_shape: tuple[int, ...]) -> MaskedVAE:
@@ -125,7 +113,7 @@ def train(
 def run(
     config: Config, output: pathlib.Path, overwrite: bool = False, verbose: Any = "auto"
 ) -> dict[str, Any]:
-    """Train, measure and write a run: the files of `RUN_FILES`.
+    """Train, measure and write a run: the files of `run_files.RUN_FILES`.
 
     Args:
         config: The run's config.
@@ -142,99 +130,13 @@ def run(
         OSError: If data are missing or the folder cannot be written to.
     """
     with run_folder(output, overwrite):
-        options = dict(config.data)
-        data = load_dataset(
-            config.dataset, options.pop("dir", None), seed=config.seed, **options
-        )
-        # What the final figures need is checked before hours of training.
-        extractor = build_extractor(
-            config.probe.features, data.data_shape, weights=config.probe.weights
-        )
-        extractor.check_data(data.x_train[:_CHECKED])
-        clusters = _count_clusters(config, data)
+        parts = load_parts(config)
         started = time.perf_counter()
-        model, history, pruning = train(config, data, extractor, verbose)
-        seconds = time.perf_counter() - started
-        _write_training(output, config, model, history, pruning)
-        measured = {
-            name: evaluate_model(
-                part, data.x_test, clusters, extractor, config.seed, data.y_test
-            )
-            for name, part in (
-                ("test", model),
-                ("test_compact", compact(model, keep_optimizer=False)),
-            )
-        }
-        record = {
-            **_record(config, data, model, history, pruning, seconds),
-            "features": extractor.name,
-            **measured,
-        }
-        # Last: where it stands, the run is whole.
-        write_json(output / "run.json", record)
-    return record
-
-
-def _count_clusters(config: Config, data: Dataset) -> int:
-    clusters = config.probe.n_clusters or data.n_classes or 10
-    if clusters >= len(data.x_test):
-        raise ValueError(
-            "`probe.n_clusters` must be below the number of test samples. Received: "
-            f"{clusters} clusters and {len(data.x_test)} samples"
+        model, history, pruning = train(config, parts.data, parts.extractor, verbose)
+        seconds = round(time.perf_counter() - started, 3)
+        return write_run(
+            output, config, parts, model, history, pruning, seconds=seconds
         )
-    return clusters
-
-
-def _record(
-    config: Config,
-    data: Dataset,
-    model: Any,
-    history: Any,
-    pruning: Any,
-    seconds: float,
-) -> dict[str, Any]:
-    return {
-        "versions": _versions(),
-        "seed": config.seed,
-        "seconds": round(seconds, 3),
-        "epochs": len(history.epoch),
-        "steps": int(model.optimizer.iterations),
-        "start_dims": config.latent_dim,
-        "active_dims": model.active_dims,
-        "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
-        "outcome": None if pruning is None else pruning.result(),
-        "parameters": parameter_count(model),
-        "samples": {
-            "train": len(data.x_train),
-            "validation": len(data.x_val),
-            "test": len(data.x_test),
-        },
-    }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {"ald_keras": __version__, "python": platform.python_version(), **versions}
-
-
-def _write_training(
-    output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
-) -> None:
-    decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
-    # A run that is replaced leaves nothing that could be taken for part of this one.
-    (output / "run.json").unlink(missing_ok=True)
-    for artifact in ARTIFACTS.values():
-        for stale in artifact.files(artifact.beside(output)):
-            if stale.is_file():
-                stale.unlink()
-            elif holds_saved_model(stale):
-                shutil.rmtree(stale)
-    write_yaml(output / "config.yaml", config.to_dict())
-    write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
-    write_json(output / "decisions.json", decisions)
-    with replacing(output / "model.keras") as temporary:
-        model.save(temporary)
 
 
 def _parser() -> OneLineParser:

@@ -11,7 +11,8 @@ import yaml
 from ald_keras.config import load_config
 from ald_keras.datasets import load_dataset
 from ald_keras.export import export
-from ald_keras.train import RUN_FILES, main, run
+from ald_keras.run_files import RUN_FILES
+from ald_keras.train import main, run
 
 TINY = {
     "dataset": "digits",
