@@ -1,0 +1,220 @@
+"""What an experiment on stability consists of: rules, starts, seeds, fixed sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ald_keras.config import RULES, Config, load_config
+from ald_keras.experiments.runner import Job
+from ald_keras.experiments.runs import FIXED, ONE_SHOT, run_name
+from ald_keras.suggestions import did_you_mean
+
+GUESSES = "guesses"
+
+# Epochs of training that follow the one-shot removal.
+FINE_TUNING = 10
+
+_VARIANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_DECIDED = {"seed": "--seeds", "latent_dim": "--starts", "method": "--rules"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """An experiment's runs.
+
+    Args:
+        base: Config that all runs share.
+        groups: Mapping from rules and variants to the config that their runs share.
+        starts: Distinct integers >= 1, latent dimensions at the start.
+        seeds: Integer >= 1, runs of each group from each start.
+        fixed_seeds: Integer >= 1, runs of each fixed size.
+    """
+
+    base: Config
+    groups: Mapping[str, Config]
+    starts: Sequence[int]
+    seeds: int
+    fixed_seeds: int
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "fixed_seeds"):
+            _check_counts(f"--{name.replace('_', '-')}", [getattr(self, name)])
+        _check_counts("--starts", self.starts)
+        if not self.starts:
+            raise ValueError("`--starts` must name at least one size.")
+
+    @property
+    def largest(self) -> int:
+        """The largest start."""
+        return max(self.starts)
+
+    def pruning_jobs(self) -> list[Job]:
+        """Every rule and variant from every start with every seed, seed by seed."""
+        return [
+            _job(group, config, start, seed, "ald")
+            for seed in range(self.seeds)
+            for start in self.starts
+            for group, config in self.groups.items()
+        ]
+
+    def fixed_jobs(self, sizes: Sequence[int]) -> list[Job]:
+        """Every fixed size with every seed, trained for as many epochs."""
+        _check_counts("--sizes", sizes)
+        return [
+            _job(FIXED, self.base, size, seed, "fixed")
+            for seed in range(self.fixed_seeds)
+            for size in sizes
+        ]
+
+    def one_shot_jobs(self, output: pathlib.Path) -> list[Job]:
+        """The one-shot removal from each fixed run of the largest start."""
+        epochs = self.base.epochs + FINE_TUNING
+        longer = dataclasses.replace(self.base, epochs=epochs)
+        jobs = []
+        for seed in range(self.fixed_seeds):
+            source = output / run_name(FIXED, self.largest, seed)
+            job = _job(ONE_SHOT, longer, self.largest, seed, "fixed")
+            jobs.append(
+                dataclasses.replace(
+                    job,
+                    module="ald_keras.experiments.one_shot",
+                    options=("--source", str(source)),
+                )
+            )
+        return jobs
+
+    def guess_jobs(self) -> list[Job]:
+        """The estimates that need no network."""
+        config = dataclasses.replace(self.base, seed=0, method="fixed")
+        return [Job(GUESSES, config, module="ald_keras.experiments.guesses")]
+
+
+def _job(group: str, config: Config, start: int, seed: int, method: str) -> Job:
+    config = dataclasses.replace(config, latent_dim=start, seed=seed, method=method)
+    return Job(run_name(group, start, seed), config)
+
+
+def _check_counts(name: str, values: Sequence[int]) -> None:
+    if any(value < 1 for value in values) or len(set(values)) != len(values):
+        raise ValueError(
+            f"`{name}` must be distinct integers >= 1. Received: {list(values)}"
+        )
+
+
+def read_base(
+    path: pathlib.Path, settings: Sequence[str], data_dir: str | None
+) -> Config:
+    """The config that all runs share.
+
+    Args:
+        path: A run's config; `seed`, `latent_dim` and `method` in it do not count.
+        settings: Texts `key=value` as `load_config` takes them.
+        data_dir: Folder with the data set's files, or `None`.
+
+    Raises:
+        ValueError: If the config or a setting is wrong.
+        OSError: If a file or folder is missing.
+    """
+    _check_settings("--set", settings)
+    config = load_config(path, settings)
+    if data_dir is not None:
+        if not pathlib.Path(data_dir).is_dir():
+            raise FileNotFoundError(
+                f"`--data-dir` {data_dir}: there is no such folder."
+            )
+        config = dataclasses.replace(config, data={**config.data, "dir": data_dir})
+    return config
+
+
+def make_groups(
+    path: pathlib.Path,
+    base: Config,
+    settings: Sequence[str],
+    rules: Iterable[str],
+    variants: Iterable[str],
+) -> dict[str, Config]:
+    """Rules and variants with the config that their runs share.
+
+    Args:
+        path: File of the config.
+        base: What `read_base` made of it.
+        settings: The settings that `read_base` was given.
+        rules: Names of rules; the config's own has the fields that it gives, another
+            one its defaults.
+        variants: Texts `NAME:key=value,key=value`, settings on top of the others.
+
+    Raises:
+        ValueError: If a name or a setting is wrong, or a name is given twice.
+    """
+    groups: dict[str, Config] = {}
+    for rule in rules:
+        if rule not in RULES:
+            raise ValueError(
+                f"`--rules` must be among {sorted(RULES)}. Received: {rule!r}."
+                f"{did_you_mean(rule, RULES)}"
+            )
+        own = base.rule.name == rule
+        _add(
+            groups,
+            rule,
+            base if own else _with(path, base, [*settings, f"rule={rule}"]),
+        )
+    for text in variants:
+        name, changes = _parse_variant(text)
+        _add(groups, name, _with(path, base, [*settings, *changes]))
+    return groups
+
+
+def _add(groups: dict[str, Config], name: str, config: Config) -> None:
+    if name in groups:
+        raise ValueError(f"Rules and variants must have distinct names: {name!r}.")
+    groups[name] = config
+
+
+def _with(path: pathlib.Path, base: Config, settings: Sequence[str]) -> Config:
+    config = load_config(path, settings)
+    if "dir" not in base.data:
+        return config
+    return dataclasses.replace(config, data={**config.data, "dir": base.data["dir"]})
+
+
+def _parse_variant(text: str) -> tuple[str, list[str]]:
+    name, colon, rest = text.partition(":")
+    settings = split_settings(rest)
+    taken = {*RULES, FIXED, ONE_SHOT, GUESSES}
+    if not colon or not settings or not _VARIANT.fullmatch(name) or name in taken:
+        raise ValueError(
+            "`--variant` must be NAME:key=value,key=value with a name of letters and "
+            f"digits that is none of {sorted(taken)}. Received: {text!r}"
+        )
+    _check_settings("--variant", settings)
+    return name, settings
+
+
+def split_settings(text: str) -> list[str]:
+    """The settings between the commas of a text, but for commas within brackets.
+
+    Example:
+    >>> split_settings("epochs=3,architecture={name: mlp, hidden: [16, 8]}")
+    ['epochs=3', 'architecture={name: mlp, hidden: [16, 8]}']
+    """
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _check_settings(argument: str, settings: Iterable[str]) -> None:
+    for setting in settings:
+        key = setting.partition("=")[0].partition(".")[0]
+        if key in _DECIDED:
+            raise ValueError(
+                f"`{argument} {setting}`: {key!r} is decided by {_DECIDED[key]}."
+            )
