@@ -8,11 +8,26 @@ of the experiment writes into as well.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
+import pathlib
 import sys
 import threading
 from collections.abc import Sequence
+
+from ald_keras.cli import OneLineParser
+
+
+def job_parser(prog: str, description: str | None) -> OneLineParser:
+    """Parser of a command that a runner starts."""
+    parser = OneLineParser(prog, description=description)
+    for name in ("--config", "--output"):
+        parser.add_argument(name, type=pathlib.Path, required=True)
+    # A runner passes these to every command alike.
+    parser.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--verbose", help=argparse.SUPPRESS)
+    return parser
 
 
 def _end_with_parent() -> None:

@@ -91,7 +91,7 @@ def sizes_to_train(
     if around or not figures:
         return sorted(around)
     edge = right_answer(figures).size
-    below = max((size for size in tried if size < edge), default=0)
+    below = max((size for size in {*tried, *figures} if size < edge), default=0)
     if edge - below > 2 * margin + 1:
         return [(edge + below) // 2]
     return sorted(_within(edge, margin, largest).difference(tried))

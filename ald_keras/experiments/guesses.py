@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from ald_keras.cli import OneLineParser, run_command
+from ald_keras.cli import run_command
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import Dataset, LazySamples, load_dataset
+from ald_keras.experiments.child import job_parser
 from ald_keras.files import write_json, write_yaml
 from ald_keras.run_files import versions
 
@@ -47,8 +47,8 @@ def minka_components(x: ArrayLike) -> int:
     """Principal components by maximum likelihood (Minka 2000, NIPS 13).
 
     Args:
-        x: Data of shape `(n, ...)`, at least as many samples as features, of which there
-            are at most 1,000.
+        x: Data of shape `(n, ...)`, at least as many samples as features, of which
+            there are at most 1,000.
 
     Raises:
         ValueError: If there are more features.
@@ -151,17 +151,6 @@ def _sample(data: Dataset, seed: int) -> NDArray[np.float32]:
     count = min(len(x), _SAMPLES)
     rows = np.sort(np.random.default_rng(seed).choice(len(x), count, replace=False))
     return x.take(rows)[:] if isinstance(x, LazySamples) else x[rows]
-
-
-def job_parser(prog: str, description: str | None) -> OneLineParser:
-    """Parser of a command that a runner starts."""
-    parser = OneLineParser(prog, description=description)
-    for name in ("--config", "--output"):
-        parser.add_argument(name, type=pathlib.Path, required=True)
-    # A runner passes these to every command alike.
-    parser.add_argument("--overwrite", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--verbose", help=argparse.SUPPRESS)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,234 @@
+"""`python -m ald_keras.experiments.stability`: rules over seeds and starting sizes."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from ald_keras.cli import OneLineParser, run_command
+from ald_keras.config import Config
+from ald_keras.experiments.edge import sizes_to_train
+from ald_keras.experiments.plan import GUESSES, Plan, make_groups, read_base
+from ald_keras.experiments.runner import Job, Runner, is_done
+from ald_keras.experiments.runs import read_record, read_runs
+from ald_keras.experiments.summary import fixed_figures, summarize
+from ald_keras.experiments.table import print_table, write_table
+from ald_keras.files import write_yaml
+from ald_keras.run_files import versions
+
+RULES = ("information", "ald")
+
+
+def stability(
+    plan: Plan,
+    output: pathlib.Path,
+    sizes: Sequence[int] | None = None,
+    baselines: bool = False,
+    console: Console | None = None,
+) -> dict[str, str]:
+    """Carry out an experiment's runs, but for those that are done.
+
+    Args:
+        plan: Its rules, variants, starts and seeds.
+        output: Its folder.
+        sizes: Fixed sizes, or `None` to find those around the right answer, from the
+            median answer of the rules. Defaults to `None`.
+        baselines: Boolean, add the one-shot removal and the estimates without a
+            network. Defaults to `False`.
+        console: Where progress is shown. Defaults to standard output.
+
+    Returns:
+        Mapping from the names of runs that failed to the reason.
+
+    Raises:
+        ValueError: If a run that is there was made from another config, or there is
+            nothing to find the sizes from.
+        OSError: If the folder cannot be written to.
+    """
+    if sizes is None and not plan.groups:
+        raise ValueError(
+            "`--sizes` must be given where there is neither rule nor variant."
+        )
+    with Runner(output, console) as runner:
+        runner.run(_first_jobs(plan, sizes, baselines))
+        if sizes is None:
+            _find_edge(runner, plan)
+        if baselines:
+            runner.run(plan.one_shot_jobs(output))
+    return runner.failures
+
+
+def _first_jobs(plan: Plan, sizes: Sequence[int] | None, baselines: bool) -> list[Job]:
+    """What is to be run whatever comes out."""
+    first = [*(sizes or ())]
+    if baselines and plan.largest not in first:
+        first.append(plan.largest)
+    guesses = plan.guess_jobs() if baselines else []
+    return plan.pruning_jobs() + plan.fixed_jobs(first) + guesses
+
+
+def _find_edge(runner: Runner, plan: Plan) -> None:
+    """Train fixed sizes until the right answer is known."""
+    answers = [
+        run.record["active_dims"]
+        for run in read_runs(runner.output)
+        if run.group in plan.groups
+    ]
+    if not answers:
+        return
+    guess = min(round(statistics.median(answers)), plan.largest)
+    tried: set[int] = set()
+    while True:
+        figures = fixed_figures(read_runs(runner.output))
+        sizes = sizes_to_train(figures, tried, guess, plan.largest)
+        if not sizes:
+            return
+        runner.run(plan.fixed_jobs(sizes))
+        tried.update(sizes)
+
+
+def report(
+    output: pathlib.Path, failures: dict[str, str], console: Console | None = None
+) -> None:
+    """Print and write the table of what is there.
+
+    Args:
+        output: The experiment's folder.
+        failures: What `stability` returned.
+        console: Where it is printed. Defaults to standard output.
+
+    Raises:
+        ValueError: If there is no whole run, or runs do not belong together.
+    """
+    runs = read_runs(output)
+    guesses = (read_record(output / GUESSES) or {}).get("guesses", {})
+    if not runs and not guesses:
+        raise ValueError(f"{output} holds no whole run to report on.")
+    summary = summarize(runs, guesses)
+    write_table(summary, output, {"failures": failures, "guesses": guesses})
+    print_table(summary, console)
+
+
+def _note(arguments: argparse.Namespace, plan: Plan, output: pathlib.Path) -> None:
+    """Write `experiment.yaml`: the resolved settings and versions."""
+    shared = _shared(plan.base)
+    output.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, Any] = {
+        "config": shared,
+        # What they do not share; the rule always.
+        "groups": {
+            name: {
+                key: value
+                for key, value in _shared(config).items()
+                if key == "rule" or value != shared[key]
+            }
+            for name, config in plan.groups.items()
+        },
+        "starts": list(plan.starts),
+        "seeds": plan.seeds,
+        "sizes": arguments.sizes or "found from the runs",
+        "fixed_seeds": plan.fixed_seeds,
+        "baselines": arguments.baselines,
+        "versions": versions(),
+    }
+    write_yaml(output / "experiment.yaml", settings)
+
+
+def _shared(config: Config) -> dict[str, Any]:
+    decided = ("seed", "latent_dim", "method")
+    return {k: v for k, v in config.to_dict().items() if k not in decided}
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser("ald_keras.experiments.stability", description=__doc__)
+    add = parser.add_argument
+    add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
+    add("--data-dir", metavar="DIR", help="folder with the data set's files")
+    add(
+        "--output",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="folder for all runs (default: saved_models/stability-NAME_OF_CONFIG)",
+    )
+    add("--seeds", type=int, default=5, help="runs of each rule and start (default: 5)")
+    add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
+    add("--rules", nargs="*", default=list(RULES), metavar="RULE")
+    add(
+        "--sizes",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="fixed sizes (default: found, those around the right answer)",
+    )
+    add("--fixed-seeds", type=int, default=3, help="runs of each size (default: 3)")
+    add("--baselines", action="store_true", help="add one-shot removal and estimates")
+    add(
+        "--variant",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME:KEY=VALUE,...",
+        help="settings to run beside the rules, e.g. quick:rule.patience=3",
+    )
+    add(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a value of the config in all runs",
+    )
+    add("--report", action="store_true", help="only print the table of what is there")
+    return parser
+
+
+def _make_plan(arguments: argparse.Namespace) -> Plan:
+    settings = list(arguments.set)
+    base = read_base(arguments.config, settings, arguments.data_dir)
+    groups = make_groups(
+        arguments.config, base, settings, arguments.rules, arguments.variant
+    )
+    return Plan(
+        base, groups, tuple(arguments.starts), arguments.seeds, arguments.fixed_seeds
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.config is None and not (arguments.report and arguments.output):
+        parser.error("the following arguments are required: --config")
+
+    def command() -> None:
+        output = arguments.output
+        if output is None:
+            output = pathlib.Path("saved_models", f"stability-{arguments.config.stem}")
+        console = Console()
+        failures: dict[str, str] = {}
+        if not arguments.report:
+            plan = _make_plan(arguments)
+            for job in _first_jobs(plan, arguments.sizes, arguments.baselines):
+                is_done(job, output)
+            _note(arguments, plan, output)
+            failures = stability(
+                plan, output, arguments.sizes, arguments.baselines, console
+            )
+        if read_runs(output) or not failures:
+            report(output, failures, console)
+        if failures:
+            name, reason = next(iter(failures.items()))
+            raise RuntimeError(
+                f"{len(failures)} runs failed: {', '.join(failures)}. {name}: {reason}"
+            )
+
+    return run_command(parser.prog, command)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

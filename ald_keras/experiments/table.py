@@ -1,0 +1,163 @@
+"""An experiment's numbers as a table: on the screen, as CSV, Markdown and JSON."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ald_keras.experiments.edge import TOLERANCE
+from ald_keras.experiments.runs import FIXED
+from ald_keras.experiments.summary import COLUMNS, Row, Summary
+from ald_keras.files import replacing, write_csv, write_json
+
+TABLE_FILES = ("table.csv", "table.md", "summary.json")
+
+LABELS = {
+    "fixed": "fixed size",
+    "oneshot": "one-shot removal",
+    "pca_95": "PCA, 95 % of the variance",
+    "minka": "PCA, Minka's estimate",
+    "two_nn": "TwoNN",
+}
+
+# Characters that the table may take.
+_WIDTH = 400
+
+
+def head_lines(summary: Summary) -> list[str]:
+    """What stands above the table, line by line."""
+    answer, edge = summary.answer, summary.reconstruction
+    if answer is None or edge is None:
+        return ["Right answer: unknown, no fixed size has been trained."]
+    share = f"{100 * TOLERANCE:g} %"
+    lines = [
+        f"Right answer: {answer.size} dimensions, the smallest fixed size whose mean "
+        f"test ELBO, {answer.value:.2f} nats, is within {share} of the best, "
+        f"{answer.best:.2f} nats with {answer.best_size}.",
+        f"Active units of the largest fixed size, {summary.largest_fixed}: "
+        f"{summary.active_units:.1f}. Reconstruction edge: {edge.size} dimensions "
+        f"(test reconstruction loss within {share} of {-edge.best:.2f} nats).",
+    ]
+    if answer.size == summary.largest_fixed:
+        lines.append("This is the largest size trained: a larger one may be better.")
+    return lines
+
+
+def cells(row: Row) -> dict[str, str]:
+    """A row as text by the name of its column."""
+    start, sized = row["start"], row["run"] == FIXED
+    fixed = interval = spread = ""
+    if row["fixed"] is not None:
+        fixed = f"{row['fixed']} / {row['not_fixed']}"
+        fixed += f" ({row['no_finding']} no finding)" if row["no_finding"] else ""
+    if row["dims_low"] is not None and not sized:
+        interval = f"{row['dims_low']:.1f} to {row['dims_high']:.1f}"
+    if start is not None and not sized:
+        spread = f"{row['dims_min']} to {row['dims_max']}"
+    same = _number(row["elbo_to_same_size"], "{:+.2f}")
+    if same and row["same_size_runs"] < row["runs"]:
+        same += f" ({row['same_size_runs']} runs)"
+    return {
+        "run": LABELS.get(str(row["run"]), str(row["run"])),
+        "start": "" if start is None else str(start),
+        "runs": str(row["runs"]),
+        "dimensions": _pair(
+            row["dims_mean"],
+            None if sized else row["dims_sd"],
+            _dims_form(row),
+            "{:.1f}",
+        ),
+        "95 % interval": interval,
+        "min to max": spread,
+        "fixed / not": fixed,
+        "epoch": _number(row["fixed_epoch"], "{:.0f}"),
+        "step": _number(row["fixed_step"], "{:.0f}"),
+        "ELBO": _figure(row, "elbo", "{:.2f}"),
+        "reconstruction": _figure(row, "reconstruction_loss", "{:.2f}"),
+        "silhouette": _figure(row, "silhouette", "{:.3f}"),
+        "Frechet, rec.": _figure(row, "frechet_reconstruction", "{:.3g}"),
+        "Frechet, gen.": _figure(row, "frechet_generation", "{:.3g}"),
+        "ELBO to best": _number(row["elbo_to_best"], "{:+.2f}"),
+        "to same size": same,
+        "seconds": _number(row["seconds"], "{:.0f}" if _long(row) else "{:.2f}"),
+    }
+
+
+def _dims_form(row: Row) -> str:
+    whole = row["dims_sd"] is None and row["dims_mean"] == row["dims_min"]
+    return "{:.0f}" if whole and isinstance(row["dims_min"], int) else "{:.1f}"
+
+
+def _long(row: Row) -> bool:
+    return row["seconds"] is not None and row["seconds"] >= 10
+
+
+def _figure(row: Row, name: str, form: str) -> str:
+    return _pair(row[f"{name}_mean"], row[f"{name}_sd"], form, form)
+
+
+def _pair(mean: Any, sd: Any, form: str, sd_form: str) -> str:
+    text = _number(mean, form)
+    return text if sd is None else f"{text} ± {sd_form.format(sd)}"
+
+
+def _number(value: Any, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+NOTES = (
+    "Mean ± standard deviation over runs; epochs are counted from 1; ELBO and "
+    "reconstruction loss in nats per sample of the test part."
+)
+
+
+def print_table(summary: Summary, console: Console | None = None) -> None:
+    """Print the right answer and the table."""
+    console = console or Console()
+    for line in head_lines(summary):
+        console.print(line, highlight=False)
+    rows = [cells(row) for row in summary.rows]
+    table = Table(pad_edge=False)
+    for index, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row.values())
+    # Folded into a narrow terminal, so many columns could not be read at all.
+    Console(file=console.file, width=max(console.width, _WIDTH)).print(table)
+    console.print(NOTES, highlight=False)
+
+
+def write_table(
+    summary: Summary, output: pathlib.Path, extra: Mapping[str, Any]
+) -> None:
+    """Write the files of `TABLE_FILES`.
+
+    Args:
+        summary: The numbers.
+        output: The experiment's folder; it must exist.
+        extra: What else belongs into `summary.json`.
+    """
+    columns = {name: [row[name] for row in summary.rows] for name in COLUMNS}
+    write_csv(output / "table.csv", columns)
+    with replacing(output / "table.md") as temporary:
+        temporary.write_text(markdown(summary), encoding="utf-8")
+    write_json(output / "summary.json", {**summary.to_dict(), **extra})
+
+
+def markdown(summary: Summary) -> str:
+    """The right answer and the table as Markdown."""
+    rows = [cells(row) for row in summary.rows]
+    lines = [*head_lines(summary), ""]
+    if rows:
+        lines.append(_line(rows[0]))
+        lines.append(_line("---" if name == "run" else "---:" for name in rows[0]))
+        lines += [_line(row.values()) for row in rows]
+    return "\n".join([*lines, "", NOTES, ""])
+
+
+def _line(texts: Any) -> str:
+    return "| " + " | ".join(texts) + " |"
