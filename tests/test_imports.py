@@ -18,7 +18,12 @@ FORBIDDEN = {
     "callbacks": ("tensorflow", "ald_keras.models", "ald_keras.train"),
     "datasets": ("ald_keras.models", "ald_keras.callbacks", "ald_keras.rules"),
 }
-NOBODY_IMPORTS = ("ald_keras.train", "ald_keras.export", "ald_keras.experiments")
+NOBODY_IMPORTS = (
+    "ald_keras.train",
+    "ald_keras.export",
+    "ald_keras.run_files",
+    "ald_keras.experiments",
+)
 
 
 def imports(path):
@@ -38,6 +43,13 @@ def test_imports_go_one_way(room):
             own = name.startswith(f"ald_keras.{room}")
             wrong = name.startswith((*FORBIDDEN[room], *NOBODY_IMPORTS))
             assert own or not wrong, f"{file.name} imports {name}"
+
+
+def test_nobody_imports_the_experiments():
+    for file in PACKAGE.rglob("*.py"):
+        if file.parent.name != "experiments":
+            wrong = [n for n in imports(file) if n.startswith("ald_keras.experiments")]
+            assert wrong == [], f"{file.name} imports {wrong}"
 
 
 def test_tensorflow_is_imported_only_where_it_must_be():
@@ -73,6 +85,7 @@ def test_importing_the_package_stays_light():
         "PIL",
     }
     assert own & heavy == set()
+    assert not any(name.startswith("ald_keras.experiments") for name in own)
 
 
 def test_the_public_names_are_there():

@@ -88,8 +88,8 @@ def cells(row: Row) -> dict[str, str]:
 
 
 def _dims_form(row: Row) -> str:
-    whole = row["dims_sd"] is None and row["dims_mean"] == row["dims_min"]
-    return "{:.0f}" if whole and isinstance(row["dims_min"], int) else "{:.1f}"
+    one = row["dims_sd"] is None or row["run"] == FIXED
+    return "{:.0f}" if one and isinstance(row["dims_min"], int) else "{:.1f}"
 
 
 def _long(row: Row) -> bool:

@@ -1,0 +1,84 @@
+import json
+import pathlib
+
+import pytest
+import yaml
+
+from ald_keras.config import Config
+from ald_keras.experiments.runs import run_name
+
+TINY = {
+    "dataset": "digits",
+    "architecture": {"name": "mlp", "hidden": [8]},
+    "latent_dim": 4,
+    "epochs": 2,
+    "data": {"limit": 200},
+    "rule": {"name": "information"},
+    "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
+}
+
+
+@pytest.fixture
+def tiny():
+    """A function from changes to a config of a tiny run."""
+    return lambda **changes: Config.from_dict({**TINY, **changes})
+
+
+@pytest.fixture
+def tiny_file(tmp_path):
+    """A file with the config of a tiny run."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    return path
+
+
+@pytest.fixture
+def write_run(tiny):
+    """A function that writes a whole run without training."""
+
+    def write(output, group, start, seed, dims, elbo, fixed_epoch=None, **changes):
+        method = "fixed" if group in ("fixed", "oneshot") else "ald"
+        values = {"method": method, "latent_dim": start, "seed": seed}
+        config = tiny(**{**values, **changes.pop("config", {})})
+        test = {
+            "elbo": elbo,
+            "reconstruction_loss": -elbo - 10.0,
+            "active_units": dims,
+            "silhouette": 0.25,
+            "frechet_reconstruction": 2.0,
+            "frechet_generation": 3.0,
+            **changes.pop("test", {}),
+        }
+        record = {
+            "seconds": 10.0,
+            "epochs": config.epochs,
+            "steps": 20 * config.epochs,
+            "active_dims": dims,
+            "fixed_epoch": fixed_epoch,
+            "outcome": None,
+            **changes,
+            "test": test,
+        }
+        folder = pathlib.Path(output, run_name(group, start, seed))
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict()))
+        (folder / "run.json").write_text(json.dumps(record))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """Writes modules that a runner's processes can import, one line each a command."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    def write(name, body):
+        text = f"def main(argv):\n    {body}\n    return 0\n"
+        (folder / f"{name}.py").write_text(
+            "import json, os, pathlib, sys, time\n" + text
+        )
+
+    return write
