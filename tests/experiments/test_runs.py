@@ -1,0 +1,47 @@
+import pytest
+
+from ald_keras.experiments.runs import differences, read_record, read_runs
+
+
+def test_only_whole_runs_are_read(tmp_path, write_run):
+    write_run(tmp_path, "ald", 8, 0, 5, -100.0)
+    write_run(tmp_path, "my-rule", 8, 12, 5, -100.0)
+    (write_run(tmp_path, "ald", 8, 1, 5, -100.0) / "run.json").unlink()
+    (write_run(tmp_path, "ald", 8, 2, 5, -100.0) / "config.yaml").unlink()
+    (write_run(tmp_path, "ald", 8, 3, 5, -100.0) / "run.json").write_text('{"a": ')
+    (write_run(tmp_path, "ald", 8, 4, 5, -100.0) / "run.json").write_text("[]")
+    (tmp_path / "ald-8-seed5").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "notes").mkdir()
+    runs = read_runs(tmp_path)
+    found = [(run.group, run.start, run.seed) for run in runs]
+    assert found == [("ald", 8, 0), ("my-rule", 8, 12)]
+    assert read_record(tmp_path / "ald-8-seed1") is None
+    assert read_runs(tmp_path / "nowhere") == []
+
+
+def test_runs_of_one_name_from_different_configs(tmp_path, write_run):
+    write_run(tmp_path, "ald", 8, 0, 5, -100.0)
+    write_run(tmp_path, "ald", 9, 1, 5, -100.0, config={"batch_size": 32})
+    with pytest.raises(ValueError, match="ald-9-seed1.*other batch_size"):
+        read_runs(tmp_path)
+
+
+def test_a_run_without_figures_is_named(tmp_path, write_run):
+    folder = write_run(tmp_path, "ald", 8, 0, 5, -100.0)
+    (folder / "run.json").write_text('{"active_dims": 3, "test": {"elbo": 1}}')
+    with pytest.raises(ValueError, match=r"ald-8-seed0.*elbo"):
+        read_runs(tmp_path)
+
+
+def test_what_makes_runs_different(tiny):
+    base = tiny()
+    assert differences(base, tiny()) == []
+    assert differences(base, tiny(data={"limit": 200, "dir": "elsewhere"})) == []
+    assert differences(base, tiny(data={"limit": 201})) == ["data"]
+    assert differences(base, tiny(seed=1, epochs=3)) == ["epochs", "seed"]
+    assert differences(base, tiny(seed=1, epochs=3), ("seed",)) == ["epochs"]
+    other = {"rule": {"name": "ald"}}
+    assert differences(base, tiny(**other)) == ["rule"]
+    assert differences(tiny(method="fixed"), tiny(method="fixed", **other)) == []
+    assert differences(base, tiny(method="fixed", **other)) == ["method", "rule"]
