@@ -228,8 +228,9 @@ def _outcome(job: Job, folder: pathlib.Path) -> str | None:
         errors.seek(0)
         lines = errors.read().decode("utf-8", errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    ended = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
-    return last if last and code > 0 else f"{ended} {last}".strip()
+    if code < 0:
+        return f"ended by signal {-code}; last line: {last or 'none'}"
+    return last or f"exit code {code}"
 
 
 class _TimeLeft(ProgressColumn):

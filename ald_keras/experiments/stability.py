@@ -50,10 +50,6 @@ def stability(
             nothing to find the sizes from.
         OSError: If the folder cannot be written to.
     """
-    if sizes is None and not plan.groups:
-        raise ValueError(
-            "`--sizes` must be given where there is neither rule nor variant."
-        )
     with Runner(output, console) as runner:
         runner.run(_first_jobs(plan, sizes, baselines))
         if sizes is None:
@@ -65,6 +61,10 @@ def stability(
 
 def _first_jobs(plan: Plan, sizes: Sequence[int] | None, baselines: bool) -> list[Job]:
     """What is to be run whatever comes out."""
+    if sizes is None and not plan.groups:
+        raise ValueError(
+            "`--sizes` must be given where there is neither rule nor variant."
+        )
     first = [*(sizes or ())]
     if baselines and plan.largest not in first:
         first.append(plan.largest)
@@ -224,7 +224,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if failures:
             name, reason = next(iter(failures.items()))
             raise RuntimeError(
-                f"{len(failures)} runs failed: {', '.join(failures)}. {name}: {reason}"
+                f"{len(failures)} failed: {', '.join(failures)}. {name}: {reason}"
             )
 
     return run_command(parser.prog, command)
