@@ -163,11 +163,13 @@ class Runner:
 
     def seconds_left(self) -> float | None:
         """Seconds to go for the jobs given so far; `None` before a run has finished."""
-        left = time_left(self._finished, (job.kind for job in self._waiting))
-        if left is None or self._started is None or not self._waiting:
+        # Copies, as the bar is drawn by another thread.
+        waiting, started = [job.kind for job in self._waiting], self._started
+        left = time_left(self._finished, waiting)
+        if left is None or started is None or not waiting:
             return left
-        running = time_left(self._finished, [self._waiting[0].kind]) or 0.0
-        return left - min(running, time.monotonic() - self._started)
+        running = time_left(self._finished, waiting[:1]) or 0.0
+        return left - min(running, time.monotonic() - started)
 
     def _update(self, description: str) -> None:
         self._progress.update(

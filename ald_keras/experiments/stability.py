@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.config import Config
+from ald_keras.config import RULES, Config
 from ald_keras.experiments.edge import sizes_to_train
 from ald_keras.experiments.plan import GUESSES, Plan, make_groups, read_base
 from ald_keras.experiments.runner import Job, Runner, is_done
@@ -20,8 +20,6 @@ from ald_keras.experiments.summary import fixed_figures, summarize
 from ald_keras.experiments.table import print_table, write_table
 from ald_keras.files import write_yaml
 from ald_keras.run_files import versions
-
-RULES = ("information", "ald")
 
 
 def stability(
@@ -74,11 +72,9 @@ def _first_jobs(plan: Plan, sizes: Sequence[int] | None, baselines: bool) -> lis
 
 def _find_edge(runner: Runner, plan: Plan) -> None:
     """Train fixed sizes until the right answer is known."""
-    answers = [
-        run.record["active_dims"]
-        for run in read_runs(runner.output)
-        if run.group in plan.groups
-    ]
+    runs = read_runs(runner.output)
+    names = set(plan.groups).intersection(RULES) or set(plan.groups)
+    answers = [run.record["active_dims"] for run in runs if run.group in names]
     if not answers:
         return
     guess = min(round(statistics.median(answers)), plan.largest)
@@ -157,7 +153,7 @@ def _parser() -> OneLineParser:
     )
     add("--seeds", type=int, default=5, help="runs of each rule and start (default: 5)")
     add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
-    add("--rules", nargs="*", default=list(RULES), metavar="RULE")
+    add("--rules", nargs="*", default=["information", "ald"], metavar="RULE")
     add(
         "--sizes",
         type=int,

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from ald_keras.experiments.runner import Runner
 from ald_keras.experiments.stability import main
 
 
@@ -71,6 +72,33 @@ def test_an_experiment_with_a_failing_run_ends_with_two(
     assert "fixed size" in captured.out
     summary = json.loads((output / "summary.json").read_text())
     assert list(summary["failures"]) == ["broken-4-seed0"]
+
+
+def test_sizes_are_searched_from_the_median_answer_of_the_rules(
+    tiny_file, tmp_path, write_run, monkeypatch
+):
+    order = []
+
+    def pretend(self, job):
+        group, start, seed = job.name.replace("seed", "").rsplit("-", 2)
+        dims = {"information": 6, "odd": 11}.get(group, int(start))
+        lost = max(0, 5 - int(start)) if group == "fixed" else 0
+        write_run(self.output, group, int(start), int(seed), dims, -100.0 - lost)
+        order.append(job.name)
+
+    monkeypatch.setattr(Runner, "_carry_out", pretend)
+    output = tmp_path / "out"
+    arguments = ["--config", str(tiny_file), "--output", str(output)]
+    arguments += ["--starts", "12", "11", "--rules", "information", "--seeds", "2"]
+    arguments += ["--variant", "odd:probe.size=20", "--fixed-seeds", "1"]
+    assert main(arguments) == 0
+    sizes = [int(name.split("-")[1]) for name in order if name.startswith("fixed")]
+    assert sizes == [3, 4, 5, 6, 7, 8, 9, 12, 2]
+    assert len(order) == 2 * 2 * 2 + len(sizes)
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["answer"]["size"] == 5
+    assert main(arguments) == 0
+    assert len(order) == 2 * 2 * 2 + len(sizes)
 
 
 @pytest.mark.parametrize(
