@@ -1,4 +1,8 @@
-"""`python -m ald_keras.experiments.stability`: rules over seeds and starting sizes."""
+"""`python -m ald_keras.experiments.stability`: rules over seeds and starting sizes.
+
+Runs are written below `saved_models/stability-NAME_OF_CONFIG`, unless told otherwise. A
+command that was stopped goes on where it was when it is given again.
+"""
 
 from __future__ import annotations
 
@@ -145,12 +149,7 @@ def _parser() -> OneLineParser:
     add = parser.add_argument
     add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
     add("--data-dir", metavar="DIR", help="folder with the data set's files")
-    add(
-        "--output",
-        type=pathlib.Path,
-        metavar="DIR",
-        help="folder for all runs (default: saved_models/stability-NAME_OF_CONFIG)",
-    )
+    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
     add("--seeds", type=int, default=5, help="runs of each rule and start (default: 5)")
     add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
     add("--rules", nargs="*", default=["information", "ald"], metavar="RULE")
