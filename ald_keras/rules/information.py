@@ -8,19 +8,16 @@ from typing import Any
 
 from ald_keras.rules import information_reasons as reasons
 from ald_keras.rules.checks import check_integer, check_real
-from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.information_state import InformationState
+from ald_keras.rules.information_steps import decide, judge, look
 from ald_keras.rules.observation import Observation
-from ald_keras.rules.selection import SELECTIONS, select_dims
+from ald_keras.rules.selection import SELECTIONS
 from ald_keras.rules.tolerance import Tolerance, parse_tolerance
-from ald_keras.rules.trend import Trend, fit_trend
 
 TARGETS = ("loss", "silhouette")
 
-# Times the loss increase allowed that the loss may still fall during a trial: of such a
-# fall the trend's error is about a twentieth.
-_SETTLED = 4.0
 
 # Variance of its posterior means below which a dimension is not an active unit (Burda
 # et al., 2016, arXiv 1509.00519, section 4.3).
@@ -118,7 +115,8 @@ class InformationRule(Immutable):
         return ("loss",) if self.target == "loss" else ("loss", "silhouette")
 
     @property
-    def _tolerance(self) -> Tolerance:
+    def tolerance(self) -> Tolerance:
+        """`max_loss_increase`, read."""
         return parse_tolerance("max_loss_increase", self.max_loss_increase)
 
     def init(self, n_dims: int, seed: int) -> InformationState:
@@ -189,180 +187,10 @@ class InformationRule(Immutable):
         if state.fixed_epoch is not None:
             floor = state.at_floor
             reason = reasons.fixed(len(state.active), state.fixed_epoch, floor)
-            return _decide(state, "wait", reason)
+            return decide(state, "wait", reason)
         if state.trial:
-            return self._judge(state)
-        return self._look(state, "")
-
-    def _look(
-        self, state: InformationState, before: str
-    ) -> tuple[InformationState, Decision]:
-        """Decides while nothing is on trial; `before` says what was decided already."""
-        needed = self.patience + self.window
-        if len(state.information) < needed:
-            reason = reasons.too_few(len(state.information), needed)
-            return _decide(state, "wait", before + reason)
-        now = self._informative(state, slice(-self.window, None))
-        then = self._informative(state, slice(-needed, -self.patience))
-        if not now:
-            return _decide(state, "wait", before + reasons.collapsed(self.idle_kl))
-        changed = len(now ^ then)
-        if changed > len(now) // 20:
-            reason = reasons.unsettled(len(now), changed, self.patience)
-            return _decide(state, "wait", before + reason)
-        idle = self._idle(state, now)
-        if not state.settled_from:
-            means = _means(state, slice(-self.window, None))
-            ranked = sorted(idle, key=lambda i: (means[i], i))
-            surplus = ranked[: max(0, len(idle) - 1 - len(now) // 5)]
-            if surplus:
-                state = replace(state, settled_from=len(state.losses))
-                return self._prune(state, before, tuple(sorted(surplus)))
-        if state.trend is None:
-            trend, held = self._settle(state)
-            if trend is None:
-                return _decide(state, "wait", before + held)
-            best = _mean(state.silhouettes[-self.window :])
-            state = replace(state, trend=trend, best_silhouette=best)
-        if idle:
-            return self._prune(state, before, idle)
-        return self._try(state, before)
-
-    def _prune(
-        self, state: InformationState, before: str, idle: tuple[int, ...]
-    ) -> tuple[InformationState, Decision]:
-        state = replace(
-            state,
-            active=tuple(i for i in state.active if i not in idle),
-            removals=state.removals + 1,
-        )
-        reason = reasons.idle(idle, len(state.active), self.idle_kl, self.patience)
-        return _decide(state, "prune", before + reason, idle)
-
-    def _informative(self, state: InformationState, records: slice) -> set[int]:
-        means = _means(state, records)
-        return {i for i in state.active if means[i] >= self.idle_kl}
-
-    def _idle(self, state: InformationState, informative: set[int]) -> tuple[int, ...]:
-        """Dimensions to remove at once, unless they are on the rise."""
-        needed = self.patience + self.window
-        now = _means(state, slice(-self.window, None))
-        then = _means(state, slice(-needed, -self.patience))
-        idle = [
-            i
-            for i in state.active
-            if i not in informative and now[i] <= max(then[i], 0.5 * self.idle_kl)
-        ]
-        spare = max(0, self.min_dims - (len(state.active) - len(idle)))
-        idle.sort(key=lambda i: (now[i], i))
-        return tuple(sorted(idle[: len(idle) - spare]))
-
-    def _try(
-        self, state: InformationState, before: str
-    ) -> tuple[InformationState, Decision]:
-        n_active = len(state.active)
-        if n_active <= self.min_dims:
-            state = replace(state, fixed_epoch=state.last_epoch, at_floor=True)
-            reason = reasons.floor(n_active, self.min_dims)
-            return _decide(state, "stop", before + reason)
-        step = min(state.step, n_active - self.min_dims)
-        chosen = select_dims(
-            self.selection,
-            state.active,
-            _means(state, slice(-self.window, None)),
-            step,
-            (state.seed, state.removals),
-        )
-        state = replace(
-            state,
-            active=tuple(i for i in state.active if i not in chosen),
-            trial=chosen,
-            trial_records=0,
-            removals=state.removals + 1,
-        )
-        reason = reasons.trying(chosen, len(state.active), self.patience)
-        return _decide(state, "try", before + reason, chosen)
-
-    def _settle(self, state: InformationState) -> tuple[Trend | None, str]:
-        """The trend to compare with, or what keeps the trials from beginning."""
-        records = len(state.losses) - state.settled_from
-        needed = self.patience + self.window
-        if records < needed:
-            return None, reasons.too_few(records, needed)
-        # What idle dimensions did to the loss ended with their removal.
-        last = slice(-min(records, 2 * self.patience), None)
-        trend = fit_trend(state.epochs[last], state.losses[last])
-        now = state.epochs[-1]
-        fall = trend.at(now) - trend.at(now + self.patience)
-        limit = _SETTLED * self._tolerance.of(trend.at(now))
-        if fall > limit:
-            return None, reasons.falling(fall, self.patience, limit)
-        return trend, ""
-
-    def _judge(self, state: InformationState) -> tuple[InformationState, Decision]:
-        if state.trend is None:
-            raise ValueError("`state` must have a `trend` while there is a trial.")
-        if state.trial_records < self.patience:
-            reason = reasons.on_trial(state.trial, state.trial_records, self.patience)
-            return _decide(state, "wait", reason)
-        settling = state.settling()
-        excess = settling.level
-        allowed = self._tolerance.of(state.trend.at(state.epochs[-1]))
-        silhouette = _mean(state.silhouettes[-self.window :])
-        loses = (
-            self.target == "silhouette"
-            and silhouette is not None
-            and state.best_silhouette is not None
-            and silhouette < state.best_silhouette
-        )
-        if excess > allowed or loses:
-            return self._restore(state, excess, allowed, loses)
-        reason = reasons.kept(state.trial, excess, allowed)
-        before = state.epochs[-1] - state.trial_records
-        step = self._next_step(
-            len(state.active), len(state.trial), state.spent, excess, allowed
-        )
-        state = replace(
-            state,
-            trial=(),
-            trial_records=0,
-            # A loss below the expected one is the new level to be kept.
-            trend=state.trend.moved(min(excess, 0.0)),
-            tails=(*state.tails, (before, settling.gain)),
-            spent=max(excess, 0.0),
-            step=step,
-            best_silhouette=silhouette,
-        )
-        return self._look(state, f"{reason} ")
-
-    def _next_step(
-        self, n_active: int, count: int, before: float, excess: float, allowed: float
-    ) -> int:
-        """Dimensions to try, after `count` raised the excess from `before`, in nats."""
-        # The silhouette may have its peak between two sizes.
-        if self.target == "silhouette" or allowed <= 0.0:
-            return 1
-        # The next dimensions tell more. A cost of nothing would promise any number.
-        cost = max(2.0 * (excess - before), 0.25 * allowed) / count
-        most = min(2 * count, n_active // 8, int((allowed - excess) / cost))
-        return max(1, most)
-
-    def _restore(
-        self, state: InformationState, excess: float, allowed: float, loses: bool
-    ) -> tuple[InformationState, Decision]:
-        trial = state.trial
-        single = len(trial) == 1
-        state = replace(
-            state,
-            active=tuple(sorted((*state.active, *trial))),
-            trial=(),
-            trial_records=0,
-            undone=state.undone + state.trial_records,
-            step=max(1, len(trial) // 2),
-            fixed_epoch=state.last_epoch if single else None,
-        )
-        reason = reasons.restored(trial, len(state.active), excess, allowed, loses)
-        return _decide(state, "restore", reason, trial)
+            return judge(self, state)
+        return look(self, state)
 
     def _check_state(self, state: InformationState) -> None:
         if not isinstance(state, InformationState):
@@ -375,31 +203,3 @@ class InformationRule(Immutable):
                 "`state` must come from a rule with the same target. Received: "
                 f"{len(state.silhouettes)} silhouettes of {len(state.losses)} records"
             )
-
-
-def _means(state: InformationState, records: slice) -> list[float]:
-    """Mean information of every dimension over some records, in nats."""
-    rows = state.information[records]
-    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-
-
-def _mean(values: tuple[float, ...]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _decide(
-    state: InformationState,
-    action: Action,
-    reason: str,
-    indices: tuple[int, ...] = (),
-) -> tuple[InformationState, Decision]:
-    decision = Decision(
-        epoch=state.last_epoch or 0,
-        action=action,
-        indices=indices,
-        step=state.step,
-        active_dims=len(state.active),
-        slopes={},
-        reason=reason,
-    )
-    return state, decision

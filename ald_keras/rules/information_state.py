@@ -179,6 +179,17 @@ class InformationState(Immutable):
             last_epoch=epoch,
         )
 
+    def mean_information(self, window: int, ago: int = 0) -> list[float]:
+        """Mean information of every dimension, shape `(n_dims,)`, in nats.
+
+        Args:
+            window: Integer >= 1, records averaged.
+            ago: Integer >= 0, records that have come since. Defaults to 0.
+        """
+        end = len(self.information) - ago
+        rows = self.information[end - window : end]
+        return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
+
     def settling(self) -> Trend:
         """What the trial's removal costs, by the epochs since.
 

@@ -151,6 +151,15 @@ def test_what_training_brings_does_not_pay_for_removals():
     assert len(play(RULE, world, epochs=300)[-1][0].active) == 5
 
 
+def test_a_removal_that_costs_little_is_kept():
+    played = changes(play(RULE, World([0.1, 5.0, 6.0])))
+    assert [d.action for d in played[2:]] == ["try", "keep", "try", "restore"]
+    attempt, keep = played[2:4]
+    assert keep.epoch == attempt.epoch + RULE.patience
+    assert keep.active_dims == 2
+    assert "is kept: the loss settles +0.1 nats above" in keep.reason
+
+
 def test_many_cheap_dimensions_go_several_at_a_time():
     world = World([0.001] * 60 + [9.0] * 4, n_dims=64)
     played = changes(play(RULE, world, epochs=300))

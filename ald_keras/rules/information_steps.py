@@ -1,0 +1,231 @@
+"""How the information rule decides: pure steps from one state to the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ald_keras.rules import information_reasons as reasons
+from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.information_state import InformationState
+from ald_keras.rules.selection import select_dims
+from ald_keras.rules.trend import Trend, fit_trend
+
+if TYPE_CHECKING:
+    from ald_keras.rules.information import InformationRule
+
+# Times the loss increase allowed that the loss may still fall during a trial: of such a
+# fall the trend's error is about a twentieth.
+_SETTLED = 4.0
+
+
+def look(
+    rule: InformationRule, state: InformationState
+) -> tuple[InformationState, Decision]:
+    """Decides while nothing is on trial: idle dimensions first, then a trial."""
+    needed = rule.patience + rule.window
+    if len(state.information) < needed:
+        reason = reasons.too_few(len(state.information), needed)
+        return decide(state, "wait", reason)
+    now = state.mean_information(rule.window)
+    then = state.mean_information(rule.window, rule.patience)
+    informative, earlier = (
+        {i for i in state.active if means[i] >= rule.idle_kl} for means in (now, then)
+    )
+    if not informative:
+        return decide(state, "wait", reasons.collapsed(rule.idle_kl))
+    changed = len(informative ^ earlier)
+    if changed > len(informative) // 20:
+        reason = reasons.unsettled(len(informative), changed, rule.patience)
+        return decide(state, "wait", reason)
+    idle = _idle(rule, state, informative, now, then)
+    surplus = idle[: max(0, len(idle) - 1 - len(informative) // 5)]
+    if surplus and not state.settled_from:
+        state = replace(state, settled_from=len(state.losses))
+        return _prune(rule, state, surplus)
+    if state.trend is None:
+        trend, held = _settle(rule, state)
+        if trend is None:
+            return decide(state, "wait", held)
+        best = _mean(state.silhouettes[-rule.window :])
+        state = replace(state, trend=trend, best_silhouette=best)
+    if idle:
+        return _prune(rule, state, idle)
+    return _try(rule, state)
+
+
+def _prune(
+    rule: InformationRule, state: InformationState, idle: list[int]
+) -> tuple[InformationState, Decision]:
+    indices = tuple(sorted(idle))
+    state = replace(
+        state,
+        active=tuple(i for i in state.active if i not in idle),
+        removals=state.removals + 1,
+    )
+    reason = reasons.idle(indices, len(state.active), rule.idle_kl, rule.patience)
+    return decide(state, "prune", reason, indices)
+
+
+def _idle(
+    rule: InformationRule,
+    state: InformationState,
+    informative: set[int],
+    now: list[float],
+    then: list[float],
+) -> list[int]:
+    """Idle dimensions that are not on the rise, least informative first."""
+    idle = [
+        i
+        for i in state.active
+        if i not in informative and now[i] <= max(then[i], 0.5 * rule.idle_kl)
+    ]
+    removable = len(state.active) - rule.min_dims
+    return sorted(idle, key=lambda i: (now[i], i))[:removable]
+
+
+def _try(
+    rule: InformationRule, state: InformationState
+) -> tuple[InformationState, Decision]:
+    n_active = len(state.active)
+    if n_active <= rule.min_dims:
+        state = replace(state, fixed_epoch=state.last_epoch, at_floor=True)
+        reason = reasons.floor(n_active, rule.min_dims)
+        return decide(state, "stop", reason)
+    step = min(state.step, n_active - rule.min_dims)
+    chosen = select_dims(
+        rule.selection,
+        state.active,
+        state.mean_information(rule.window),
+        step,
+        (state.seed, state.removals),
+    )
+    state = replace(
+        state,
+        active=tuple(i for i in state.active if i not in chosen),
+        trial=chosen,
+        trial_records=0,
+        removals=state.removals + 1,
+    )
+    reason = reasons.trying(chosen, len(state.active), rule.patience)
+    return decide(state, "try", reason, chosen)
+
+
+def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | None, str]:
+    """The trend to compare with, or what keeps the trials from beginning."""
+    records = len(state.losses) - state.settled_from
+    needed = rule.patience + rule.window
+    if records < needed:
+        return None, reasons.too_few(records, needed)
+    # What idle dimensions did to the loss ended with their removal.
+    last = slice(-min(records, 2 * rule.patience), None)
+    trend = fit_trend(state.epochs[last], state.losses[last])
+    now = state.epochs[-1]
+    fall = trend.at(now) - trend.at(now + rule.patience)
+    limit = _SETTLED * rule.tolerance.of(trend.at(now))
+    if fall > limit:
+        return None, reasons.falling(fall, rule.patience, limit)
+    return trend, ""
+
+
+def judge(
+    rule: InformationRule, state: InformationState
+) -> tuple[InformationState, Decision]:
+    """Decides about the removal on trial."""
+    if state.trend is None:
+        raise ValueError("`state` must have a `trend` while there is a trial.")
+    if state.trial_records < rule.patience:
+        reason = reasons.on_trial(state.trial, state.trial_records, rule.patience)
+        return decide(state, "wait", reason)
+    settling = state.settling()
+    excess = settling.level
+    allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
+    silhouette = _mean(state.silhouettes[-rule.window :])
+    loses = (
+        rule.target == "silhouette"
+        and silhouette is not None
+        and state.best_silhouette is not None
+        and silhouette < state.best_silhouette
+    )
+    if excess > allowed or loses:
+        return _restore(rule, state, excess, allowed, loses)
+    reason = reasons.kept(state.trial, excess, allowed)
+    before = state.epochs[-1] - state.trial_records
+    step = _next_step(
+        rule, len(state.active), len(state.trial), state.spent, excess, allowed
+    )
+    state = replace(
+        state,
+        trial=(),
+        trial_records=0,
+        # A loss below the expected one is the new level to be kept.
+        trend=state.trend.moved(min(excess, 0.0)),
+        tails=(*state.tails, (before, settling.gain)),
+        spent=max(excess, 0.0),
+        step=step,
+        best_silhouette=silhouette,
+    )
+    return decide(state, "keep", reason)
+
+
+def _next_step(
+    rule: InformationRule,
+    n_active: int,
+    count: int,
+    before: float,
+    excess: float,
+    allowed: float,
+) -> int:
+    """Dimensions to try, after `count` raised the excess from `before`, in nats."""
+    # The silhouette may have its peak between two sizes.
+    if rule.target == "silhouette" or allowed <= 0.0:
+        return 1
+    # The next dimensions tell more. A cost of nothing would promise any number.
+    cost = max(2.0 * (excess - before), 0.25 * allowed) / count
+    most = min(2 * count, n_active // 8, int((allowed - excess) / cost))
+    return max(1, most)
+
+
+def _restore(
+    rule: InformationRule,
+    state: InformationState,
+    excess: float,
+    allowed: float,
+    loses: bool,
+) -> tuple[InformationState, Decision]:
+    trial = state.trial
+    single = len(trial) == 1
+    state = replace(
+        state,
+        active=tuple(sorted((*state.active, *trial))),
+        trial=(),
+        trial_records=0,
+        undone=state.undone + state.trial_records,
+        step=max(1, len(trial) // 2),
+        fixed_epoch=state.last_epoch if single else None,
+    )
+    reason = reasons.restored(trial, len(state.active), excess, allowed, loses)
+    return decide(state, "restore", reason, trial)
+
+
+def _mean(values: tuple[float, ...]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def decide(
+    state: InformationState,
+    action: Action,
+    reason: str,
+    indices: tuple[int, ...] = (),
+) -> tuple[InformationState, Decision]:
+    """A state with the decision that led to it."""
+    decision = Decision(
+        epoch=state.last_epoch or 0,
+        action=action,
+        indices=indices,
+        step=state.step,
+        active_dims=len(state.active),
+        slopes={},
+        reason=reason,
+    )
+    return state, decision
