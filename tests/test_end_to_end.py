@@ -94,12 +94,13 @@ def test_the_information_rule_finds_the_number_of_factors(latent_dim):
         val_fraction=0.2,
     )
     assert count_significant_directions(data.x_train) == 3
+    keras.utils.set_random_seed(0)
     encoder = keras.Sequential([keras.Input((16,)), layers.Identity()])
     decoder = keras.Sequential([keras.Input((latent_dim,)), layers.Dense(16)])
     vae = MaskedVAE(encoder, decoder, latent_dim, likelihood="gaussian", seed=0)
     vae.compile(keras.optimizers.Adam(1e-2))
     pruning = ALDCallback(
-        InformationRule(patience=4, window=3),
+        InformationRule(),
         n_clusters=3,
         features=None,
         stop_training=True,
@@ -107,7 +108,7 @@ def test_the_information_rule_finds_the_number_of_factors(latent_dim):
     vae.fit(
         data.x_train,
         validation_data=data.x_val,
-        epochs=60,
+        epochs=80,
         batch_size=100,
         callbacks=[pruning],
         verbose=0,

@@ -34,12 +34,12 @@ class InformationRule(Immutable):
        dimension is idle if its mean KL is below `idle_kl` or its posterior means do not
        vary (which tells even where free bits put a floor under the KL).
     2. Once the training loss falls by no more than four times `max_loss_increase` in
-       `patience` epochs, the least informative dimension is removed on trial. What the
-       loss of the next `patience` epochs settles at is compared with what the trend of
-       the epochs before the first trial leads to expect. Up to `max_loss_increase`,
-       summed over all trials, the removal is kept and the next one tried: of up to
-       twice as many dimensions while that costs little and many are active, of one
-       near the edge.
+       `patience` epochs, the least informative dimension is removed on trial. For
+       `patience` epochs, or twice as many where that decides nothing, the loss is
+       compared with what the trend of the epochs before leads to expect, and what it
+       settles at is estimated. Up to `max_loss_increase`, summed over all trials, the
+       removal is kept and the next one tried: of up to twice as many dimensions while
+       that costs little and many are active, of one near the edge.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 

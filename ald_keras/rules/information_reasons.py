@@ -64,6 +64,17 @@ def on_trial(indices: Sequence[int], records: int, patience: int) -> str:
     )
 
 
+def undecided(
+    indices: Sequence[int], latest: float, excess: float, allowed: float
+) -> str:
+    """Why a trial goes on."""
+    return (
+        f"On trial without {_join(indices)}: the loss lies {latest:+.3g} nats above "
+        f"the expected one, is on its way to {excess:+.3g}, and {allowed:.3g} are "
+        "allowed."
+    )
+
+
 def kept(indices: Sequence[int], excess: float, allowed: float) -> str:
     """Why a removal is kept."""
     return (

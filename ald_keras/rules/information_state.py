@@ -37,8 +37,9 @@ class InformationState(Immutable):
         information: For each of the last records, the mean KL of every dimension, shape
             `(n_dims,)`, in nats; 0 where the posterior's mean does not vary, and what
             it was before for a dimension on trial.
-        settled_from: Integer >= 0, records before the idle dimensions went, 0 where
-            they have not. Defaults to 0.
+        pruned: Whether the idle dimensions went already. Defaults to `False`.
+        quiet_from: Integer >= 0, records before the last change that can be seen in the
+            loss. Defaults to 0.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
         trial_records: Integer >= 0, records since it began. Defaults to 0.
         trend: What the loss is compared with, once trials have begun. Defaults to
@@ -66,7 +67,8 @@ class InformationState(Immutable):
     losses: tuple[float, ...] = ()
     silhouettes: tuple[float, ...] = ()
     information: tuple[tuple[float, ...], ...] = ()
-    settled_from: int = 0
+    pruned: bool = False
+    quiet_from: int = 0
     trial: tuple[int, ...] = ()
     trial_records: int = 0
     trend: Trend | None = None
@@ -102,7 +104,7 @@ class InformationState(Immutable):
         for name, least in (
             ("seed", 0),
             ("step", 1),
-            ("settled_from", 0),
+            ("quiet_from", 0),
             ("trial_records", 0),
             ("undone", 0),
             ("removals", 0),
@@ -203,12 +205,29 @@ class InformationState(Immutable):
                 "`settling` needs a trial of at least two records. Received: "
                 f"trial_records={self.trial_records}"
             )
-        trial = slice(-self.trial_records, None)
-        gaps = []
-        for epoch, loss in zip(self.epochs[trial], self.losses[trial], strict=True):
-            still = sum(gain / math.sqrt(epoch - at) for at, gain in self.tails)
-            gaps.append(loss - self.trend.at(epoch) - still)
+        gaps = self.excess(self.trial_records)
         return fit_trend(range(1, len(gaps) + 1), gaps)
+
+    def excess(self, records: int) -> list[float]:
+        """What the last losses lie above the expected ones, in nats per sample."""
+        if self.trend is None:
+            raise ValueError("`excess` needs a `trend`. Received: trend=None")
+        last = slice(-records, None)
+        losses = self.without_tails(last)
+        return [
+            loss - self.trend.at(epoch)
+            for epoch, loss in zip(self.epochs[last], losses, strict=True)
+        ]
+
+    def without_tails(self, records: slice) -> list[float]:
+        """Losses without what the network still makes up for, in nats per sample."""
+        return [
+            loss
+            - sum(gain / math.sqrt(epoch - at) for at, gain in self.tails if epoch > at)
+            for epoch, loss in zip(
+                self.epochs[records], self.losses[records], strict=True
+            )
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""

@@ -40,15 +40,18 @@ def look(
         return decide(state, "wait", reason)
     idle = _idle(rule, state, informative, now, then)
     surplus = idle[: max(0, len(idle) - 1 - len(informative) // 5)]
-    if surplus and not state.settled_from:
-        state = replace(state, settled_from=len(state.losses))
+    if surplus and not state.pruned:
+        state = replace(state, pruned=True, quiet_from=len(state.losses))
         return _prune(rule, state, surplus)
     if state.trend is None:
         trend, held = _settle(rule, state)
         if trend is None:
             return decide(state, "wait", held)
+        state = replace(state, trend=trend)
+    state = _lowered(rule, state)
+    if state.best_silhouette is None:
         best = _mean(state.silhouettes[-rule.window :])
-        state = replace(state, trend=trend, best_silhouette=best)
+        state = replace(state, best_silhouette=best)
     if idle:
         return _prune(rule, state, idle)
     return _try(rule, state)
@@ -80,7 +83,7 @@ def _idle(
         for i in state.active
         if i not in informative and now[i] <= max(then[i], 0.5 * rule.idle_kl)
     ]
-    removable = len(state.active) - rule.min_dims
+    removable = max(0, len(state.active) - rule.min_dims)
     return sorted(idle, key=lambda i: (now[i], i))[:removable]
 
 
@@ -113,11 +116,10 @@ def _try(
 
 def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | None, str]:
     """The trend to compare with, or what keeps the trials from beginning."""
-    records = len(state.losses) - state.settled_from
+    records = len(state.losses) - state.quiet_from
     needed = rule.patience + rule.window
     if records < needed:
         return None, reasons.too_few(records, needed)
-    # What idle dimensions did to the loss ended with their removal.
     last = slice(-min(records, 2 * rule.patience), None)
     trend = fit_trend(state.epochs[last], state.losses[last])
     now = state.epochs[-1]
@@ -126,6 +128,16 @@ def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | Non
     if fall > limit:
         return None, reasons.falling(fall, rule.patience, limit)
     return trend, ""
+
+
+def _lowered(rule: InformationRule, state: InformationState) -> InformationState:
+    """The state with a lower trend, where the loss of a quiet time lies below it."""
+    quiet = len(state.losses) - state.quiet_from
+    if state.trend is None or quiet < rule.patience + rule.window:
+        return state
+    gaps = state.excess(min(quiet, 2 * rule.patience))
+    below = min(0.0, sum(gaps) / len(gaps) - state.spent)
+    return replace(state, trend=state.trend.moved(below))
 
 
 def judge(
@@ -139,7 +151,12 @@ def judge(
         return decide(state, "wait", reason)
     settling = state.settling()
     excess = settling.level
+    latest = sum(state.excess(rule.window)) / rule.window
     allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
+    undecided = excess <= allowed < latest
+    if undecided and state.trial_records < 2 * rule.patience:
+        reason = reasons.undecided(state.trial, latest, excess, allowed)
+        return decide(state, "wait", reason)
     silhouette = _mean(state.silhouettes[-rule.window :])
     loses = (
         rule.target == "silhouette"
@@ -158,6 +175,7 @@ def judge(
         state,
         trial=(),
         trial_records=0,
+        quiet_from=len(state.losses),
         # A loss below the expected one is the new level to be kept.
         trend=state.trend.moved(min(excess, 0.0)),
         tails=(*state.tails, (before, settling.gain)),
@@ -200,6 +218,7 @@ def _restore(
         active=tuple(sorted((*state.active, *trial))),
         trial=(),
         trial_records=0,
+        quiet_from=len(state.losses),
         undone=state.undone + state.trial_records,
         step=max(1, len(trial) // 2),
         fixed_epoch=state.last_epoch if single else None,

@@ -155,13 +155,23 @@ def test_a_removal_that_costs_little_is_kept():
     played = changes(play(RULE, World([0.1, 5.0, 6.0])))
     assert [d.action for d in played[2:]] == ["try", "keep", "try", "restore"]
     attempt, keep = played[2:4]
-    assert keep.epoch == attempt.epoch + RULE.patience
+    # One epoch more than the patience, as what is left of the shock decided nothing.
+    assert keep.epoch == attempt.epoch + RULE.patience + 1
     assert keep.active_dims == 2
     assert "is kept: the loss settles +0.1 nats above" in keep.reason
 
 
+def test_a_trial_on_the_edge_has_twice_the_time():
+    # Settles below the nat that is allowed, but is above it for long.
+    played = play(RULE, World([0.8, 5.0, 6.0], recovery=3.0))
+    attempt, keep = changes(played)[2:4]
+    assert keep.action == "keep"
+    assert keep.epoch == attempt.epoch + 2 * RULE.patience
+    assert "is on its way to +0.8" in played[keep.epoch - 1][1].reason
+
+
 def test_many_cheap_dimensions_go_several_at_a_time():
-    world = World([0.001] * 60 + [9.0] * 4, n_dims=64)
+    world = World([0.001] * 60 + [9.0] * 4, n_dims=64, recovery=0.0)
     played = changes(play(RULE, world, epochs=300))
     sizes = [len(d.indices) for d in played if d.action == "try"]
     # Twice as many, but no more than one in eight.
@@ -183,6 +193,12 @@ def test_after_too_large_a_step_fewer_are_tried():
 def test_noise_does_not_move_a_sharp_edge(seed):
     world = World([0.1, 0.1, 3.0, 3.0, 3.0], noise=0.1, fall=20.0, seed=seed)
     assert len(play(RULE, world, epochs=200)[-1][0].active) == 3
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_does_not_bring_back_what_costs_nothing(seed):
+    world = World([0.0] * 10 + [3.0] * 3, noise=0.2, fall=20, recovery=0.5, seed=seed)
+    assert len(play(RULE, world, epochs=300)[-1][0].active) == 3
 
 
 def test_no_trial_while_the_loss_falls_fast():
@@ -256,6 +272,10 @@ def test_the_floor_is_no_finding():
     assert len(state.active) == 4
     assert state.at_floor
     assert changes(played)[-1].action == "stop"
+    # Nor does it go on from fewer.
+    few = RULE.restart(RULE.init(16, 0), (0, 1))
+    state = play(rule, World([5.0] * 3), state=few)[-1][0]
+    assert state.active == (0, 1)
     # Idle ones too: the best informed of them stay.
     state = play(rule, World([5.0] * 3))[-1][0]
     assert len(state.active) == 4
