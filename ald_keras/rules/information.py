@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ald_keras.rules import information_reasons as reasons
+from ald_keras.rules.ald_reasons import fixed_reason
 from ald_keras.rules.checks import check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
@@ -186,7 +186,7 @@ class InformationRule(Immutable):
         state = state.record(observation, IDLE_VARIANCE, self.patience + self.window)
         if state.fixed_epoch is not None:
             floor = state.at_floor
-            reason = reasons.fixed(len(state.active), state.fixed_epoch, floor)
+            reason = fixed_reason(len(state.active), state.fixed_epoch, floor)
             return decide(state, "wait", reason)
         if state.trial:
             return judge(self, state)

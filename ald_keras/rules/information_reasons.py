@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def fixed(n_active: int, epoch: int, at_floor: bool) -> str:
-    """Why nothing happens once the size is fixed."""
-    floor = ", at a floor set beforehand, which is not a finding" if at_floor else ""
-    return f"The size is fixed at {n_active} dimensions since epoch {epoch}{floor}."
-
-
 def too_few(records: int, needed: int) -> str:
     """Why nothing is decided in the first epochs."""
     return f"{records} of the {needed} epochs that a decision needs are recorded."
@@ -97,14 +91,6 @@ def restored(
     return (
         f"Brought back {_count(len(indices))}, {_join(indices)}: {cause}; {n_active} "
         f"are active. {end}"
-    )
-
-
-def floor(n_active: int, min_dims: int) -> str:
-    """Why the rule ends at `min_dims`."""
-    return (
-        f"Stopped at {n_active} active dimensions because `min_dims`={min_dims} allows "
-        "no further removal: that is a floor set beforehand, not a finding."
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ald_keras.rules import information_reasons as reasons
+from ald_keras.rules.ald_reasons import floor_reason
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.selection import select_dims
@@ -93,7 +94,7 @@ def _try(
     n_active = len(state.active)
     if n_active <= rule.min_dims:
         state = replace(state, fixed_epoch=state.last_epoch, at_floor=True)
-        reason = reasons.floor(n_active, rule.min_dims)
+        reason = floor_reason(n_active, rule.min_dims)
         return decide(state, "stop", reason)
     step = min(state.step, n_active - rule.min_dims)
     chosen = select_dims(
