@@ -216,7 +216,7 @@ def test_what_has_come_back_is_not_idle():
     world = World([6.0] * 2 + [9.0] * 58, n_dims=60, recovery=0.0)
     weak = {i for i, cost in world.place.items() if cost == 6.0}
     state = dataclasses.replace(RULE.init(60, 0), step=2)
-    active = set(range(60))
+    restored = []
     for epoch in range(60):
         seen = world.observe(epoch, state)
         kl = [
@@ -225,8 +225,10 @@ def test_what_has_come_back_is_not_idle():
         state, decision = RULE.step(state, dataclasses.replace(seen, kl=tuple(kl)))
         assert decision.action != "prune"
         if decision.action == "restore":
-            active = set(state.active)
-    assert active == set(range(60))
+            restored.append(len(decision.indices))
+    # Two at a time, then one, which fixes the size.
+    assert restored == [2, 1]
+    assert state.active == tuple(range(60))
 
 
 def test_a_dimension_on_the_rise_is_not_idle():
