@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from ald_keras.callbacks.argument_checks import check_arguments
 from ald_keras.callbacks.beta_watch import BetaWatch
+from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import (
     COLLAPSE,
@@ -20,13 +20,8 @@ from ald_keras.callbacks.outcome import (
     outcome_line,
     undecided,
 )
-from ald_keras.callbacks.probe import (
-    ArrayProbe,
-    StreamProbe,
-    count_clusters,
-    open_probe,
-)
-from ald_keras.callbacks.quality import QualityMeter, UserMetric
+from ald_keras.callbacks.quality import UserMetric
+from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
 from ald_keras.rules import (
     ALDRule,
     Decision,
@@ -120,8 +115,7 @@ class ALDCallback(keras.callbacks.Callback):
         self.state: Any = None
         self._pending: tuple[Any, Decision] | None = None
         self._writer: MaskWriter | None = None
-        self._probe: ArrayProbe | StreamProbe | None = None
-        self._meter: QualityMeter | None = None
+        self._meter: EpochMeter | None = None
         self._last_epoch: int | None = None
 
     @property
@@ -137,9 +131,15 @@ class ALDCallback(keras.callbacks.Callback):
                 "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
                 f"Received: {type(self.model).__name__}"
             )
-        self._probe = open_probe(self.model, self.probe)
-        clusters = count_clusters(self._probe, self.n_clusters, self.probe_size)
-        self._meter = QualityMeter(self.model, clusters, self.features, self.metrics)
+        self._meter = EpochMeter(
+            self.model,
+            self.probe,
+            self.probe_size,
+            self.n_clusters,
+            self.features,
+            self.metrics,
+            self.seed,
+        )
         mask = self.model.latent_mask
         self.state = self.rule.init(mask.units, self.seed)
         if mask.active_dims < mask.units:
@@ -151,6 +151,7 @@ class ALDCallback(keras.callbacks.Callback):
         self._start_dims = mask.active_dims
         self._last_epoch = None
         self._beta = BetaWatch()
+        self._clock = TrainingClock()
         self._records = 0
         self._told_of_collapse = False
 
@@ -158,16 +159,23 @@ class ALDCallback(keras.callbacks.Callback):
         self._notice_changed_mask(epoch)
         self._apply_pending()
         self._beta.begin_epoch(self.model)
+        self._clock.begin_epoch(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
         self._notice_changed_mask(epoch)
-        metrics, kl, spread = self._measure(epoch, logs)
+        if self._meter is None or self._writer is None:
+            raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
+        metrics, kl, spread = self._meter.measure(epoch, logs)
         self._last_epoch = epoch
+        if self.state.trial:
+            self._writer.note_weights()
+        epochs_trained = self._clock.end_epoch(self.model)
         self._beta.end_epoch(self.model)
         if self._beta.moved and self._records and self.state.fixed_epoch is None:
             self._records = 0
-            if self._take_back("`beta` has moved"):
+            if self.state.trial:
+                self._pending = self._taken_back("`beta` has moved")
                 return  # what was measured belongs to other weights
             self.state = self.rule.restart(self.state, self.state.active)
         if not self._beta.rests:
@@ -176,7 +184,16 @@ class ALDCallback(keras.callbacks.Callback):
         directions: dict[str, Direction] = {
             name: direction for name, (_, direction) in self.metrics.items()
         }
-        observation = Observation(epoch, metrics, active, kl, directions, spread)
+        observation = Observation(
+            epoch,
+            metrics,
+            active,
+            kl,
+            directions,
+            spread,
+            epochs_trained,
+            learning_rate(self.model),
+        )
         state, decision = self.rule.step(self.state, observation)
         self._records += 1
         if self.stop_training and state.fixed_epoch is not None:
@@ -186,36 +203,6 @@ class ALDCallback(keras.callbacks.Callback):
         else:
             self._accept(state, decision)
         self._check_collapse(kl, active)
-
-    def _measure(
-        self, epoch: int, logs: dict[str, Any]
-    ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
-        if self._probe is None or self._meter is None:
-            raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
-        rng = np.random.default_rng([self.seed, epoch])
-        x, y = self._probe.sample(self.probe_size, rng)
-        metrics, kl, spread = self._meter.measure(x, y, rng)
-        logs.update({f"val_{name}": value for name, value in metrics.items()})
-        if self._validated_every_epoch():
-            metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
-        else:
-            loss, _ = self._meter.elbo_terms(self._probe.batches(), rng)
-            metrics["reconstruction"] = loss
-            logs["probe_reconstruction_loss"] = loss
-        metrics["loss"] = float(logs["loss"])
-        for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise ValueError(
-                    f"Epoch {epoch + 1}: the metric '{name}' must be finite to decide "
-                    f"on. Received: {value}. Look at the learning rate and the data."
-                )
-        return metrics, kl, spread
-
-    def _validated_every_epoch(self) -> bool:
-        validation = getattr(self.model, "validation_data", None)
-        return (
-            self.probe is None and validation is not None and validation.frequency == 1
-        )
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
@@ -234,14 +221,11 @@ class ALDCallback(keras.callbacks.Callback):
             pending, self._pending = self._pending, None
             self._apply(*pending)
 
-    def _take_back(self, cause: str) -> bool:
-        """Whether there was a trial undecided on, which is ended then."""
-        if not self.state.trial:
-            return False
+    def _taken_back(self, cause: str) -> tuple[Any, Decision]:
+        """State and decision that end a trial undecided on."""
         decision = undecided(self.state, self._last_epoch or 0, cause)
         active = sorted((*self.state.active, *self.state.trial))
-        self._apply(self.rule.restart(self.state, active), decision)
-        return True
+        return self.rule.restart(self.state, active), decision
 
     def _log(self, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -266,15 +250,18 @@ class ALDCallback(keras.callbacks.Callback):
         return self._active() != list(self.state.active)
 
     def _notice_changed_mask(self, epoch: int) -> None:
-        if not self._mask_was_changed():
-            return
-        found = self.model.latent_mask.active_indices
-        reason = (
-            f"The mask was changed from outside, from {len(self.state.active)} to "
-            f"{len(found)} active dimensions, for example by restored weights. Both "
-            "stay as restored; the rule starts over from them."
-        )
+        if self._mask_was_changed():
+            found = len(self._active())
+            self._start_over(
+                epoch,
+                f"The mask was changed from outside, from {len(self.state.active)} to "
+                f"{found} active dimensions, for example by restored weights. Both "
+                "stay as restored; the rule starts over from them.",
+            )
+
+    def _start_over(self, epoch: int, reason: str) -> None:
         warnings.warn(f"ALD: {reason}", stacklevel=2)
+        found = self._active()
         self.state = self.rule.restart(self.state, found)
         if self._writer is not None:
             self._writer.forget()
@@ -295,13 +282,27 @@ class ALDCallback(keras.callbacks.Callback):
             self._close(self._last_epoch)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())
-        self._probe = self._meter = self._pending = self._writer = None
+        self._meter = self._pending = self._writer = None
 
     def _close(self, epoch: int) -> None:
         self._notice_changed_mask(epoch)
-        if self._pending is not None and self._pending[1].action == "restore":
-            self._apply_pending()
-        self._take_back("`fit` has ended")
+        if not self.state.trial or self._writer is None:
+            return
+        if self._writer.weights_were_changed():
+            self._start_over(
+                epoch,
+                "Weights were restored from outside while "
+                f"{len(self.state.trial)} dimensions were on trial. They stay as "
+                "restored, without these dimensions; their number is not decided.",
+            )
+            return
+        pending, self._pending = self._pending, None
+        if pending is None or pending[1].action != "restore":
+            pending = self._taken_back("`fit` has ended")
+        self._apply(*pending)
+        # Keras has done so before, with the weights that are undone now.
+        variables = self.model.trainable_variables
+        self.model.optimizer.finalize_variable_values(variables)
 
     def result(self) -> str:
         """The outcome in one line."""
@@ -323,6 +324,6 @@ class ALDCallback(keras.callbacks.Callback):
         new = type(self).__new__(type(self))
         memo[id(self)] = new
         for name, value in self.__dict__.items():
-            held = name in ("_model", "_probe", "_meter", "_writer")
+            held = name in ("_model", "_meter", "_writer")
             new.__dict__[name] = None if held else copy.deepcopy(value, memo)
         return new

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
+
 from ald_keras.rules import Decision
 
 
@@ -17,6 +19,7 @@ class MaskWriter:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._snapshot: Any = None
+        self._sums: list[float] = []
 
     def apply(self, decision: Decision) -> None:
         """Write the mask, and the weights where dimensions come back.
@@ -39,3 +42,22 @@ class MaskWriter:
     def forget(self) -> None:
         """Free the copies: nothing is on trial any more."""
         self._snapshot = None
+        self._sums = []
+
+    def note_weights(self) -> None:
+        """Note the weights of a trial's epoch, to notice others at the end of `fit`."""
+        self._sums = self._sum_up()
+
+    def weights_were_changed(self) -> bool:
+        """Whether the weights are others than those noted, for example restored ones.
+
+        Weights that an optimizer averages are not compared: Keras has put the averages
+        in their place when `fit` ends.
+        """
+        optimizer = self._model.optimizer
+        averaged = getattr(optimizer, "inner_optimizer", optimizer).use_ema
+        return bool(self._sums) and not averaged and self._sums != self._sum_up()
+
+    def _sum_up(self) -> list[float]:
+        arrays = map(keras.ops.convert_to_numpy, self._model.trainable_variables)
+        return [float(array.sum(dtype="float64")) for array in arrays]

@@ -33,8 +33,8 @@ def outcome_line(
         return f"{dims}, not fixed: fit ended before the rule had stopped."
     if at_floor:
         return (
-            f"{dims}, the rule's lower limit, reached at epoch {fixed_epoch + 1} "
-            "before the curves had turned: a floor, no finding."
+            f"{dims}, the rule's lower limit, reached at epoch {fixed_epoch + 1}: a "
+            "floor, no finding."
         )
     return f"{dims}, fixed at epoch {fixed_epoch + 1}."
 

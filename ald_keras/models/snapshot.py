@@ -11,8 +11,9 @@ class Snapshot:
     """Copies of a model's weights and of its optimizer's slots, in main memory.
 
     Left out is what goes on whatever happens to the weights: the mask, `beta`, random
-    states, and the optimizer's scalars (its count of steps, the learning rate, the
-    scale of the loss), so that schedules do not run twice.
+    states, and what the optimizer holds for no weight in particular (its count of
+    steps, the learning rate, the scale of the loss), so that schedules do not run
+    twice.
 
     Args:
         model: Model with `weights`, `latent_mask`, `beta` and, if it is compiled, an
@@ -24,7 +25,12 @@ class Snapshot:
         kept = [weight for weight in model.weights if id(weight) not in left_out]
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
-            kept += [slot for slot in optimizer.variables if len(slot.shape)]
+            scalars = [w for w in model.trainable_weights if not len(w.shape)]
+            kept += [
+                slot
+                for slot in optimizer.variables
+                if len(slot.shape) or any(_is_of(slot, w) for w in scalars)
+            ]
         self._values = [
             (variable, keras.ops.convert_to_numpy(variable).copy()) for variable in kept
         ]
@@ -33,3 +39,8 @@ class Snapshot:
         """Write everything back, bit by bit as it was."""
         for variable, value in self._values:
             variable.assign(value)
+
+
+def _is_of(slot: Any, weight: Any) -> bool:
+    """Whether Keras has named a scalar slot after a scalar weight."""
+    return slot.name.startswith(weight.path.replace("/", "_") + "_")

@@ -11,28 +11,31 @@ from ald_keras.rules.checks import check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.information_state import InformationState
-from ald_keras.rules.information_steps import decide, judge, look
+from ald_keras.rules.information_steps import decide, judge, look, start_over
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.selection import SELECTIONS
 from ald_keras.rules.tolerance import Tolerance, parse_tolerance
 
 TARGETS = ("loss", "silhouette")
 
+# What can be left out to see what it is good for.
+PARTS = ("reserve", "trials", "restoring", "trend", "groups")
 
-# Variance of its posterior means below which a dimension is not an active unit (Burda
-# et al., 2016, arXiv 1509.00519, section 4.3).
-IDLE_VARIANCE = 0.01
+# Factor from one epoch to the next, up or down, from which another learning rate shows
+# in the loss as much as a removal.
+_RATE_JUMP = 1.25
 
 
 @dataclass(frozen=True)
 class InformationRule(Immutable):
     """Removes idle dimensions at once, then tries the least informative ones.
 
-    1. Once the set of informative dimensions has not changed for `patience` epochs, the
-       others are removed but for a reserve of one in five informative ones, in which
-       the network may yet find something to tell. The reserve goes when trials begin. A
-       dimension is idle if its mean KL is below `idle_kl` or its posterior means do not
-       vary (which tells even where free bits put a floor under the KL).
+    1. Once the set of informative dimensions has not changed for `patience` epochs (but
+       for one in twenty), the others are removed except for a reserve of one in five
+       informative ones, in which the network may yet find something to tell. The
+       reserve goes when trials begin. A dimension is idle if its mean KL is below
+       `idle_kl` or its posterior means do not vary (which tells even where free bits
+       put a floor under the KL).
     2. Once the training loss falls by no more than four times `max_loss_increase` in
        `patience` epochs, the least informative dimension is removed on trial. For
        `patience` epochs, or twice as many where that decides nothing, the loss is
@@ -48,11 +51,15 @@ class InformationRule(Immutable):
     about five times as much (MNIST, 10,000 images), more than a dimension costs.
 
     Training ends with a size that was measured: what is still on trial then comes back.
+    Where the learning rate jumps by more than a quarter from one epoch to the next, all
+    that was recorded is dropped, and a trial ends undecided.
 
     Args:
         max_loss_increase: How much more loss a smaller latent space may cost in all:
-            nats per sample as a number, or a share of the loss as a percentage. Larger
-            gives fewer dimensions. Defaults to `"0.5%"`.
+            nats per sample as a number, or a share of the loss's absolute value as a
+            percentage; above 0. The NLL of continuous data depends on their unit and
+            may be near 0, where a share means little: give nats there. Larger gives
+            fewer dimensions. Defaults to `"0.5%"`.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. In a
             linear model a dimension of 0.1 nats saves 0.01 nats of loss. Defaults to
             0.1.
@@ -68,6 +75,11 @@ class InformationRule(Immutable):
             tried at a time. Defaults to `"loss"`.
         selection: Which dimension is tried: `"kl"` (least informative first),
             `"random"` or `"last"`. Defaults to `"kl"`.
+        without: Names of parts to leave out, for ablations: `"reserve"` (idle
+            dimensions go at once, all of them), `"trials"` (nothing but idle dimensions
+            goes), `"restoring"` (a removal that costs too much stays, and fixes the
+            size), `"trend"` (the loss is compared with that of the epochs before the
+            trials), `"groups"` (one dimension is tried at a time). Defaults to none.
 
     Raises:
         ValueError: If an argument is of another type than stated or out of its range.
@@ -85,6 +97,7 @@ class InformationRule(Immutable):
     min_dims: int = 1
     target: str = "loss"
     selection: str = "kl"
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parse_tolerance("max_loss_increase", self.max_loss_increase)
@@ -108,6 +121,13 @@ class InformationRule(Immutable):
                 raise ValueError(
                     f"`{name}` must be one of {known}. Received: {name}={value!r}"
                 )
+        parts: Any = self.without
+        if isinstance(parts, str) or not set(parts) <= set(PARTS):
+            raise ValueError(
+                f"`without` must be a list of names from {PARTS}. "
+                f"Received: without={parts!r}"
+            )
+        object.__setattr__(self, "without", tuple(parts))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -138,7 +158,8 @@ class InformationRule(Immutable):
         """State that goes on from dimensions changed from outside.
 
         What was recorded belongs to other weights: it is dropped, and the size is open
-        again.
+        again. Where the dimensions are still the same, what removals have cost so far
+        counts on.
 
         Args:
             state: State to go on from.
@@ -147,8 +168,13 @@ class InformationRule(Immutable):
         Raises:
             ValueError: If `active` does not fit the model.
         """
+        active = tuple(active)
         new = self.init(state.n_dims, state.seed)
-        return replace(new, active=tuple(active), removals=state.removals)
+        new = replace(new, active=active, removals=state.removals)
+        if set(active) == {*state.active, *state.trial}:
+            undone = state.undone + state.trial_records
+            new = replace(new, spent=state.spent, undone=undone)
+        return new
 
     def state_from_dict(self, data: Mapping[str, Any]) -> InformationState:
         """Rebuilds a state from what `InformationState.to_dict` returned.
@@ -183,11 +209,15 @@ class InformationRule(Immutable):
             raise TypeError(
                 f"`observation` must be an Observation. Received: {type(observation)}"
             )
-        state = state.record(observation, IDLE_VARIANCE, self.patience + self.window)
-        if state.fixed_epoch is not None:
-            floor = state.at_floor
-            reason = fixed_reason(len(state.active), state.fixed_epoch, floor)
+        state.check_next(observation)
+        fixed = state.fixed_epoch
+        if fixed is not None:
+            reason = fixed_reason(len(state.active), fixed, state.at_floor)
+            state = replace(state, last_epoch=observation.epoch)
             return decide(state, "wait", reason)
+        if _jumped(state.learning_rate, observation.learning_rate):
+            return start_over(self, state, observation)
+        state = state.record(observation, self)
         if state.trial:
             return judge(self, state)
         return look(self, state)
@@ -203,3 +233,9 @@ class InformationRule(Immutable):
                 "`state` must come from a rule with the same target. Received: "
                 f"{len(state.silhouettes)} silhouettes of {len(state.losses)} records"
             )
+
+
+def _jumped(old: float | None, new: float | None) -> bool:
+    if old is None or new is None or old == new:
+        return False
+    return min(old, new) * _RATE_JUMP < max(old, new)

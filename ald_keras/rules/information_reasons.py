@@ -34,6 +34,20 @@ def idle(indices: Sequence[int], n_active: int, idle_kl: float, patience: int) -
     )
 
 
+def none_idle(n_active: int) -> str:
+    """Why the size is fixed without trials."""
+    return f"Fixed at {n_active} dimensions: none is idle, and nothing is tried."
+
+
+def other_rate(old: float | None, new: float | None, trial: Sequence[int]) -> str:
+    """Why everything begins anew at another learning rate."""
+    back = f" Brought back {_join(trial)}, on trial, undecided." if trial else ""
+    return (
+        f"The learning rate went from {old:.3g} to {new:.3g}, which shows in the loss: "
+        f"what was recorded before is dropped.{back}"
+    )
+
+
 def falling(fall: float, patience: int, limit: float) -> str:
     """Why no trial begins yet."""
     return (

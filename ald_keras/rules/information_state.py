@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ald_keras.rules.checks import (
     check_active,
@@ -17,6 +18,13 @@ from ald_keras.rules.checks import (
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.trend import Trend, fit_trend
+
+if TYPE_CHECKING:
+    from ald_keras.rules.information import InformationRule
+
+# Variance of its posterior means below which a dimension is not an active unit (Burda
+# et al., 2016, arXiv 1509.00519, section 4.3).
+IDLE_VARIANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -30,23 +38,23 @@ class InformationState(Immutable):
         n_dims: Integer >= 1, latent dimensions of the model.
         active: Indices of the active dimensions, ascending, at least one.
         step: Integer >= 1, dimensions that the next trial removes.
-        epochs: Epochs trained at each record, shape `(records,)`, without those that
-            were undone.
+        epochs: Epochs trained at each record since the last change that can be seen in
+            the loss, ascending, shape `(records,)`, without those that were undone; no
+            more than the rule looks back on.
         losses: Training loss of each, nats per sample.
         silhouettes: Silhouette of each, empty where it is not watched.
-        information: For each of the last records, the mean KL of every dimension, shape
-            `(n_dims,)`, in nats; 0 where the posterior's mean does not vary, and what
-            it was before for a dimension on trial.
+        information: For each of the last records that are not of a trial, the mean KL
+            of every dimension, shape `(n_dims,)`, in nats; 0 where the posterior's mean
+            does not vary.
+        trial_information: The same for the records of a trial. Defaults to none.
         pruned: Whether the idle dimensions went already. Defaults to `False`.
-        quiet_from: Integer >= 0, records before the last change that can be seen in the
-            loss. Defaults to 0.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
-        trial_records: Integer >= 0, records since it began. Defaults to 0.
         trend: What the loss is compared with, once trials have begun. Defaults to
             `None`.
         tails: For each removal that was kept, the epochs trained before it and the gain
             of what the network still makes up for, in nats. Defaults to none.
         undone: Integer >= 0, epochs of training that were undone. Defaults to 0.
+        learning_rate: The optimizer's at the last record. Defaults to `None`.
         spent: Float >= 0, the increase of the loss that removals have cost, in nats.
             Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
@@ -63,17 +71,17 @@ class InformationState(Immutable):
     n_dims: int
     active: tuple[int, ...]
     step: int = 1
-    epochs: tuple[int, ...] = ()
+    epochs: tuple[float, ...] = ()
     losses: tuple[float, ...] = ()
     silhouettes: tuple[float, ...] = ()
     information: tuple[tuple[float, ...], ...] = ()
+    trial_information: tuple[tuple[float, ...], ...] = ()
     pruned: bool = False
-    quiet_from: int = 0
     trial: tuple[int, ...] = ()
-    trial_records: int = 0
     trend: Trend | None = None
-    tails: tuple[tuple[int, float], ...] = ()
+    tails: tuple[tuple[float, float], ...] = ()
     undone: int = 0
+    learning_rate: float | None = None
     spent: float = 0.0
     best_silhouette: float | None = None
     removals: int = 0
@@ -88,24 +96,17 @@ class InformationState(Immutable):
             "active": check_active("active", self.active, n_dims),
             "trial": check_indices("trial", self.trial, n_dims),
             "spent": check_real("spent", self.spent),
-            "epochs": tuple(check_integer("epochs", e, 1) for e in self.epochs),
-            "tails": tuple(
-                (check_integer("tails", at, 0), check_real("tails", gain))
-                for at, gain in self.tails
-            ),
-            "information": tuple(
-                tuple(check_real("information", value) for value in row)
-                for row in self.information
-            ),
         }
-        for name in ("losses", "silhouettes"):
-            values = getattr(self, name)
-            checked[name] = tuple(check_real(name, value) for value in values)
+        for name in ("information", "trial_information", "tails"):
+            checked[name] = tuple(_reals(name, row) for row in getattr(self, name))
+        for name in ("epochs", "losses", "silhouettes"):
+            checked[name] = _reals(name, getattr(self, name))
+        for name in ("best_silhouette", "learning_rate"):
+            value = getattr(self, name)
+            checked[name] = None if value is None else check_real(name, value)
         for name, least in (
             ("seed", 0),
             ("step", 1),
-            ("quiet_from", 0),
-            ("trial_records", 0),
             ("undone", 0),
             ("removals", 0),
         ):
@@ -118,33 +119,47 @@ class InformationState(Immutable):
         self._check_agreement()
 
     def _check_agreement(self) -> None:
-        wrong = None
+        wrong, trend = None, cast(Any, self.trend)
         if set(self.trial) & set(self.active):
             wrong = f"`trial` must not be active: trial={self.trial}"
         elif self.trial and (self.trend is None or self.fixed_epoch is not None):
             wrong = f"`trial` must have a `trend` and an open size: {self.trial}"
         elif len(self.epochs) != len(self.losses):
             wrong = f"{len(self.epochs)} `epochs` and {len(self.losses)} `losses`"
-        elif any(len(row) != self.n_dims for row in self.information):
+        elif len(self.silhouettes) not in (0, len(self.losses)):
+            wrong = (
+                f"{len(self.silhouettes)} `silhouettes`, {len(self.losses)} `losses`"
+            )
+        elif any(b <= a for a, b in itertools.pairwise((0.0, *self.epochs))):
+            wrong = f"`epochs` must be positive and ascend: {self.epochs}"
+        elif any(
+            len(row) != self.n_dims
+            for row in (*self.information, *self.trial_information)
+        ):
             wrong = f"`information` must hold {self.n_dims} values a record"
+        elif self.trial_information and not self.trial:
+            wrong = "`trial_information` without a `trial`"
+        elif any(len(tail) != 2 for tail in self.tails):
+            wrong = f"`tails` must hold pairs: {self.tails}"
+        elif not all(isinstance(flag, bool) for flag in (self.pruned, self.at_floor)):
+            wrong = f"`pruned`={self.pruned!r}, `at_floor`={self.at_floor!r}"
+        elif not isinstance(trend, Trend | None):
+            wrong = f"`trend`={trend!r}"
         elif self.at_floor and self.fixed_epoch is None:
             wrong = "`at_floor` while the size is not fixed"
         if wrong:
             raise ValueError(f"The fields of a state must agree. Received: {wrong}")
 
-    def record(
-        self, observation: Observation, idle_variance: float, memory: int
-    ) -> InformationState:
-        """Returns the state with one more recorded epoch.
+    @property
+    def trial_records(self) -> int:
+        """Records since a trial began, 0 without one."""
+        return len(self.losses) if self.trial else 0
 
-        Args:
-            observation: Measurements of an epoch after `last_epoch`.
-            idle_variance: Variance of the means below which a dimension tells nothing.
-            memory: Integer >= 1, records of `information` that are kept.
+    def check_next(self, observation: Observation) -> None:
+        """Refuses an observation that does not follow on this state.
 
         Raises:
-            ValueError: If the observation does not follow on this state, lacks
-                something, or holds a non-finite value that counts.
+            ValueError: If it is of an earlier epoch, or of another model or size.
         """
         epoch = observation.epoch
         if self.last_epoch is not None and epoch <= self.last_epoch:
@@ -159,27 +174,45 @@ class InformationState(Immutable):
                 f"Received: {len(observation.kl)} dimensions with {observation.active} "
                 f"active at epoch {epoch}"
             )
+
+    def record(
+        self, observation: Observation, rule: InformationRule
+    ) -> InformationState:
+        """Returns the state with one more recorded epoch.
+
+        Args:
+            observation: Measurements of an epoch after `last_epoch`.
+            rule: What they are for.
+
+        Raises:
+            ValueError: If the observation lacks something, or holds a non-finite value
+                that counts.
+        """
         observation.check_kl()
         spread = observation.spread_of_means()
         row = tuple(
-            # One that comes back tells what it told before its trial.
-            self.information[-1][i]
-            if i in self.trial and self.information
-            else (kl if spread[i] >= idle_variance else 0.0)
+            kl if spread[i] >= IDLE_VARIANCE else 0.0
             for i, kl in enumerate(observation.kl)
         )
         silhouettes = self.silhouettes
-        if "silhouette" in observation.metrics:
+        if "silhouette" in rule.metrics:
             silhouettes = (*silhouettes, observation.metric("silhouette"))
+        rows = "trial_information" if self.trial else "information"
+        memory, last = rule.patience + rule.window, slice(-2 * rule.patience, None)
+        new: dict[str, Any] = {rows: (*getattr(self, rows), row)[-memory:]}
         return replace(
             self,
-            epochs=(*self.epochs, epoch + 1 - self.undone),
-            losses=(*self.losses, observation.metric("loss")),
-            silhouettes=silhouettes,
-            information=(*self.information, row)[-memory:],
-            trial_records=self.trial_records + bool(self.trial),
-            last_epoch=epoch,
+            epochs=(*self.epochs, observation.epochs_trained - self.undone)[last],
+            losses=(*self.losses, observation.metric("loss"))[last],
+            silhouettes=silhouettes[last],
+            learning_rate=observation.learning_rate,
+            last_epoch=observation.epoch,
+            **new,
         )
+
+    def without_records(self) -> InformationState:
+        """The state after a change that can be seen in the loss."""
+        return replace(self, epochs=(), losses=(), silhouettes=())
 
     def mean_information(self, window: int, ago: int = 0) -> list[float]:
         """Mean information of every dimension, shape `(n_dims,)`, in nats.
@@ -205,36 +238,29 @@ class InformationState(Immutable):
                 "`settling` needs a trial of at least two records. Received: "
                 f"trial_records={self.trial_records}"
             )
-        gaps = self.excess(self.trial_records)
+        gaps = self.excess()
         return fit_trend(range(1, len(gaps) + 1), gaps)
 
-    def excess(self, records: int) -> list[float]:
-        """What the last losses lie above the expected ones, in nats per sample."""
+    def excess(self) -> list[float]:
+        """What the losses lie above the expected ones, in nats per sample.
+
+        What the network still makes up for after earlier removals is expected, too.
+        """
         if self.trend is None:
             raise ValueError("`excess` needs a `trend`. Received: trend=None")
-        last = slice(-records, None)
-        losses = self.without_tails(last)
-        return [
-            loss - self.trend.at(epoch)
-            for epoch, loss in zip(self.epochs[last], losses, strict=True)
+        expected = [
+            self.trend.at(epoch)
+            + sum(gain / math.sqrt(epoch - at) for at, gain in self.tails if epoch > at)
+            for epoch in self.epochs
         ]
-
-    def without_tails(self, records: slice) -> list[float]:
-        """Losses without what the network still makes up for, in nats per sample."""
-        return [
-            loss
-            - sum(gain / math.sqrt(epoch - at) for at, gain in self.tails if epoch > at)
-            for epoch, loss in zip(
-                self.epochs[records], self.losses[records], strict=True
-            )
-        ]
+        return [a - b for a, b in zip(self.losses, expected, strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("active", "trial", "epochs", "losses", "silhouettes"):
             data[name] = list(data[name])
-        for name in ("information", "tails"):
+        for name in ("information", "trial_information", "tails"):
             data[name] = [list(row) for row in data[name]]
         if self.trend is not None:
             data["trend"] = {"level": self.trend.level, "gain": self.trend.gain}
@@ -253,3 +279,7 @@ class InformationState(Immutable):
             trend = check_keys("Trend", values["trend"], ("level", "gain"))
             values["trend"] = Trend(**trend)
         return cls(**values)
+
+
+def _reals(name: str, values: Iterable[Any]) -> tuple[float, ...]:
+    return tuple(check_real(name, value) for value in values)

@@ -9,6 +9,7 @@ from ald_keras.rules import information_reasons as reasons
 from ald_keras.rules.ald_reasons import floor_reason
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.information_state import InformationState
+from ald_keras.rules.observation import Observation
 from ald_keras.rules.selection import select_dims
 from ald_keras.rules.trend import Trend, fit_trend
 
@@ -40,9 +41,10 @@ def look(
         reason = reasons.unsettled(len(informative), changed, rule.patience)
         return decide(state, "wait", reason)
     idle = _idle(rule, state, informative, now, then)
-    surplus = idle[: max(0, len(idle) - 1 - len(informative) // 5)]
+    reserve = 0 if "reserve" in rule.without else 1 + len(informative) // 5
+    surplus = idle[: max(0, len(idle) - reserve)]
     if surplus and not state.pruned:
-        state = replace(state, pruned=True, quiet_from=len(state.losses))
+        state = replace(state.without_records(), pruned=True)
         return _prune(rule, state, surplus)
     if state.trend is None:
         trend, held = _settle(rule, state)
@@ -55,7 +57,25 @@ def look(
         state = replace(state, best_silhouette=best)
     if idle:
         return _prune(rule, state, idle)
+    if "trials" in rule.without:
+        state = replace(state, fixed_epoch=state.last_epoch)
+        return decide(state, "stop", reasons.none_idle(len(state.active)))
     return _try(rule, state)
+
+
+def start_over(
+    rule: InformationRule, state: InformationState, observation: Observation
+) -> tuple[InformationState, Decision]:
+    """Drops what was recorded at another learning rate, and ends a trial undecided."""
+    trial = state.trial
+    reason = reasons.other_rate(state.learning_rate, observation.learning_rate, trial)
+    state = rule.restart(state, sorted((*state.active, *trial)))
+    state = replace(
+        state,
+        last_epoch=observation.epoch,
+        learning_rate=observation.learning_rate,
+    )
+    return decide(state, "restore" if trial else "wait", reason, trial)
 
 
 def _prune(
@@ -108,35 +128,34 @@ def _try(
         state,
         active=tuple(i for i in state.active if i not in chosen),
         trial=chosen,
-        trial_records=0,
         removals=state.removals + 1,
-    )
+    ).without_records()
     reason = reasons.trying(chosen, len(state.active), rule.patience)
     return decide(state, "try", reason, chosen)
 
 
 def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | None, str]:
     """The trend to compare with, or what keeps the trials from beginning."""
-    records = len(state.losses) - state.quiet_from
     needed = rule.patience + rule.window
-    if records < needed:
-        return None, reasons.too_few(records, needed)
-    last = slice(-min(records, 2 * rule.patience), None)
-    trend = fit_trend(state.epochs[last], state.losses[last])
+    if len(state.losses) < needed:
+        return None, reasons.too_few(len(state.losses), needed)
+    trend = fit_trend(state.epochs, state.losses)
     now = state.epochs[-1]
     fall = trend.at(now) - trend.at(now + rule.patience)
     limit = _SETTLED * rule.tolerance.of(trend.at(now))
     if fall > limit:
         return None, reasons.falling(fall, rule.patience, limit)
+    if "trend" in rule.without:
+        recent = state.losses[-rule.window :]
+        trend = Trend(sum(recent) / len(recent), 0.0)
     return trend, ""
 
 
 def _lowered(rule: InformationRule, state: InformationState) -> InformationState:
     """The state with a lower trend, where the loss of a quiet time lies below it."""
-    quiet = len(state.losses) - state.quiet_from
-    if state.trend is None or quiet < rule.patience + rule.window:
+    if state.trend is None or len(state.losses) < rule.patience + rule.window:
         return state
-    gaps = state.excess(min(quiet, 2 * rule.patience))
+    gaps = state.excess()
     below = min(0.0, sum(gaps) / len(gaps) - state.spent)
     return replace(state, trend=state.trend.moved(below))
 
@@ -152,7 +171,7 @@ def judge(
         return decide(state, "wait", reason)
     settling = state.settling()
     excess = settling.level
-    latest = sum(state.excess(rule.window)) / rule.window
+    latest = sum(state.excess()[-rule.window :]) / rule.window
     allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
     undecided = excess <= allowed < latest
     if undecided and state.trial_records < 2 * rule.patience:
@@ -165,18 +184,21 @@ def judge(
         and state.best_silhouette is not None
         and silhouette < state.best_silhouette
     )
-    if excess > allowed or loses:
-        return _restore(rule, state, excess, allowed, loses)
+    stays = "restoring" in rule.without
+    if (excess > allowed or loses) and not stays:
+        return _restore(state, excess, allowed, loses)
     reason = reasons.kept(state.trial, excess, allowed)
     before = state.epochs[-1] - state.trial_records
     step = _next_step(
         rule, len(state.active), len(state.trial), state.spent, excess, allowed
     )
+    memory = rule.patience + rule.window
     state = replace(
-        state,
+        state.without_records(),
+        information=(*state.information, *state.trial_information)[-memory:],
+        trial_information=(),
         trial=(),
-        trial_records=0,
-        quiet_from=len(state.losses),
+        fixed_epoch=state.last_epoch if excess > allowed or loses else None,
         # A loss below the expected one is the new level to be kept.
         trend=state.trend.moved(min(excess, 0.0)),
         tails=(*state.tails, (before, settling.gain)),
@@ -197,7 +219,7 @@ def _next_step(
 ) -> int:
     """Dimensions to try, after `count` raised the excess from `before`, in nats."""
     # The silhouette may have its peak between two sizes.
-    if rule.target == "silhouette" or allowed <= 0.0:
+    if rule.target == "silhouette" or "groups" in rule.without:
         return 1
     # The next dimensions tell more. A cost of nothing would promise any number.
     cost = max(2.0 * (excess - before), 0.25 * allowed) / count
@@ -206,20 +228,16 @@ def _next_step(
 
 
 def _restore(
-    rule: InformationRule,
-    state: InformationState,
-    excess: float,
-    allowed: float,
-    loses: bool,
+    state: InformationState, excess: float, allowed: float, loses: bool
 ) -> tuple[InformationState, Decision]:
     trial = state.trial
     single = len(trial) == 1
     state = replace(
-        state,
+        state.without_records(),
         active=tuple(sorted((*state.active, *trial))),
+        # Of weights that are undone.
+        trial_information=(),
         trial=(),
-        trial_records=0,
-        quiet_from=len(state.losses),
         undone=state.undone + state.trial_records,
         step=max(1, len(trial) // 2),
         fixed_epoch=state.last_epoch if single else None,

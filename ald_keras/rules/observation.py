@@ -50,6 +50,10 @@ class Observation(Immutable):
             better) or `"max"` (higher is better). Defaults to none.
         mean_variance: Variance of each dimension's posterior means over the samples,
             shape `(n_dims,)`. Defaults to none measured.
+        epochs_trained: Float > 0, epochs of training that the weights have had, in
+            this `fit` and before it. Defaults to `epoch + 1`.
+        learning_rate: Float >= 0, the optimizer's at the end of the epoch, or `None`
+            where it is not known. Defaults to `None`.
 
     Raises:
         TypeError: If `metrics` or `directions` is not a mapping.
@@ -63,6 +67,8 @@ class Observation(Immutable):
     kl: tuple[float, ...]
     directions: Mapping[str, Direction] = FrozenMapping({})
     mean_variance: tuple[float, ...] = ()
+    epochs_trained: float = None  # type: ignore[assignment]
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         epoch = check_integer("epoch", self.epoch, 0)
@@ -83,6 +89,16 @@ class Observation(Immutable):
                 f"`kl`, {len(kl)}. Received: {len(spread)} values"
             )
         object.__setattr__(self, "mean_variance", spread)
+        trained = epoch + 1 if self.epochs_trained is None else self.epochs_trained
+        trained = check_real("epochs_trained", trained)
+        if trained <= 0.0:
+            raise ValueError(
+                f"`epochs_trained` must be positive. Received: epochs_trained={trained}"
+            )
+        object.__setattr__(self, "epochs_trained", trained)
+        if self.learning_rate is not None:
+            rate = check_real("learning_rate", self.learning_rate)
+            object.__setattr__(self, "learning_rate", rate)
         object.__setattr__(self, "directions", _check_directions(self.directions))
 
     def metric(self, name: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,8 @@ class Tolerance(Immutable):
     """An increase in nats per sample, or a share of the loss.
 
     Args:
-        nats: Float >= 0, or `None`.
-        share: Float >= 0 of the loss's absolute value, or `None`.
+        nats: Float > 0, or `None`.
+        share: Float > 0 of the loss's absolute value, or `None`.
     """
 
     nats: float | None
@@ -40,7 +39,7 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
         value: What was received.
 
     Raises:
-        ValueError: If it is neither, or negative.
+        ValueError: If it is neither, or not above 0: every removal costs something.
 
     Example:
     >>> parse_tolerance("max_loss_increase", "0.5%").of(-200.0)
@@ -53,8 +52,11 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
                 f"`{name}` must be a number of nats or a percentage such as '0.5%'. "
                 f"Received: {name}={value!r}"
             )
-        return Tolerance(None, float(found.group(1)) / 100.0)
-    nats = check_real(name, value)
-    if nats < 0.0 or math.isnan(nats):
-        raise ValueError(f"`{name}` must not be negative. Received: {name}={value!r}")
-    return Tolerance(nats, None)
+        amount = float(found.group(1)) / 100.0
+        tolerance = Tolerance(None, amount)
+    else:
+        amount = check_real(name, value)
+        tolerance = Tolerance(amount, None)
+    if amount <= 0.0:
+        raise ValueError(f"`{name}` must be above 0. Received: {name}={value!r}")
+    return tolerance

@@ -46,11 +46,11 @@ class Trend(Immutable):
         return Trend(self.level + by, self.gain)
 
 
-def fit_trend(epochs: Sequence[int], losses: Sequence[float]) -> Trend:
+def fit_trend(epochs: Sequence[float], losses: Sequence[float]) -> Trend:
     """Least-squares `Trend` of losses; level where they rise.
 
     Args:
-        epochs: Integers >= 1, epochs trained, shape `(n,)`, `n >= 2`, not all equal.
+        epochs: Floats > 0, epochs trained, shape `(n,)`, `n >= 2`, not all equal.
         losses: Floats of the same number, in nats per sample.
 
     Returns:

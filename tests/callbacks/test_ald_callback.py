@@ -177,7 +177,7 @@ def test_clusters_come_from_the_labels():
 
         class Look(keras.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None, pruning=pruning, found=found):
-                found.append(pruning._meter._n_clusters)
+                found.append(pruning._meter._quality._n_clusters)
 
         fit(vae, pruning, Look(), epochs=1, validation_data=(VALIDATION, y))
         assert found == [expected]
@@ -450,4 +450,4 @@ def test_nothing_is_held_after_a_fit_that_fails():
     pruning = callback(ENDLESS)
     with pytest.raises(KeyError):
         fit(small_vae(8), pruning, Fail())
-    assert pruning._probe is None
+    assert pruning._meter is None

@@ -43,8 +43,7 @@ class World:
     def loss(self, active):
         self.age += 1
         if active > self.last:  # brought back: the trial's epochs are undone
-            self.age -= RULE.patience
-            self.shocks.pop()
+            self.age = self.shocks.pop()[1] + 1
         elif active < self.last:
             size = sum(i in self.place for i in self.last - active)
             self.shocks.append((size, self.age - 1))
@@ -360,7 +359,11 @@ def test_a_restart_forgets_what_belongs_to_other_weights():
     ("arguments", "message"),
     [
         ({"max_loss_increase": "much"}, "`max_loss_increase` must be"),
-        ({"max_loss_increase": -1}, "`max_loss_increase` must not be negative"),
+        ({"max_loss_increase": -1}, "`max_loss_increase` must be above 0"),
+        ({"max_loss_increase": 0}, "`max_loss_increase` must be above 0"),
+        ({"max_loss_increase": "0%"}, "`max_loss_increase` must be above 0"),
+        ({"without": "trend"}, "`without` must be a list"),
+        ({"without": ("luck",)}, "`without` must be a list"),
         ({"idle_kl": -0.1}, "`idle_kl` must not be negative"),
         ({"patience": 2}, "`patience` must be an integer of at least 3"),
         ({"window": 7}, "`window` must not exceed `patience`"),
