@@ -98,6 +98,11 @@ class Observation(Immutable):
         object.__setattr__(self, "epochs_trained", trained)
         if self.learning_rate is not None:
             rate = check_real("learning_rate", self.learning_rate)
+            if rate < 0.0:
+                raise ValueError(
+                    "`learning_rate` must not be negative. Received: "
+                    f"learning_rate={rate}"
+                )
             object.__setattr__(self, "learning_rate", rate)
         object.__setattr__(self, "directions", _check_directions(self.directions))
 

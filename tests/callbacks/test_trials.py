@@ -34,6 +34,7 @@ class Script:
 
     actions: dict
     metrics: tuple = ()
+    seen: list = dataclasses.field(default_factory=list)
 
     def init(self, n_dims, seed):
         return ScriptState(tuple(range(n_dims)))
@@ -45,6 +46,7 @@ class Script:
         return ScriptState(**data)
 
     def step(self, state, observation):
+        self.seen.append(observation)
         action = self.actions.get(observation.epoch, "wait")
         indices = ()
         if action == "try":
@@ -55,7 +57,7 @@ class Script:
             indices = state.trial
             state = ScriptState(back, fixed_epoch=observation.epoch)
         elif action == "keep":
-            state, action = dataclasses.replace(state, trial=()), "wait"
+            state = dataclasses.replace(state, trial=())
         size = len(state.active)
         return state, Decision(
             observation.epoch, action, indices, 1, size, {}, "As scripted."
@@ -72,10 +74,16 @@ class Record(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         weights = [*self.model.encoder.weights, *self.model.decoder.weights]
         self.weights[epoch] = [np.array(w) for w in weights]
-        slots = self.model.optimizer.variables
-        self.slots[epoch] = [np.array(v) for v in slots if v.ndim]
-        self.scalars[epoch] = int(self.model.optimizer.iterations)
+        optimizer = self.model.optimizer
+        others = {id(optimizer.iterations), id(optimizer._learning_rate)}
+        slots = [v for v in optimizer.variables if id(v) not in others]
+        self.slots[epoch] = [np.array(v) for v in slots]
+        self.scalars[epoch] = int(optimizer.iterations)
         self.masks[epoch] = self.model.latent_mask.active_indices.tolist()
+
+
+def weights_of(vae):
+    return [np.array(w) for w in [*vae.encoder.weights, *vae.decoder.weights]]
 
 
 def fit(vae, actions, *more, epochs=6, optimizer=None, **options):
@@ -114,7 +122,31 @@ def vae_with_batch_norm():
     return MaskedVAE(encoder, decoder, 8, seed=0)
 
 
-@pytest.mark.parametrize("make", [small_vae, vae_with_batch_norm])
+@keras.saving.register_keras_serializable("tests")
+class ScalarScale(layers.Layer):
+    """Multiplies by one trained number."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+def vae_with_a_scalar_weight():
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(24), ScalarScale()]
+    )
+    decoder = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(64), layers.Reshape((8, 8, 1))]
+    )
+    return MaskedVAE(encoder, decoder, 8, seed=0)
+
+
+@pytest.mark.parametrize(
+    "make", [small_vae, vae_with_batch_norm, vae_with_a_scalar_weight]
+)
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -162,12 +194,74 @@ def test_fit_ends_with_a_size_that_was_measured(script, reason):
     vae = small_vae(8)
     pruning, before, _ = fit(vae, script)
     assert vae.latent_mask.active_indices.tolist() == list(range(8))
-    weights = [*vae.encoder.weights, *vae.decoder.weights]
-    assert equal([np.array(w) for w in weights], before.weights[2])
+    assert equal(weights_of(vae), before.weights[2])
     assert pruning.decisions[-1].action == "restore"
     assert reason in pruning.decisions[-1].reason
     assert pruning.decisions[-1].indices == TRIED
     assert pruning.state.active == tuple(range(8))
+
+
+def test_what_comes_back_at_the_end_is_averaged_as_all_else():
+    vae = small_vae(8)
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9)
+    averages = {}
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            slots = optimizer._model_variables_moving_average
+            averages[epoch] = [np.array(slot) for slot in slots]
+
+    _, before, _ = fit(vae, {1: "try"}, Note(), optimizer=optimizer)
+    found = [np.array(w) for w in vae.trainable_weights]
+    assert equal(found, averages[2])
+    assert not equal(found, averages[5])
+    assert vae.active_dims == 8
+
+
+def test_weights_restored_from_within_a_trial_stay():
+    vae = small_vae(8)
+    kept = {}
+
+    class Best(keras.callbacks.Callback):
+        """As EarlyStopping(restore_best_weights=True) does, best in epoch 3."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                kept["weights"] = self.model.get_weights()
+
+        def on_train_end(self, logs=None):
+            self.model.set_weights(kept["weights"])
+
+    with pytest.warns(UserWarning, match="restored from outside while 2 dimensions"):
+        pruning, _, _ = fit(vae, {1: "try"}, Best())
+    assert equal(vae.get_weights(), kept["weights"])
+    assert vae.latent_mask.active_indices.tolist() == [0, 2, 3, 5, 6, 7]
+    assert pruning.fixed_epoch is None
+    assert pruning.decisions[-1].action == "restart"
+    assert pruning.state.active == (0, 2, 3, 5, 6, 7)
+
+
+def test_a_rule_is_told_how_long_and_how_fast_the_model_was_trained():
+    vae = small_vae(8)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([12], [1e-2, 1e-3])
+    pruning, _, _ = fit(vae, {}, optimizer=keras.optimizers.Adam(rate))
+    first = pruning.rule.seen
+    assert [o.epochs_trained for o in first] == [1, 2, 3, 4, 5, 6]
+    rates = [o.learning_rate for o in first]
+    np.testing.assert_allclose(rates, [1e-2] * 3 + [1e-3] * 3)
+    # 24 steps so far; in epochs of 2 steps, and from another epoch on.
+    again = ALDCallback(Script({}), n_clusters=3, features=None)
+    vae.fit(
+        TRAIN,
+        batch_size=50,
+        initial_epoch=3,
+        epochs=5,
+        validation_data=VALIDATION,
+        callbacks=[again],
+        verbose=0,
+    )
+    assert [o.epoch for o in again.rule.seen] == [3, 4]
+    assert [o.epochs_trained for o in again.rule.seen] == [13, 14]
 
 
 def test_a_trial_that_begins_after_the_last_epoch_does_not():
@@ -185,9 +279,13 @@ class Fail(keras.callbacks.Callback):
 
 def test_an_interrupted_trial_comes_back():
     vae = small_vae(8)
+    begun = Record()
     with pytest.raises(KeyboardInterrupt):
-        fit(vae, {1: "try"}, Fail())
+        fit(vae, {1: "try"}, begun, Fail())
     assert vae.active_dims == 8
+    # Written when epoch 2 begins, and `begun` comes after that.
+    assert begun.masks[2] == [0, 2, 3, 5, 6, 7]
+    assert equal(weights_of(vae), begun.weights[2])
 
 
 def test_what_is_kept_stays_away_and_its_copy_is_freed():
@@ -233,9 +331,18 @@ class MoveBeta(keras.callbacks.Callback):
 
 def test_a_trial_ends_where_beta_moves():
     vae = small_vae(8)
-    pruning, _, after = fit(vae, {1: "try"}, MoveBeta())
+    end = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            end.append(self.model.active_dims)
+
+    pruning, before, after = fit(vae, {1: "try"}, MoveBeta(), Look())
     assert after.masks[3] == [0, 2, 3, 5, 6, 7]
+    # At the end of epoch 3 the weights are still those it was trained with.
+    assert end == [8, 8, 6, 6, 8, 8]
     assert after.masks[4] == list(range(8))
+    assert equal(after.weights[4], before.weights[2])
     assert "`beta` has moved" in pruning.decisions[-1].reason
 
 

@@ -24,15 +24,19 @@ class World:
         fall: What training brings, in nats from the first epoch on.
         recovery: Nats that a removed dimension costs in the first epoch, beside its
             lasting cost.
+        trained: Epochs that the network was trained before.
     """
 
-    def __init__(self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=2.0, seed=0):
+    def __init__(
+        self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=2.0, seed=0, trained=0
+    ):
         self.costs, self.n_dims, self.fall = costs, n_dims, fall
         self.noise, self.recovery = noise, recovery
         self.rng = np.random.default_rng(seed)
         order = self.rng.permutation(n_dims)
         self.place = {int(order[i]): cost for i, cost in enumerate(costs)}
-        self.shocks, self.last, self.age = [], set(range(n_dims)), 0
+        self.shocks, self.last = [], set(range(n_dims))
+        self.age = self.trained = trained
 
     def kl(self, active):
         return [
@@ -62,7 +66,14 @@ class World:
             "silhouette": -0.01 * abs(len(active) - 3),
         }
         spread = [float(value > 0) for value in kl]
-        return Observation(epoch, metrics, state.active, kl, mean_variance=spread)
+        return Observation(
+            epoch,
+            metrics,
+            state.active,
+            kl,
+            mean_variance=spread,
+            epochs_trained=self.trained + epoch + 1,
+        )
 
 
 def play(rule, world, epochs=150, state=None, first=0):
@@ -147,6 +158,12 @@ def test_costs_add_up_over_all_trials(costs, left, fall):
 def test_what_training_brings_does_not_pay_for_removals():
     # Each removal costs 0.8 of one nat allowed, and training brings 1 nat meanwhile.
     world = World([0.8] * 4 + [9.0] * 2, fall=80.0)
+    assert len(play(RULE, world, epochs=300)[-1][0].active) == 5
+
+
+@pytest.mark.parametrize("trained", [0, 20, 200])
+def test_how_long_it_was_trained_before_does_not_matter(trained):
+    world = World([0.8] * 4 + [9.0] * 2, fall=300.0, trained=trained)
     assert len(play(RULE, world, epochs=300)[-1][0].active) == 5
 
 
@@ -258,6 +275,119 @@ def test_means_that_do_not_vary_are_idle_whatever_the_kl():
         seen = dataclasses.replace(seen, kl=tuple(kl), mean_variance=tuple(spread))
         state, _ = RULE.step(state, seen)
     assert {*state.active, *state.trial} == set(world.place)
+
+
+def test_what_was_seen_in_a_trial_that_is_undone_does_not_count():
+    # Without two others the weak ones tell nothing, until the two come back.
+    world = World([9.0] * 40, n_dims=40, recovery=0.0)
+    state = dataclasses.replace(RULE.init(40, 0), step=2)
+    restored = False
+    for epoch in range(60):
+        seen = world.observe(epoch, state)
+        kl = [0.0 if state.trial and i >= 30 else v for i, v in enumerate(seen.kl)]
+        before = state.information
+        state, decision = RULE.step(state, dataclasses.replace(seen, kl=tuple(kl)))
+        assert decision.action != "prune"
+        if decision.action == "restore" and not restored:
+            restored = True
+            assert len(decision.indices) == 2
+            assert state.information == before
+            assert state.trial_information == ()
+    assert restored
+    assert state.active == tuple(range(40))
+
+
+def test_the_state_stays_small():
+    world = World([0.01] * 60 + [9.0] * 4, n_dims=64, fall=100.0)
+    sizes = []
+    for state, _ in play(RULE, world, epochs=400):
+        assert len(state.losses) <= 2 * RULE.patience
+        assert len(state.information) <= RULE.patience + RULE.window
+        assert len(state.trial_information) <= RULE.patience + RULE.window
+        sizes.append(len(json.dumps(state.to_dict())))
+    assert max(sizes[40:]) < 2 * sizes[40]
+
+
+def with_rates(world, rates, rule=RULE, state=None):
+    state = rule.init(world.n_dims, 0) if state is None else state
+    played = []
+    for epoch, rate in enumerate(rates):
+        seen = dataclasses.replace(world.observe(epoch, state), learning_rate=rate)
+        state, decision = rule.step(state, seen)
+        played.append((state, decision))
+    return played
+
+
+def test_a_lower_learning_rate_does_not_pay_for_a_removal():
+    costs = [0.5, 5.0, 6.0, 7.0]
+    first = changes(with_rates(World(costs), [1e-3] * 40))
+    keep = next(d for d in first if d.action == "keep")
+    drop = keep.epoch + 3
+    played = with_rates(World(costs), [1e-3] * drop + [1e-4] * 60)
+    state, back = played[drop]
+    assert back.action == "restore"
+    assert "from 0.001 to 0.0001" in back.reason
+    assert "undecided" in back.reason
+    assert state.fixed_epoch is None
+    assert not state.losses
+    # What was spent stays so: there is no second nat for the next trials.
+    assert state.spent == played[drop - 1][0].spent > 0.4
+    assert played[-1][0].fixed_epoch is not None
+    assert len(played[-1][0].active) == 3
+
+
+def test_without_a_trial_another_learning_rate_only_starts_over():
+    played = with_rates(World([5.0] * 3), [1e-3] * 5 + [5e-4] * 60)
+    state, decision = played[5]
+    assert decision.action == "wait"
+    assert "what was recorded before is dropped" in decision.reason
+    assert state.losses == state.information == ()
+    assert len(played[-1][0].active) == 3
+
+
+def test_a_schedule_that_falls_slowly_changes_nothing():
+    falling = [1e-3 * 0.9**epoch for epoch in range(60)]
+    unknown, known = (
+        with_rates(World([0.1, 5.0, 6.0]), rates) for rates in ([None] * 60, falling)
+    )
+    assert [d for _, d in unknown] == [d for _, d in known]
+    assert known[-1][0].fixed_epoch is not None
+
+
+def leave_out(*parts):
+    return dataclasses.replace(RULE, without=parts)
+
+
+def test_without_a_reserve_all_idle_dimensions_go_at_once():
+    first = changes(play(leave_out("reserve"), World([5.0] * 6)))[0]
+    assert len(first.indices) == 10
+
+
+def test_without_trials_only_idle_dimensions_go():
+    world = World([0.001, 5.0, 6.0])
+    state = play(leave_out("trials"), world)[-1][0]
+    assert set(state.active) == set(world.place)
+    assert state.fixed_epoch is not None
+    assert not state.at_floor
+
+
+def test_without_restoring_the_edge_is_passed():
+    played = play(leave_out("restoring"), World([5.0, 6.0, 7.0]))
+    assert [d.action for d in changes(played)[2:]] == ["try", "keep"]
+    assert len(played[-1][0].active) == 2
+    assert played[-1][0].fixed_epoch is not None
+
+
+def test_without_a_trend_training_pays_for_removals():
+    world = World([0.8] * 4 + [9.0] * 2, fall=80.0)
+    assert len(play(leave_out("trend"), world, epochs=300)[-1][0].active) < 5
+
+
+def test_without_groups_one_is_tried_at_a_time():
+    world = World([0.001] * 20 + [9.0] * 4, n_dims=64, recovery=0.0)
+    played = changes(play(leave_out("groups"), world, epochs=300))
+    assert {len(d.indices) for d in played if d.action == "try"} == {1}
+    assert played[-1].active_dims == 4
 
 
 def test_collapse_is_reported_and_nothing_removed():
@@ -405,6 +535,14 @@ def test_observations_must_follow_and_be_whole():
         ({"epochs": (1, 2)}, "2 `epochs` and 0 `losses`"),
         ({"information": ((1.0,),)}, "`information` must hold 16"),
         ({"at_floor": True}, "`at_floor` while"),
+        ({"at_floor": "no"}, "`at_floor`='no'"),
+        ({"pruned": 1}, "`pruned`=1"),
+        ({"silhouettes": (0.1,)}, "1 `silhouettes`, 0 `losses`"),
+        ({"epochs": (2, 1), "losses": (1, 1)}, "`epochs` must be positive and"),
+        ({"trial_information": ((0.0,) * 16,)}, "`trial_information` without"),
+        ({"tails": ((1.0, 2.0, 3.0),)}, "`tails` must hold pairs"),
+        ({"trend": 5.0}, "`trend`=5.0"),
+        ({"best_silhouette": "good"}, "`best_silhouette` must be"),
     ],
 )
 def test_states_made_by_hand_must_agree(change, message):
