@@ -18,7 +18,7 @@ RULES: dict[str, Any] = {"ald": ALDRule, "information": InformationRule}
 METHODS = ("ald", "fixed")
 
 # Keys with a name and its options, and the name where only options are given.
-_NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "ald"}
+_NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "information"}
 
 
 def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
@@ -137,7 +137,7 @@ class Config:
         beta: Weight of the KL. Defaults to 1.0 without warm-up.
         method: `"ald"` prunes, `"fixed"` trains `latent_dim` dimensions throughout.
             Defaults to `"ald"`.
-        rule: Name of a rule, with its fields. Defaults to `ald`, the paper's.
+        rule: Name of a rule, with its fields. Defaults to `information`.
         probe: What is measured on each epoch.
         batch_size: Integer >= 1. Defaults to 64.
         optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with

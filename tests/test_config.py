@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ald_keras import ALDRule
+from ald_keras import InformationRule
 from ald_keras.config import Config, load_config
 from ald_keras.likelihoods import LIKELIHOODS
 
@@ -28,14 +28,14 @@ def test_the_configs_that_come_along_are_read(path):
 
 def test_defaults():
     config = Config.from_dict(MINIMAL)
-    assert config.make_rule() == ALDRule()
+    assert config.make_rule() == InformationRule()
     assert (config.method, config.batch_size, config.seed) == ("ald", 64, 0)
     assert config.optimizer.to_dict() == {"name": "adam", "learning_rate": 1e-3}
 
 
 def test_options_alone_go_with_the_default_name():
-    config = Config.from_dict({**MINIMAL, "rule": {"selection": "kl"}})
-    assert config.make_rule() == ALDRule(selection="kl")
+    config = Config.from_dict({**MINIMAL, "rule": {"selection": "last"}})
+    assert config.make_rule() == InformationRule(selection="last")
 
 
 def test_short_and_long_forms_agree():
@@ -51,14 +51,16 @@ def test_settings_replace_what_the_file_says(tmp_path):
     config = load_config(
         path,
         [
-            "rule.selection=kl",
+            "rule.selection=last",
+            "rule.without=[trend, groups]",
             "epochs=7",
             "architecture.hidden=[16, 16]",
             "beta.warmup=3",
             "data.limit=100",
         ],
     )
-    assert config.make_rule() == ALDRule(selection="kl")
+    rule = InformationRule(selection="last", without=("trend", "groups"))
+    assert config.make_rule() == rule
     assert config.epochs == 7
     assert config.architecture.to_dict() == {"name": "mlp", "hidden": [16, 16]}
     assert config.beta.warmup == 3
@@ -79,8 +81,8 @@ def test_settings_replace_what_the_file_says(tmp_path):
             "beta": st.floats(0, 100),
             "rule": st.fixed_dictionaries(
                 {
-                    "name": st.just("ald"),
-                    "patience": st.integers(1, 50),
+                    "name": st.sampled_from(["ald", "information"]),
+                    "patience": st.integers(4, 50),
                     "selection": st.sampled_from(["random", "kl", "last"]),
                 }
             ),

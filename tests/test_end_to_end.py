@@ -31,12 +31,12 @@ def test_digits_keep_their_quality_with_fewer_dimensions(tmp_path):
     fixed = run("digits.yaml", tmp_path / "fixed", "method=fixed")
     pruned = run("digits.yaml", tmp_path / "pruned")
     assert fixed["active_dims"] == 32
-    assert pruned["active_dims"] < 32
+    # As many as are informative in a network of 32 that is not pruned.
+    assert fixed["test"]["active_units"] - 1 <= pruned["active_dims"] <= 5
     assert pruned["fixed_epoch"] is not None
     small = keras.saving.load_model(tmp_path / "pruned" / "compact.keras")
     assert small.latent_dim == pruned["active_dims"]
-    before = fixed["test"]["reconstruction_loss"]
-    assert pruned["test_compact"]["reconstruction_loss"] < 1.05 * before
+    assert pruned["test_compact"]["elbo"] > 1.01 * fixed["test"]["elbo"]
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_a_folder_of_real_images(tmp_path, data_dir):
         "architecture={name: conv, filters: 8, hidden: 32}",
         "latent_dim=8",
         "epochs=3",
-        "rule={patience: 1, initial_step: 2}",
+        "rule={name: ald, patience: 1, initial_step: 2}",
     )
     assert record["active_dims"] == 4
     small = keras.saving.load_model(tmp_path / "run" / "compact.keras")

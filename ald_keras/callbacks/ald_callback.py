@@ -23,16 +23,19 @@ from ald_keras.callbacks.outcome import (
 from ald_keras.callbacks.quality import UserMetric
 from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
 from ald_keras.rules import (
-    ALDRule,
     Decision,
     Direction,
+    InformationRule,
     Observation,
     Rule,
 )
 
 
 class ALDCallback(keras.callbacks.Callback):
-    """Adaptive latent dimension reduction during `fit` (arXiv 2312.06280).
+    """Finds the number of latent dimensions during `fit`.
+
+    What to remove is the rule's decision: `InformationRule`, or `ALDRule`, that of the
+    paper on adaptive latent dimension reduction (arXiv 2312.06280).
 
     At the end of each epoch it measures silhouette, reconstruction loss and Frechet
     distances on a fresh sample of validation data, asks the rule, writes the mask of
@@ -57,7 +60,7 @@ class ALDCallback(keras.callbacks.Callback):
     fixed counts as open again.
 
     Args:
-        rule: Rule of `ald_keras.rules`. Defaults to `ALDRule()`, the paper's.
+        rule: Rule of `ald_keras.rules`. Defaults to `InformationRule()`.
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to the number of
             classes where the validation data carry labels, else to 10.
         probe: Arrays `x` or `(x, y)` to measure on. Defaults to the validation data of
@@ -100,7 +103,7 @@ class ALDCallback(keras.callbacks.Callback):
         verbose: int = 0,
     ):
         super().__init__()
-        self.rule: Rule[Any] = ALDRule() if rule is None else rule
+        self.rule: Rule[Any] = InformationRule() if rule is None else rule
         self.n_clusters = n_clusters
         self.probe = tuple(probe) if isinstance(probe, list) else probe
         self.probe_size = probe_size
