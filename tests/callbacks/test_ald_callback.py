@@ -383,7 +383,11 @@ def test_a_model_without_a_mask_is_an_error():
         ({"probe": tf.data.Dataset.range(3)}, TypeError, "`probe`"),
         ({"metrics": {"m": lambda m, x, y: 0.0}}, ValueError, "'min' or 'max'"),
         ({"metrics": {"silhouette": (len, "max")}}, ValueError, "new names"),
-        ({"features": None}, ValueError, "frechet_reconstruction"),
+        (
+            {"rule": ALDRule(), "features": None},
+            ValueError,
+            "frechet_reconstruction",
+        ),
         ({"rule": ALDRule(thresholds={"mine": 0.0})}, ValueError, "'mine'"),
     ],
 )
