@@ -36,13 +36,14 @@ class InformationRule(Immutable):
        reserve goes when trials begin. A dimension is idle if its mean KL is below
        `idle_kl` or its posterior means do not vary (which tells even where free bits
        put a floor under the KL).
-    2. Once the training loss falls by no more than four times `max_loss_increase` in
+    2. Once the training loss falls by no more than twice `max_loss_increase` in
        `patience` epochs, the least informative dimension is removed on trial. For
        `patience` epochs, or twice as many where that decides nothing, the loss is
-       compared with what the trend of the epochs before leads to expect, and what it
-       settles at is estimated. Up to `max_loss_increase`, summed over all trials, the
-       removal is kept and the next one tried: of up to twice as many dimensions while
-       that costs little and many are active, of one near the edge.
+       compared with what the trend of the epochs before leads to expect, and what will
+       be left of the difference once the network has been trained twice as long is
+       estimated. Up to `max_loss_increase`, added to what earlier trials have cost for
+       good, the removal is kept and the next one tried: of up to twice as many
+       dimensions while that costs little and many are active, of one near the edge.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -59,7 +60,7 @@ class InformationRule(Immutable):
             nats per sample as a number, or a share of the loss's absolute value as a
             percentage; above 0. The NLL of continuous data depends on their unit and
             may be near 0, where a share means little: give nats there. Larger gives
-            fewer dimensions. Defaults to `"0.5%"`.
+            fewer dimensions. Defaults to `"1%"`.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. In a
             linear model a dimension of 0.1 nats saves 0.01 nats of loss. Defaults to
             0.1.
@@ -85,12 +86,12 @@ class InformationRule(Immutable):
         ValueError: If an argument is of another type than stated or out of its range.
 
     Example:
-    >>> rule = InformationRule(max_loss_increase="1%")
+    >>> rule = InformationRule(max_loss_increase="0.5%")
     >>> state = rule.init(n_dims=64, seed=0)
     >>> state, decision = rule.step(state, observation)
     """
 
-    max_loss_increase: float | str = "0.5%"
+    max_loss_increase: float | str = "1%"
     idle_kl: float = 0.1
     patience: int = 6
     window: int = 4

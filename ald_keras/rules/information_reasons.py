@@ -86,8 +86,8 @@ def undecided(
 def kept(indices: Sequence[int], excess: float, allowed: float) -> str:
     """Why a removal is kept."""
     return (
-        f"The removal of {_join(indices)} is kept: the loss settles {excess:+.3g} nats "
-        f"above the expected one, and {allowed:.3g} are allowed."
+        f"The removal of {_join(indices)} is kept: the loss is on its way to "
+        f"{excess:+.3g} nats above the expected one, and {allowed:.3g} are allowed."
     )
 
 
@@ -98,8 +98,8 @@ def restored(
     cause = (
         "the silhouette has fallen below the best so far"
         if loses and excess <= allowed
-        else f"the loss settles {excess:+.3g} nats above the expected one, and "
-        f"{allowed:.3g} are allowed"
+        else f"the loss is on its way to {excess:+.3g} nats above the expected one, "
+        f"and {allowed:.3g} are allowed"
     )
     end = "The size is fixed." if len(indices) == 1 else "Fewer are tried next."
     return (

@@ -17,7 +17,7 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
-from ald_keras.rules.trend import Trend, fit_trend
+from ald_keras.rules.trend import Trend, fit_trend, shape
 
 if TYPE_CHECKING:
     from ald_keras.rules.information import InformationRule
@@ -55,8 +55,8 @@ class InformationState(Immutable):
             of what the network still makes up for, in nats. Defaults to none.
         undone: Integer >= 0, epochs of training that were undone. Defaults to 0.
         learning_rate: The optimizer's at the last record. Defaults to `None`.
-        spent: Float >= 0, the increase of the loss that removals have cost, in nats.
-            Defaults to 0.
+        spent: Float >= 0, the increase of the loss that is left of removals in the end,
+            in nats. Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
         removals: Integer >= 0, removals so far. Defaults to 0.
         last_epoch: Epoch recorded last, counted from 0. Defaults to `None`.
@@ -225,10 +225,13 @@ class InformationState(Immutable):
         rows = self.information[end - window : end]
         return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
 
-    def settling(self) -> Trend:
-        """What the trial's removal costs, by the epochs since.
+    @property
+    def trained_before(self) -> float:
+        """Epochs trained when the trial began."""
+        return self.epochs[-1] - self.trial_records
 
-        The level is what it and all before it cost in the end, in nats per sample.
+    def settling(self) -> Trend:
+        """What the trial's removal and all before it cost, by the epochs since.
 
         Raises:
             ValueError: If there is no trial of at least two records.
@@ -250,7 +253,7 @@ class InformationState(Immutable):
             raise ValueError("`excess` needs a `trend`. Received: trend=None")
         expected = [
             self.trend.at(epoch)
-            + sum(gain / math.sqrt(epoch - at) for at, gain in self.tails if epoch > at)
+            + sum(gain * shape(epoch - at) for at, gain in self.tails if epoch > at)
             for epoch in self.epochs
         ]
         return [a - b for a, b in zip(self.losses, expected, strict=True)]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ald_keras.rules.information import InformationRule
 
 # Times the loss increase allowed that the loss may still fall during a trial: of such a
-# fall the trend's error is about a twentieth.
-_SETTLED = 4.0
+# fall the trend's error is about a tenth.
+_SETTLED = 2.0
 
 
 def look(
@@ -170,7 +170,7 @@ def judge(
         reason = reasons.on_trial(state.trial, state.trial_records, rule.patience)
         return decide(state, "wait", reason)
     settling = state.settling()
-    excess = settling.level
+    excess = settling.at(state.trained_before)
     latest = sum(state.excess()[-rule.window :]) / rule.window
     allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
     undecided = excess <= allowed < latest
@@ -188,7 +188,6 @@ def judge(
     if (excess > allowed or loses) and not stays:
         return _restore(state, excess, allowed, loses)
     reason = reasons.kept(state.trial, excess, allowed)
-    before = state.epochs[-1] - state.trial_records
     step = _next_step(
         rule, len(state.active), len(state.trial), state.spent, excess, allowed
     )
@@ -200,9 +199,9 @@ def judge(
         trial=(),
         fixed_epoch=state.last_epoch if excess > allowed or loses else None,
         # A loss below the expected one is the new level to be kept.
-        trend=state.trend.moved(min(excess, 0.0)),
-        tails=(*state.tails, (before, settling.gain)),
-        spent=max(excess, 0.0),
+        trend=state.trend.moved(min(settling.level, 0.0)),
+        tails=(*state.tails, (state.trained_before, settling.gain)),
+        spent=max(settling.level, 0.0),
         step=step,
         best_silhouette=silhouette,
     )

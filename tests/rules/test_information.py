@@ -28,7 +28,7 @@ class World:
     """
 
     def __init__(
-        self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=2.0, seed=0, trained=0
+        self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=0.1, seed=0, trained=0
     ):
         self.costs, self.n_dims, self.fall = costs, n_dims, fall
         self.noise, self.recovery = noise, recovery
@@ -52,10 +52,10 @@ class World:
             size = sum(i in self.place for i in self.last - active)
             self.shocks.append((size, self.age - 1))
         self.last = set(active)
-        shock = sum(size / np.sqrt(self.age - at) for size, at in self.shocks)
+        shock = sum(size / np.cbrt(self.age - at) for size, at in self.shocks)
         missing = sum(c for i, c in self.place.items() if i not in active)
         noise = self.noise * self.rng.standard_normal()
-        trained = self.fall / np.sqrt(self.age)
+        trained = self.fall / np.cbrt(self.age)
         return 100.0 + trained + missing + self.recovery * shock + noise
 
     def observe(self, epoch, state):
@@ -171,19 +171,20 @@ def test_a_removal_that_costs_little_is_kept():
     played = changes(play(RULE, World([0.1, 5.0, 6.0])))
     assert [d.action for d in played[2:]] == ["try", "keep", "try", "restore"]
     attempt, keep = played[2:4]
-    # One epoch more than the patience, as what is left of the shock decided nothing.
-    assert keep.epoch == attempt.epoch + RULE.patience + 1
+    assert keep.epoch == attempt.epoch + RULE.patience
     assert keep.active_dims == 2
-    assert "is kept: the loss settles +0.1 nats above" in keep.reason
+    # 0.1 for good, and what is left of the shock after as many epochs as before it.
+    left = 0.1 + 0.1 / np.cbrt(attempt.epoch + 1)
+    assert f"is kept: the loss is on its way to +{left:.3g} nats" in keep.reason
 
 
 def test_a_trial_on_the_edge_has_twice_the_time():
-    # Settles below the nat that is allowed, but is above it for long.
-    played = play(RULE, World([0.8, 5.0, 6.0], recovery=3.0))
+    # Goes below the nat that is allowed, but is above it for long.
+    played = play(RULE, World([0.8, 5.0, 6.0], recovery=0.5))
     attempt, keep = changes(played)[2:4]
     assert keep.action == "keep"
     assert keep.epoch == attempt.epoch + 2 * RULE.patience
-    assert "is on its way to +0.8" in played[keep.epoch - 1][1].reason
+    assert "is on its way to +0.98" in played[keep.epoch - 1][1].reason
 
 
 def test_many_cheap_dimensions_go_several_at_a_time():
@@ -213,15 +214,17 @@ def test_noise_does_not_move_a_sharp_edge(seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_noise_does_not_bring_back_what_costs_nothing(seed):
-    world = World([0.0] * 10 + [3.0] * 3, noise=0.2, fall=20, recovery=0.5, seed=seed)
+    # On MNIST the noise is a twentieth of what the default allows.
+    world = World([0.0] * 10 + [3.0] * 3, noise=0.1, fall=20, recovery=0.5, seed=seed)
     assert len(play(RULE, world, epochs=300)[-1][0].active) == 3
 
 
 def test_no_trial_while_the_loss_falls_fast():
     played = play(RULE, World([5.0] * 3, fall=200.0), epochs=60)
     reserve = [d for d in changes(played) if d.action == "prune"][1]
-    # The first epoch t, counted from 1, at which it falls by 4 nats in 6 epochs.
-    first = next(t for t in range(1, 99) if 200 * (t**-0.5 - (t + 6) ** -0.5) <= 4)
+    # The first epoch t, counted from 1, at which it falls by 2 nats in 6 epochs.
+    cbrt = np.cbrt
+    first = next(t for t in range(1, 99) if 200 * (1 / cbrt(t) - 1 / cbrt(t + 6)) <= 2)
     assert reserve.epoch + 1 == first
     waiting = played[reserve.epoch - 1][1]
     assert "still falls" in waiting.reason

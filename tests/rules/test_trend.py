@@ -12,7 +12,7 @@ LOSSES = st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=12)
 @given(LOSSES, st.integers(1, 50))
 def test_the_fit_is_that_of_polyfit(losses, first):
     epochs = np.arange(first, first + len(losses))
-    gain, level = np.polyfit(epochs**-0.5, losses, 1)
+    gain, level = np.polyfit(1 / np.cbrt(epochs), losses, 1)
     trend = fit_trend(epochs.tolist(), losses)
     if gain < 0:
         gain, level = 0.0, np.mean(losses)
@@ -21,10 +21,10 @@ def test_the_fit_is_that_of_polyfit(losses, first):
 
 
 def test_what_an_epoch_brings_falls_off():
-    trend = fit_trend([1, 4, 16], [7.0, 5.0, 4.0])
+    trend = fit_trend([1, 8, 64], [7.0, 5.0, 4.0])
     assert (trend.level, trend.gain) == pytest.approx((3.0, 4.0))
-    assert trend.at(64) == pytest.approx(3.5)
-    assert trend.moved(-1.0).at(4) == pytest.approx(4.0)
+    assert trend.at(512) == pytest.approx(3.5)
+    assert trend.moved(-1.0).at(8) == pytest.approx(4.0)
 
 
 def test_a_loss_that_rises_is_taken_as_level():
@@ -41,7 +41,6 @@ def test_a_loss_that_rises_is_taken_as_level():
         (" 2 % ", 50.0, 1.0),
         (".5%", 100.0, 0.5),
         (0.25, 1e6, 0.25),
-        (0, 5.0, 0.0),
     ],
 )
 def test_tolerances_are_nats_or_shares(value, loss, expected):
@@ -49,7 +48,7 @@ def test_tolerances_are_nats_or_shares(value, loss, expected):
 
 
 @pytest.mark.parametrize(
-    "value", ["0.5", "-1%", "%", "1%%", -0.1, float("nan"), None, True, [1]]
+    "value", ["0.5", "-1%", "%", "1%%", -0.1, 0, "0%", float("nan"), None, True, [1]]
 )
 def test_other_tolerances_are_refused(value):
     with pytest.raises(ValueError, match=r"`x` must .*Received: x="):
