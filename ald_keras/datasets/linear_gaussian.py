@@ -11,7 +11,7 @@ from ald_keras.datasets.generated import check_integer, check_number, random_str
 
 _NAME = "linear_gaussian"
 # Largest and smallest of the default variances, against 1 of the likelihood.
-_VARIANCES = (25.0, 4.0)
+_VARIANCES = (25.0, 6.5)
 
 _Floats = npt.NDArray[np.float64]
 
@@ -44,7 +44,8 @@ def load_linear_gaussian(
         n_factors: Positive integer, number of directions. Defaults to the number of
             `variances`, and to 7 where they are left out.
         variances: Variance along each direction, noise aside, above 0. Defaults to a
-            geometric ramp from 25 down to 4.
+            geometric ramp from 25 down to 6.5. Of the weakest direction the best latent
+            dimension tells 1 nat, and saves 2.
         noise_variance: Variance of the noise, at least 0. Defaults to 0.5, so that
             directions without a factor stay below a likelihood of variance 1 in
             a sample too.

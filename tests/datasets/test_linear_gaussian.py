@@ -74,8 +74,8 @@ def test_default_variances_are_a_geometric_ramp_above_the_noise():
     data = load_dataset(NAME, samples=100_000)
     directions = draw_directions(50, 7)
     found = np.var(all_samples(data) @ directions, axis=0) - 0.5
-    np.testing.assert_allclose(found[[0, -1]], [25, 4], rtol=0.05)
-    np.testing.assert_allclose(found[1:] / found[:-1], (4 / 25) ** (1 / 6), rtol=0.05)
+    np.testing.assert_allclose(found[[0, -1]], [25, 6.5], rtol=0.05)
+    np.testing.assert_allclose(found[1:] / found[:-1], (6.5 / 25) ** (1 / 6), rtol=0.05)
 
 
 def test_directions_are_orthonormal_and_stay_as_more_are_added():
