@@ -38,11 +38,11 @@ class InformationRule(Immutable):
        put a floor under the KL).
     2. Once the training loss falls by no more than twice `max_loss_increase` in
        `patience` epochs, the least informative dimension is removed on trial. For
-       `patience` epochs, or twice as many where that decides nothing, the loss is
+       `patience` epochs, or up to twice as many where it is a close thing, the loss is
        compared with what the trend of the epochs before leads to expect, and what will
        be left of the difference once the network has been trained twice as long is
-       estimated. Up to `max_loss_increase`, added to what earlier trials have cost for
-       good, the removal is kept and the next one tried: of up to twice as many
+       estimated. Up to `max_loss_increase`, what earlier trials have cost included, the
+       removal is kept and the next one tried: of up to twice as many
        dimensions while that costs little and many are active, of one near the edge.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.

@@ -258,6 +258,14 @@ class InformationState(Immutable):
         ]
         return [a - b for a, b in zip(self.losses, expected, strict=True)]
 
+    def debts(self) -> float:
+        """What earlier removals still cost once trained twice as long as now, in nats.
+
+        Beside what is left of them in the end.
+        """
+        horizon = 2.0 * self.trained_before
+        return sum(gain * shape(horizon - at) for at, gain in self.tails)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}

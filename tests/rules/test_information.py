@@ -178,6 +178,20 @@ def test_a_removal_that_costs_little_is_kept():
     assert f"is kept: the loss is on its way to +{left:.3g} nats" in keep.reason
 
 
+def test_what_the_network_has_still_to_make_up_for_adds_up():
+    # Nothing in the end, but 1 nat at first, of which the cube root is left each time.
+    world = World([0.0] * 10 + [9.0] * 3, recovery=1.0)
+    played = changes(play(RULE, world, epochs=300))
+    tries = [d for d in played if d.action == "try"]
+    kept = [d for d in played if d.action == "keep"]
+    for done, keep in enumerate(kept, start=1):
+        before = [d.epoch + 1 for d in tries[:done]]
+        expected = sum(1.0 / np.cbrt(2 * before[-1] - at) for at in before)
+        assert f"is on its way to {expected:+.3g} nats" in keep.reason
+    assert len(kept) == 3
+    assert played[-1].active_dims == 10
+
+
 def test_a_trial_on_the_edge_has_twice_the_time():
     # Goes below the nat that is allowed, but is above it for long.
     played = play(RULE, World([0.8, 5.0, 6.0], recovery=0.5))
@@ -198,7 +212,7 @@ def test_many_cheap_dimensions_go_several_at_a_time():
 
 
 def test_after_too_large_a_step_fewer_are_tried():
-    world = World([0.001] * 14 + [0.6] * 3 + [9.0] * 20, n_dims=40)
+    world = World([0.001] * 14 + [0.6] * 3 + [9.0] * 20, n_dims=40, recovery=0.0)
     played = changes(play(RULE, world, epochs=300))
     restored = [d for d in played if d.action == "restore"]
     assert len(restored[0].indices) > 1
@@ -215,7 +229,7 @@ def test_noise_does_not_move_a_sharp_edge(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_noise_does_not_bring_back_what_costs_nothing(seed):
     # On MNIST the noise is a twentieth of what the default allows.
-    world = World([0.0] * 10 + [3.0] * 3, noise=0.1, fall=20, recovery=0.5, seed=seed)
+    world = World([0.0] * 10 + [3.0] * 3, noise=0.1, fall=20, seed=seed)
     assert len(play(RULE, world, epochs=300)[-1][0].active) == 3
 
 
