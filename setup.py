@@ -21,6 +21,7 @@ EXTRAS = {
     "datasets": ("tensorflow-datasets", "importlib_resources"),
     "onnx": ("onnx", "tf2onnx", "onnxruntime"),
     "litert": ("ai-edge-litert",),
+    "tensorboard": ("tensorboard",),
     "tuner": ("keras-tuner", "tensorboard"),
 }
 

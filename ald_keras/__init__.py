@@ -1,6 +1,6 @@
 """Finds the size of a VAE's latent space during one `model.fit`."""
 
-from ald_keras.callbacks import ALDCallback, KLWarmup
+from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
 from ald_keras.compaction import compact
 from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.models import MaskedVAE
@@ -15,6 +15,7 @@ __all__ = [
     "InformationRule",
     "KLWarmup",
     "LatentMask",
+    "LatentTensorBoard",
     "MaskedVAE",
     "compact",
 ]

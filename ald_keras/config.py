@@ -143,6 +143,7 @@ class Config:
         optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with
             a learning rate of 1e-3.
         seed: Integer >= 0. Defaults to 0.
+        tensorboard: Boolean, write logs for TensorBoard too. Defaults to `False`.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -163,12 +164,18 @@ class Config:
         default_factory=lambda: Named(_NAMED["optimizer"], {"learning_rate": 1e-3})
     )
     seed: int = 0
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         _check("dataset", self.dataset, str)
         for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
             _check(name, getattr(self, name), int, least)
         _check("seed", self.seed, int, 0)
+        if not isinstance(self.tensorboard, bool):
+            raise ValueError(
+                "`tensorboard` must be true or false. Received: "
+                f"tensorboard={self.tensorboard!r}"
+            )
         _check_choice("likelihood", self.likelihood, LIKELIHOODS)
         _check_choice("method", self.method, METHODS)
         if self.data.get("dir") is not None:

@@ -23,6 +23,8 @@ RUN_FILES = ("model.keras", "history.csv", "decisions.json", "config.yaml", "run
 # Training samples that the features are tried on before training.
 _CHECKED = 256
 
+TENSORBOARD = "tensorboard"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunParts:
@@ -147,6 +149,12 @@ def versions() -> dict[str, str]:
     packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"ald_keras": __version__, "python": platform.python_version(), **found}
+
+
+def clear_logs(output: pathlib.Path) -> None:
+    """Remove what an earlier run in this folder has written for TensorBoard."""
+    for events in (output / TENSORBOARD).rglob("events.out.tfevents*"):
+        events.unlink()
 
 
 def _write_training(

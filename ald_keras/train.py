@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ald_keras.callbacks import ALDCallback, KLWarmup
+from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import (
@@ -22,7 +22,7 @@ from ald_keras.files import run_folder
 from ald_keras.metrics import FeatureExtractor
 from ald_keras.models import MaskedVAE
 from ald_keras.models.architectures import build_architecture
-from ald_keras.run_files import load_parts, write_run
+from ald_keras.run_files import TENSORBOARD, clear_logs, load_parts, write_run
 
 
 def build_model(config: Config, data_shape: tuple[int, ...]) -> MaskedVAE:
@@ -62,7 +62,11 @@ def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
 
 
 def train(
-    config: Config, data: Dataset, extractor: FeatureExtractor, verbose: Any = "auto"
+    config: Config,
+    data: Dataset,
+    extractor: FeatureExtractor,
+    verbose: Any = "auto",
+    log_dir: pathlib.Path | None = None,
 ) -> tuple[Any, Any, Any]:
     """Train the model that a config describes.
 
@@ -71,6 +75,7 @@ def train(
         data: The data set, split.
         extractor: What the Frechet distances are taken on.
         verbose: As `fit` takes it. Defaults to `"auto"`.
+        log_dir: Folder for TensorBoard, or `None` to write none. Defaults to `None`.
 
     Returns:
         The model, the `History`, and the `ALDCallback` or `None`.
@@ -94,6 +99,8 @@ def train(
             seed=config.seed,
         )
         callbacks.append(pruning)
+    if log_dir is not None:
+        callbacks.append(LatentTensorBoard(log_dir, seed=config.seed))
     validation: Any = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data.x_val, LazySamples):
@@ -131,8 +138,12 @@ def run(
     """
     with run_folder(output, overwrite):
         parts = load_parts(config)
+        clear_logs(output)
+        log_dir = output / TENSORBOARD if config.tensorboard else None
         started = time.perf_counter()
-        model, history, pruning = train(config, parts.data, parts.extractor, verbose)
+        model, history, pruning = train(
+            config, parts.data, parts.extractor, verbose, log_dir
+        )
         seconds = round(time.perf_counter() - started, 3)
         return write_run(
             output, config, parts, model, history, pruning, seconds=seconds

@@ -104,6 +104,7 @@ def test_round_trip_through_yaml(data):
         ({"rule": {"name": "ald", "patience": 0}}, "`patience`"),
         ({"rule": "best"}, r"`rule` must be one of \['ald', 'information'\]"),
         ({"rule": 3}, "`rule` must be a name"),
+        ({"tensorboard": "yes"}, "`tensorboard` must be true or false"),
         ({"rule": {"name": 3}}, "`rule` must be a name"),
         ({"probe": {"sise": 3}}, "Did you mean 'size'"),
         ({"probe": 500}, "`probe` must be a mapping"),

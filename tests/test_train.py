@@ -229,3 +229,20 @@ def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_p
     assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
     report = export(folder / "model.keras")
     assert report["optimizer"] == "fresh"
+
+
+def test_logs_for_tensorboard_belong_to_one_run(config_file, tmp_path):
+    folder = tmp_path / "run"
+    config = load_config(config_file(tensorboard=True))
+    run(config, folder, verbose=0)
+
+    def events():
+        return sorted(folder.rglob("events.out.tfevents*"))
+
+    parts = {file.parent.name for file in events()}
+    assert parts == {"latent", "train", "validation"}
+    before = events()
+    run(config, folder, overwrite=True, verbose=0)
+    assert set(events()).isdisjoint(before)
+    run(load_config(config_file()), folder, overwrite=True, verbose=0)
+    assert events() == []

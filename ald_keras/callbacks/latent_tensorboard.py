@@ -1,0 +1,129 @@
+"""TensorBoard with what people look at in a VAE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ald_keras.callbacks.argument_checks import check_integer
+from ald_keras.callbacks.probe import open_probe
+from ald_keras.callbacks.quality import row_blocks
+from ald_keras.metrics import gaussian_kl
+
+# Samples that the mean KL is taken over.
+_SAMPLES = 500
+
+
+class LatentTensorBoard(keras.callbacks.TensorBoard):
+    """Keras's `TensorBoard`, with images and the KL of each latent dimension.
+
+    Beside the scalars of `logs` it writes, after the first epoch and every `every`
+    epochs: `reconstructions` (data above, through the posterior's mean below) and
+    `samples` of the prior, always of the same data and codes, where the data are images
+    or clips of 1, 3 or 4 channels; and `kl_per_dimension`, a histogram over the active
+    dimensions, in nats. Put it after `ALDCallback`, whose figures it then finds.
+
+    Args:
+        log_dir: Folder to write to. Defaults to `"logs"`.
+        every: Integer >= 1, epochs from one image to the next. Defaults to 5.
+        n_images: Integer >= 1, data and samples shown. Defaults to 8.
+        probe: Arrays `x` or `(x, y)` to show. Defaults to the validation data of `fit`.
+        seed: Integer >= 0 of what is shown. Defaults to 0.
+        **kwargs: As Keras's `TensorBoard` takes them; `write_graph` defaults to
+            `False` here.
+
+    Raises:
+        ValueError: If an argument is out of range; at `fit`, if there are no usable
+            validation data.
+        ImportError: At `fit`, if TensorFlow's summaries or `tensorboard` are missing.
+    """
+
+    def __init__(
+        self,
+        log_dir: Any = "logs",
+        every: int = 5,
+        n_images: int = 8,
+        probe: Any = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(log_dir, **{"write_graph": False, **kwargs})
+        for name, value, least in (
+            ("every", every, 1),
+            ("n_images", n_images, 1),
+            ("seed", seed, 0),
+        ):
+            check_integer(name, value, least)
+        self.every = every
+        self.n_images = n_images
+        self.probe = probe
+        self.seed = seed
+        self._x: Any = None
+        self._codes: Any = None
+        self._latent_writer: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        rng = np.random.default_rng(self.seed)
+        self._x, _ = open_probe(self.model, self.probe).sample(_SAMPLES, rng)
+        units = self.model.latent_mask.units
+        self._codes = rng.standard_normal((self.n_images, units)).astype("float32")
+        self._latent_writer = self.summary.create_file_writer(f"{self.log_dir}/latent")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if epoch and (epoch + 1) % self.every:
+            return
+        with self._latent_writer.as_default(step=epoch):
+            self._write_kl()
+            if is_image(self._x):
+                self._write_images()
+        self._latent_writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        super().on_train_end(logs)
+        self._latent_writer.close()
+
+    def _write_kl(self) -> None:
+        kl = [
+            keras.ops.convert_to_numpy(gaussian_kl(*self.model.encode(self._x[rows])))
+            for rows in row_blocks(len(self._x), self.model.data_shape)
+        ]
+        active = self.model.latent_mask.active_indices
+        self.summary.histogram(
+            "kl_per_dimension", np.concatenate(kl).mean(axis=0)[active]
+        )
+
+    def _write_images(self) -> None:
+        shown = self._x[: self.n_images]
+        z_mean, _ = self.model.encode(shown)
+        made = keras.ops.convert_to_numpy(self.model.decode(z_mean))
+        samples = keras.ops.convert_to_numpy(self.model.decode(self._codes))
+        low, high = float(self._x.min()), float(self._x.max())
+
+        def scale(values: Any) -> Any:
+            return np.clip((values - low) / max(high - low, 1e-12), 0.0, 1.0)
+
+        pairs = np.concatenate([strip(shown), strip(made)])
+        self.summary.image("reconstructions", scale(pairs)[None])
+        self.summary.image("samples", scale(strip(samples))[None])
+
+
+def is_image(x: np.ndarray) -> bool:
+    """Whether data are images or clips that a screen can show."""
+    return x.ndim in (4, 5) and x.shape[-1] in (1, 3, 4)
+
+
+def strip(images: np.ndarray) -> np.ndarray:
+    """Images side by side, shape `(height, width, channels)`.
+
+    Args:
+        images: Of shape `(n, height, width, channels)`, or clips of shape
+            `(n, frames, height, width, channels)`, each a column of frames.
+    """
+    if images.ndim == 5:
+        n, frames, height, width, channels = images.shape
+        images = images.reshape(n, frames * height, width, channels)
+    return np.concatenate(list(images), axis=1)
