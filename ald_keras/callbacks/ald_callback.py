@@ -57,7 +57,8 @@ class ALDCallback(keras.callbacks.Callback):
     changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
     weights and mask stay as they were restored, since they belong together: a warning
     says so, the rule starts over from those dimensions, and a size that had been
-    fixed counts as open again.
+    fixed counts as open again. So it is with weights that are restored at the end from
+    within a trial.
 
     Args:
         rule: Rule of `ald_keras.rules`. Defaults to `InformationRule()`.
@@ -154,7 +155,7 @@ class ALDCallback(keras.callbacks.Callback):
         self._start_dims = mask.active_dims
         self._last_epoch = None
         self._beta = BetaWatch()
-        self._clock = TrainingClock()
+        self._clock = TrainingClock(self.model)
         self._records = 0
         self._told_of_collapse = False
 
@@ -171,8 +172,6 @@ class ALDCallback(keras.callbacks.Callback):
             raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
         metrics, kl, spread = self._meter.measure(epoch, logs)
         self._last_epoch = epoch
-        if self.state.trial:
-            self._writer.note_weights()
         epochs_trained = self._clock.end_epoch(self.model)
         self._beta.end_epoch(self.model)
         if self._beta.moved and self._records and self.state.fixed_epoch is None:
@@ -274,6 +273,11 @@ class ALDCallback(keras.callbacks.Callback):
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
         )
 
+    def on_training_end(self) -> None:
+        """Notes the weights; `MaskedVAE.fit` calls it before any `on_train_end`."""
+        if self._writer is not None and self.state.trial:
+            self._writer.note_weights()
+
     def on_fit_end(self, completed: bool = True) -> None:
         """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`.
 
@@ -282,12 +286,12 @@ class ALDCallback(keras.callbacks.Callback):
                 `True`.
         """
         if self._last_epoch is not None and (completed or not self._mask_was_changed()):
-            self._close(self._last_epoch)
+            self._close(self._last_epoch, completed)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())
         self._meter = self._pending = self._writer = None
 
-    def _close(self, epoch: int) -> None:
+    def _close(self, epoch: int, completed: bool) -> None:
         self._notice_changed_mask(epoch)
         if not self.state.trial or self._writer is None:
             return
@@ -303,9 +307,10 @@ class ALDCallback(keras.callbacks.Callback):
         if pending is None or pending[1].action != "restore":
             pending = self._taken_back("`fit` has ended")
         self._apply(*pending)
-        # Keras has done so before, with the weights that are undone now.
-        variables = self.model.trainable_variables
-        self.model.optimizer.finalize_variable_values(variables)
+        if completed:
+            # Keras has done so before, with the weights that are undone now.
+            variables = self.model.trainable_variables
+            self.model.optimizer.finalize_variable_values(variables)
 
     def result(self) -> str:
         """The outcome in one line."""

@@ -33,7 +33,6 @@ class MaskWriter:
                 raise RuntimeError("A rule can bring back only what it has on trial.")
             self._snapshot.restore()
             mask.activate(decision.indices)
-            self.forget()
             return
         if decision.action == "try":
             self._snapshot = self._model.snapshot()
@@ -45,18 +44,12 @@ class MaskWriter:
         self._sums = []
 
     def note_weights(self) -> None:
-        """Note the weights of a trial's epoch, to notice others at the end of `fit`."""
+        """Note the weights as training left them, to notice others later."""
         self._sums = self._sum_up()
 
     def weights_were_changed(self) -> bool:
-        """Whether the weights are others than those noted, for example restored ones.
-
-        Weights that an optimizer averages are not compared: Keras has put the averages
-        in their place when `fit` ends.
-        """
-        optimizer = self._model.optimizer
-        averaged = getattr(optimizer, "inner_optimizer", optimizer).use_ema
-        return bool(self._sums) and not averaged and self._sums != self._sum_up()
+        """Whether the weights are not those noted, but for example restored ones."""
+        return bool(self._sums) and self._sums != self._sum_up()
 
     def _sum_up(self) -> list[float]:
         arrays = map(keras.ops.convert_to_numpy, self._model.trainable_variables)

@@ -8,26 +8,31 @@ import keras
 
 
 class TrainingClock:
-    """Counts epochs by the optimizer's steps.
+    """Counts the epochs that a model has been trained, by the optimizer's steps.
 
-    The number of an epoch tells how long a model has been trained only in its first
-    `fit`, and there only from `initial_epoch=0`.
+    The number of an epoch tells that only in a model's first `fit`, and there only from
+    `initial_epoch=0`.
+
+    Args:
+        model: The model, when a `fit` begins.
     """
 
-    def __init__(self) -> None:
-        self._at_begin, self._last = 0, 0.0
+    def __init__(self, model: Any) -> None:
+        self._before = self._at_begin = _steps(model)
+        self._epochs, self._epochs_before = 0, 0.0
 
     def begin_epoch(self, model: Any) -> None:
-        """Note where the epoch begins."""
+        """Note where an epoch begins."""
         self._at_begin = _steps(model)
 
     def end_epoch(self, model: Any) -> float:
-        """Epochs that the model has been trained, of the length of this one."""
-        steps = _steps(model)
-        taken = steps - self._at_begin
-        # None is taken where the gradients of a whole epoch overflow float16.
-        self._last = steps / taken if taken else self._last + 1.0
-        return self._last
+        """Epochs trained, those before this `fit` taken to be as long as its first."""
+        taken = _steps(model) - self._at_begin
+        # None are taken where the gradients of a whole epoch overflow float16.
+        if taken and not self._epochs_before:
+            self._epochs_before = self._before / taken
+        self._epochs += 1
+        return self._epochs_before + self._epochs
 
 
 def learning_rate(model: Any) -> float:

@@ -108,7 +108,7 @@ class CheckedModel(keras.Model):
         self.check_data("validation_data", validation_data)
         steps = kwargs.get("validation_steps")
         frequency = kwargs.get("validation_freq", 1)
-        guard = _StreamGuard()
+        guard = _Guard(_as_list(callbacks))
         with self._guarded(FitValidation(validation_data, frequency, steps), callbacks):
             history = super().fit(
                 x=x,
@@ -184,8 +184,21 @@ class CheckedModel(keras.Model):
             self._eval_epoch_iterator = None
 
 
-class _StreamGuard(keras.callbacks.Callback):
-    """Reads the in-graph count of unusable values at the end of each epoch."""
+class _Guard(keras.callbacks.Callback):
+    """Comes before all other callbacks.
+
+    Reads the in-graph count of unusable values at the end of each epoch, and tells
+    those with an `on_training_end` when the weights are what training left, before any
+    callback restores others.
+    """
+
+    def __init__(self, others: list[Any]) -> None:
+        super().__init__()
+        self._others = others
+
+    def on_train_end(self, logs: Any = None) -> None:
+        for callback in self._others:
+            getattr(callback, "on_training_end", lambda: None)()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
@@ -196,7 +209,7 @@ class _StreamGuard(keras.callbacks.Callback):
             return [self, *_as_list(callbacks)]
         self.set_model(model)
         others = callbacks.callbacks
-        kept = [c for c in others if not isinstance(c, _StreamGuard)]
+        kept = [c for c in others if not isinstance(c, _Guard)]
         others[:] = [self, *kept]
         return callbacks
 

@@ -52,8 +52,9 @@ class InformationRule(Immutable):
     about five times as much (MNIST, 10,000 images), more than a dimension costs.
 
     Training ends with a size that was measured: what is still on trial then comes back.
-    Where the learning rate jumps by more than a quarter from one epoch to the next, all
-    that was recorded is dropped, and a trial ends undecided.
+    Where the learning rate changes by a factor of more than 1.25 from one epoch to the
+    next, the losses recorded are dropped, and a trial ends undecided. A rate that falls
+    slowly is taken for part of the trend.
 
     Args:
         max_loss_increase: How much more loss a smaller latent space may cost in all:
@@ -123,7 +124,8 @@ class InformationRule(Immutable):
                     f"`{name}` must be one of {known}. Received: {name}={value!r}"
                 )
         parts: Any = self.without
-        if isinstance(parts, str) or not set(parts) <= set(PARTS):
+        listed = isinstance(parts, (list, tuple))
+        if not listed or any(part not in PARTS for part in parts):
             raise ValueError(
                 f"`without` must be a list of names from {PARTS}. "
                 f"Received: without={parts!r}"
@@ -170,12 +172,14 @@ class InformationRule(Immutable):
             ValueError: If `active` does not fit the model.
         """
         active = tuple(active)
-        new = self.init(state.n_dims, state.seed)
-        new = replace(new, active=active, removals=state.removals)
-        if set(active) == {*state.active, *state.trial}:
-            undone = state.undone + state.trial_records
-            new = replace(new, spent=state.spent, undone=undone)
-        return new
+        same = set(active) == {*state.active, *state.trial}
+        return replace(
+            self.init(state.n_dims, state.seed),
+            active=active,
+            removals=state.removals,
+            undone=state.undone + state.trial_records,
+            spent=state.spent if same else 0.0,
+        )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> InformationState:
         """Rebuilds a state from what `InformationState.to_dict` returned.
@@ -228,8 +232,8 @@ class InformationRule(Immutable):
             raise TypeError(
                 f"`state` must be an InformationState. Received: {type(state)}"
             )
-        watched = len(state.silhouettes) == len(state.losses)
-        if self.target == "silhouette" and not watched:
+        watched = len(state.losses) if self.target == "silhouette" else 0
+        if len(state.silhouettes) != watched:
             raise ValueError(
                 "`state` must come from a rule with the same target. Received: "
                 f"{len(state.silhouettes)} silhouettes of {len(state.losses)} records"

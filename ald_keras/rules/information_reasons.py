@@ -39,12 +39,17 @@ def none_idle(n_active: int) -> str:
     return f"Fixed at {n_active} dimensions: none is idle, and nothing is tried."
 
 
+def rising(left: int) -> str:
+    """Why the size is not fixed yet without trials."""
+    return f"{_count(left)} may yet become informative or idle."
+
+
 def other_rate(old: float | None, new: float | None, trial: Sequence[int]) -> str:
     """Why everything begins anew at another learning rate."""
     back = f" Brought back {_join(trial)}, on trial, undecided." if trial else ""
     return (
         f"The learning rate went from {old:.3g} to {new:.3g}, which shows in the loss: "
-        f"what was recorded before is dropped.{back}"
+        f"the losses recorded before are dropped.{back}"
     )
 
 
@@ -83,11 +88,17 @@ def undecided(
     )
 
 
-def kept(indices: Sequence[int], excess: float, allowed: float) -> str:
+def kept(indices: Sequence[int], excess: float, allowed: float, loses: bool) -> str:
     """Why a removal is kept."""
+    end = (
+        " Nothing is brought back, and the size is fixed."
+        if loses or excess > allowed
+        else ""
+    )
     return (
         f"The removal of {_join(indices)} is kept: the loss is on its way to "
         f"{excess:+.3g} nats above the expected one, and {allowed:.3g} are allowed."
+        f"{end}"
     )
 
 

@@ -139,8 +139,12 @@ class InformationState(Immutable):
             wrong = f"`information` must hold {self.n_dims} values a record"
         elif self.trial_information and not self.trial:
             wrong = "`trial_information` without a `trial`"
-        elif any(len(tail) != 2 for tail in self.tails):
-            wrong = f"`tails` must hold pairs: {self.tails}"
+        elif any(len(tail) != 2 or min(tail) < 0.0 for tail in self.tails):
+            wrong = f"`tails` must hold pairs of numbers >= 0: {self.tails}"
+        elif self.spent < 0.0 or (self.learning_rate or 0.0) < 0.0:
+            wrong = f"`spent`={self.spent}, `learning_rate`={self.learning_rate}"
+        elif self.trial and self.losses and self.trained_before <= 0.0:
+            wrong = f"a `trial` that began after {self.trained_before} `epochs`"
         elif not all(isinstance(flag, bool) for flag in (self.pruned, self.at_floor)):
             wrong = f"`pruned`={self.pruned!r}, `at_floor`={self.at_floor!r}"
         elif not isinstance(trend, Trend | None):
@@ -286,7 +290,7 @@ class InformationState(Immutable):
             ValueError: If fields are missing, unknown or invalid.
         """
         values = check_keys("InformationState", data, [f.name for f in fields(cls)])
-        if values["trend"] is not None:
+        if isinstance(values["trend"], Mapping):
             trend = check_keys("Trend", values["trend"], ("level", "gain"))
             values["trend"] = Trend(**trend)
         return cls(**values)

@@ -62,9 +62,22 @@ def look(
     if idle:
         return _prune(rule, state, idle)
     if "trials" in rule.without:
-        state = replace(state, fixed_epoch=state.last_epoch)
-        return decide(state, "stop", reasons.none_idle(len(state.active)))
+        return _stop_untried(rule, state, informative)
     return _try(rule, state)
+
+
+def _stop_untried(
+    rule: InformationRule, state: InformationState, informative: set[int]
+) -> tuple[InformationState, Decision]:
+    n_active = len(state.active)
+    left = n_active - len(informative)
+    if left and n_active > rule.min_dims:
+        return decide(state, "wait", reasons.rising(left))
+    state = replace(state, fixed_epoch=state.last_epoch, at_floor=left > 0)
+    reason = (
+        floor_reason(n_active, rule.min_dims) if left else reasons.none_idle(n_active)
+    )
+    return decide(state, "stop", reason)
 
 
 def start_over(
@@ -73,9 +86,13 @@ def start_over(
     """Drops what was recorded at another learning rate, and ends a trial undecided."""
     trial = state.trial
     reason = reasons.other_rate(state.learning_rate, observation.learning_rate, trial)
+    known = state
     state = rule.restart(state, sorted((*state.active, *trial)))
     state = replace(
         state,
+        # What the dimensions tell does not hang on the rate.
+        information=known.information,
+        pruned=known.pruned,
         last_epoch=observation.epoch,
         learning_rate=observation.learning_rate,
     )
@@ -106,7 +123,9 @@ def _idle(
     idle = [
         i
         for i in state.active
-        if i not in informative and now[i] <= max(then[i], 0.5 * rule.idle_kl)
+        if i not in informative
+        and then[i] < rule.idle_kl
+        and now[i] <= max(then[i], 0.5 * rule.idle_kl)
     ]
     removable = max(0, len(state.active) - rule.min_dims)
     return sorted(idle, key=lambda i: (now[i], i))[:removable]
@@ -129,11 +148,11 @@ def _try(
         (state.seed, state.removals),
     )
     state = replace(
-        state,
+        state.without_records(),
         active=tuple(i for i in state.active if i not in chosen),
         trial=chosen,
         removals=state.removals + 1,
-    ).without_records()
+    )
     reason = reasons.trying(chosen, len(state.active), rule.patience)
     return decide(state, "try", reason, chosen)
 
@@ -177,6 +196,9 @@ def judge(
     debts = state.debts()
     excess = settling.at(state.trained_before) + debts
     latest = sum(state.excess()[-rule.window :]) / rule.window + debts
+    if settling.gain == 0.0:
+        # A cost that grows is at least what it has come to.
+        excess = max(excess, latest)
     allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
     undecided = _CLOSE * allowed < excess <= allowed < latest
     if undecided and state.trial_records < 2 * rule.patience:
@@ -192,7 +214,7 @@ def judge(
     stays = "restoring" in rule.without
     if (excess > allowed or loses) and not stays:
         return _restore(state, excess, allowed, loses)
-    reason = reasons.kept(state.trial, excess, allowed)
+    reason = reasons.kept(state.trial, excess, allowed, loses)
     step = _next_step(
         rule, len(state.active), len(state.trial), state.spent, excess, allowed
     )

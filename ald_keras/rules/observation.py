@@ -50,8 +50,8 @@ class Observation(Immutable):
             better) or `"max"` (higher is better). Defaults to none.
         mean_variance: Variance of each dimension's posterior means over the samples,
             shape `(n_dims,)`. Defaults to none measured.
-        epochs_trained: Float > 0, epochs of training that the weights have had, in
-            this `fit` and before it. Defaults to `epoch + 1`.
+        epochs_trained: Float > 0, epochs that the optimizer has trained, in this `fit`
+            and before it, those included that were undone. Defaults to `epoch + 1`.
         learning_rate: Float >= 0, the optimizer's at the end of the epoch, or `None`
             where it is not known. Defaults to `None`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,8 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
     else:
         amount = check_real(name, value)
         tolerance = Tolerance(amount, None)
-    if amount <= 0.0:
-        raise ValueError(f"`{name}` must be above 0. Received: {name}={value!r}")
+    if not 0.0 < amount < math.inf:
+        raise ValueError(
+            f"`{name}` must be above 0 and finite. Received: {name}={value!r}"
+        )
     return tolerance

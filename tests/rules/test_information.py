@@ -357,8 +357,10 @@ def test_without_a_trial_another_learning_rate_only_starts_over():
     played = with_rates(World([5.0] * 3), [1e-3] * 5 + [5e-4] * 60)
     state, decision = played[5]
     assert decision.action == "wait"
-    assert "what was recorded before is dropped" in decision.reason
-    assert state.losses == state.information == ()
+    assert "the losses recorded before are dropped" in decision.reason
+    assert state.losses == ()
+    # What the dimensions tell counts on.
+    assert state.information == played[4][0].information != ()
     assert len(played[-1][0].active) == 3
 
 
