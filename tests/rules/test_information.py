@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ald_keras.rules import Decision, InformationRule, InformationState, Observation
+from ald_keras.rules.trend import Trend
 
 RULE = InformationRule(max_loss_increase=1.0)
 
@@ -336,7 +337,7 @@ def with_rates(world, rates, rule=RULE, state=None):
 
 
 def test_a_lower_learning_rate_does_not_pay_for_a_removal():
-    costs = [0.5, 5.0, 6.0, 7.0]
+    costs = [0.5, 0.7, 6.0, 7.0]
     first = changes(with_rates(World(costs), [1e-3] * 40))
     keep = next(d for d in first if d.action == "keep")
     drop = keep.epoch + 3
@@ -348,9 +349,147 @@ def test_a_lower_learning_rate_does_not_pay_for_a_removal():
     assert state.fixed_epoch is None
     assert not state.losses
     # What was spent stays so: there is no second nat for the next trials.
-    assert state.spent == played[drop - 1][0].spent > 0.4
+    assert state.spent == played[drop - 1][0].spent == pytest.approx(0.5)
     assert played[-1][0].fixed_epoch is not None
     assert len(played[-1][0].active) == 3
+
+
+def test_a_higher_learning_rate_starts_over_too():
+    played = with_rates(World([5.0] * 3), [1e-3] * 5 + [2e-3] * 60)
+    assert played[5][1].reason.startswith("The learning rate went from 0.001 to 0.002")
+    assert len(played[-1][0].active) == 3
+
+
+def test_the_budget_is_new_where_the_dimensions_are_others():
+    state = dataclasses.replace(RULE.init(6, 0), spent=0.5, undone=6)
+    assert RULE.restart(state, range(6)).spent == 0.5
+    other = RULE.restart(state, range(5))
+    assert (other.spent, other.undone) == (0.0, 6)
+
+
+def quiet_state(gap):
+    """Ten records without a change, `gap` nats above the trend."""
+    return InformationState(
+        0,
+        4,
+        range(4),
+        epochs=range(11, 21),
+        losses=[100.0 + gap] * 10,
+        information=[(1.0, 2.0, 3.0, 4.0)] * 10,
+        trend=Trend(100.0, 0.0),
+        last_epoch=19,
+    )
+
+
+@pytest.mark.parametrize(("gap", "level"), [(-0.5, 99.5), (0.5, 100.0)])
+def test_a_quiet_time_lowers_the_trend_but_never_raises_it(gap, level):
+    seen = Observation(20, {"loss": 100.0 + gap}, range(4), (1.0, 2.0, 3.0, 4.0), {})
+    seen = dataclasses.replace(seen, mean_variance=(1.0,) * 4)
+    state, decision = RULE.step(quiet_state(gap), seen)
+    assert decision.action == "try"
+    assert state.trend.at(20) == pytest.approx(level)
+
+
+def test_a_removal_that_helps_is_the_new_level():
+    # Without the first the loss is half a nat lower, and that is no budget.
+    state = play(RULE, World([-0.5, 1.2, 9.0, 9.0]))[-1][0]
+    assert len(state.active) == 3
+
+
+def test_a_percentage_is_of_the_loss_expected_now():
+    rule = InformationRule(max_loss_increase="10%")
+    world = World([8.0, 30.0, 40.0], fall=50.0, recovery=0.0)
+    keep = next(d for d in changes(play(rule, world)) if d.action == "keep")
+    allowed = 0.1 * (100.0 + 50.0 / np.cbrt(keep.epoch + 1))
+    assert f"and {allowed:.3g} are allowed" in keep.reason
+
+
+def test_epochs_that_are_undone_do_not_count():
+    world = World([6.0] * 20, n_dims=20, recovery=0.0)
+    state = dataclasses.replace(RULE.init(20, 0), step=2)
+    played = play(RULE, world, state=state)
+    at = next(i for i, (_, d) in enumerate(played) if d.action == "restore")
+    restored, decision = played[at]
+    assert len(decision.indices) == 2
+    assert restored.undone == RULE.patience
+    assert played[at + 1][1].action == "try"
+    assert played[at + 2][0].epochs == (at + 3 - RULE.patience,)
+
+
+def test_a_group_that_costs_too_much_is_halved():
+    world = World([6.0] * 40, n_dims=40, recovery=0.0)
+    state = dataclasses.replace(RULE.init(40, 0), step=4)
+    played = changes(play(RULE, world, state=state))
+    assert [len(d.indices) for d in played if d.action == "restore"] == [4, 2, 1]
+
+
+def test_steps_follow_from_what_dimensions_cost():
+    # By hand: twice the cost a dimension of the last ones, up to what is left of 1 nat.
+    world = World([0.1] * 20 + [9.0] * 12, n_dims=32, recovery=0.0)
+    played = changes(play(RULE, world, epochs=300))
+    sizes = [len(d.indices) for d in played if d.action == "try"]
+    assert sizes[:5] == [1, 2, 3, 2, 1]
+
+
+def flickering(count, epochs=20):
+    """Decisions where `count` of 44 informative dimensions change sides."""
+    world = World([5.0] * 44, n_dims=64)
+    weak = sorted(world.place)[:count]
+    state, decisions = RULE.init(64, 0), []
+    for epoch in range(epochs):
+        seen = world.observe(epoch, state)
+        kl = list(seen.kl)
+        for i in weak:
+            kl[i] = 0.3 if epoch % 12 < 6 else 0.05
+        state, decision = RULE.step(state, dataclasses.replace(seen, kl=tuple(kl)))
+        decisions.append(decision)
+    return decisions
+
+
+def test_one_in_twenty_may_change_sides():
+    calm, uneasy = flickering(2), flickering(3)
+    assert next(d.epoch for d in calm if d.action == "prune") == 9
+    assert all(d.action == "wait" for d in uneasy[:11])
+    assert "3 dimensions changed sides" in uneasy[9].reason
+    # Those that told something six epochs before are not taken for idle.
+    assert len(next(d for d in calm if d.action == "prune").indices) == 20 - 9
+
+
+def test_idle_dimensions_may_stir():
+    world = World([5.0] * 3, n_dims=6)
+    state, pruned = RULE.init(6, 0), []
+    for epoch in range(40):
+        seen = world.observe(epoch, state)
+        kl = [v if v > 0.1 or not v else 0.001 * (epoch + 1) for v in seen.kl]
+        state, decision = RULE.step(state, dataclasses.replace(seen, kl=tuple(kl)))
+        pruned += decision.indices if decision.action == "prune" else ()
+    assert set(pruned) == set(range(6)) - set(world.place)
+
+
+@pytest.mark.parametrize(("variance", "idle"), [(0.009, True), (0.011, False)])
+def test_units_are_active_from_a_variance_of_a_hundredth(variance, idle):
+    world = World([5.0] * 3, n_dims=4)
+    free = next(i for i in range(4) if i not in world.place)
+    seen = world.observe(0, RULE.init(4, 0))
+    kl = tuple(1.0 for _ in range(4))
+    spread = tuple(variance if i == free else 1.0 for i in range(4))
+    seen = dataclasses.replace(seen, kl=kl, mean_variance=spread)
+    state, _ = RULE.step(RULE.init(4, 0), seen)
+    assert (state.information[0][free] == 0.0) == idle
+
+
+def test_a_cost_that_grows_does_not_count_as_its_mean():
+    world = World([0.0, 9.0, 9.0], recovery=0.0)
+    state, kept = RULE.init(16, 0), []
+    for epoch in range(60):
+        seen = world.observe(epoch, state)
+        since = state.trial_records + 1 if state.trial else 0
+        metrics = {**seen.metrics, "loss": seen.metrics["loss"] + 0.3 * since}
+        state, decision = RULE.step(state, dataclasses.replace(seen, metrics=metrics))
+        kept.append(decision.action == "keep")
+    # 1.05 nats on average, and 1.35 over the last four epochs.
+    assert not any(kept)
+    assert len(state.active) == 3
 
 
 def test_without_a_trial_another_learning_rate_only_starts_over():
@@ -388,11 +527,29 @@ def test_without_trials_only_idle_dimensions_go():
     assert set(state.active) == set(world.place)
     assert state.fixed_epoch is not None
     assert not state.at_floor
+    rule = dataclasses.replace(leave_out("trials"), min_dims=5)
+    state = play(rule, World([5.0, 6.0]))[-1][0]
+    assert len(state.active) == 5
+    assert state.at_floor
+
+
+def test_without_trials_what_rises_keeps_the_size_open():
+    world = World([5.0] * 3, n_dims=4)
+    late = next(i for i in range(4) if i not in world.place)
+    rule, state = leave_out("trials"), RULE.init(4, 0)
+    for epoch in range(30):
+        seen = world.observe(epoch, state)
+        rise = 0.055 + 0.001 * epoch
+        kl = [rise if i == late else v for i, v in enumerate(seen.kl)]
+        state, decision = rule.step(state, dataclasses.replace(seen, kl=tuple(kl)))
+        assert decision.action == "wait"
+    assert "1 dimension may yet become informative" in decision.reason
 
 
 def test_without_restoring_the_edge_is_passed():
     played = play(leave_out("restoring"), World([5.0, 6.0, 7.0]))
     assert [d.action for d in changes(played)[2:]] == ["try", "keep"]
+    assert "Nothing is brought back" in changes(played)[-1].reason
     assert len(played[-1][0].active) == 2
     assert played[-1][0].fixed_epoch is not None
 
@@ -513,6 +670,9 @@ def test_a_restart_forgets_what_belongs_to_other_weights():
         ({"max_loss_increase": "0%"}, "`max_loss_increase` must be above 0"),
         ({"without": "trend"}, "`without` must be a list"),
         ({"without": ("luck",)}, "`without` must be a list"),
+        ({"without": None}, "`without` must be a list"),
+        ({"without": [["trend"]]}, "`without` must be a list"),
+        ({"max_loss_increase": "9" * 400 + "%"}, "above 0 and finite"),
         ({"idle_kl": -0.1}, "`idle_kl` must not be negative"),
         ({"patience": 2}, "`patience` must be an integer of at least 3"),
         ({"window": 7}, "`window` must not exceed `patience`"),
@@ -546,6 +706,16 @@ def test_observations_must_follow_and_be_whole():
         RULE.step("state", seen)
 
 
+def test_a_state_of_another_target_is_refused():
+    clusters = dataclasses.replace(RULE, target="silhouette")
+    state = play(clusters, World([5.0] * 3), epochs=4)[-1][0]
+    assert clusters.state_from_dict(state.to_dict()) == state
+    with pytest.raises(ValueError, match="same target"):
+        RULE.state_from_dict(state.to_dict())
+    with pytest.raises(ValueError, match="`trend`=5"):
+        RULE.state_from_dict({**RULE.init(3, 0).to_dict(), "trend": 5})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -560,6 +730,9 @@ def test_observations_must_follow_and_be_whole():
         ({"epochs": (2, 1), "losses": (1, 1)}, "`epochs` must be positive and"),
         ({"trial_information": ((0.0,) * 16,)}, "`trial_information` without"),
         ({"tails": ((1.0, 2.0, 3.0),)}, "`tails` must hold pairs"),
+        ({"tails": ((-1.0, 2.0),)}, "`tails` must hold pairs"),
+        ({"spent": -1.0}, "`spent`=-1.0"),
+        ({"learning_rate": -1.0}, "`learning_rate`=-1.0"),
         ({"trend": 5.0}, "`trend`=5.0"),
         ({"best_silhouette": "good"}, "`best_silhouette` must be"),
     ],
