@@ -219,8 +219,13 @@ def test_what_comes_back_at_the_end_is_averaged_as_all_else():
     assert vae.active_dims == 8
 
 
-def test_weights_restored_from_within_a_trial_stay():
+@pytest.mark.parametrize("ema", [False, True])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_weights_restored_from_within_a_trial_stay(ema, scaled):
     vae = small_vae(8)
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=ema)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     kept = {}
 
     class Best(keras.callbacks.Callback):
@@ -234,12 +239,64 @@ def test_weights_restored_from_within_a_trial_stay():
             self.model.set_weights(kept["weights"])
 
     with pytest.warns(UserWarning, match="restored from outside while 2 dimensions"):
-        pruning, _, _ = fit(vae, {1: "try"}, Best())
+        pruning, _, _ = fit(vae, {1: "try"}, Best(), optimizer=optimizer)
     assert equal(vae.get_weights(), kept["weights"])
     assert vae.latent_mask.active_indices.tolist() == [0, 2, 3, 5, 6, 7]
     assert pruning.fixed_epoch is None
     assert pruning.decisions[-1].action == "restart"
     assert pruning.state.active == (0, 2, 3, 5, 6, 7)
+
+
+def test_a_callback_that_changes_weights_does_not_end_a_trial():
+    vae = small_vae(8)
+
+    class Shrink(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            for weight in self.model.trainable_weights:
+                weight.assign(0.999 * weight)
+
+    pruning, before, _ = fit(vae, {1: "try"}, Shrink())
+    assert pruning.decisions[-1].action == "restore"
+    assert vae.active_dims == 8
+    assert equal(weights_of(vae), before.weights[2])
+
+
+OPTIMIZERS = {
+    "plain": lambda: keras.optimizers.SGD(1e-3),
+    "accumulating": lambda: keras.optimizers.SGD(1e-3, gradient_accumulation_steps=3),
+    "scaled": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(1e-3)),
+}
+
+
+class Overflow(keras.callbacks.Callback):
+    """Makes all gradients of two epochs overflow, whose steps are then left out."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        scale = getattr(self.model.optimizer, "dynamic_scale", None)
+        if scale is not None:
+            scale.assign(np.inf if epoch in (0, 3) else 1.0)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_epochs_are_counted_whatever_the_optimizer_counts(optimizer):
+    vae = small_vae(8)
+    made = OPTIMIZERS[optimizer]()
+    pruning, _, after = fit(vae, {}, Overflow(), optimizer=made, epochs=8)
+    # 4 steps an epoch; only the plain one counts each of them.
+    assert (after.scalars[1] == 4) == (optimizer == "plain")
+    assert [o.epochs_trained for o in pruning.rule.seen] == list(range(1, 9))
+    again = ALDCallback(Script({}), n_clusters=3, features=None)
+    vae.fit(
+        TRAIN,
+        epochs=3,
+        validation_data=VALIDATION,
+        callbacks=[again],
+        verbose=0,
+    )
+    trained = np.array([o.epochs_trained for o in again.rule.seen])
+    np.testing.assert_array_equal(np.diff(trained), 1.0)
+    # About those of the first `fit`: how many of its steps count is the optimizer's.
+    assert 6 <= trained[0] <= 14
 
 
 def test_a_rule_is_told_how_long_and_how_fast_the_model_was_trained():
@@ -278,11 +335,25 @@ class Fail(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_trial_comes_back():
+class FailWithin(keras.callbacks.Callback):
+    """As Ctrl-C does, in the middle of an epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 3 and batch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("ema", [False, True])
+@pytest.mark.parametrize("fail", [Fail, FailWithin])
+def test_an_interrupted_trial_comes_back(fail, ema):
     vae = small_vae(8)
     begun = Record()
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=ema)
     with pytest.raises(KeyboardInterrupt):
-        fit(vae, {1: "try"}, begun, Fail())
+        fit(vae, {1: "try"}, begun, fail(), optimizer=optimizer)
     assert vae.active_dims == 8
     # Written when epoch 2 begins, and `begun` comes after that.
     assert begun.masks[2] == [0, 2, 3, 5, 6, 7]
@@ -345,6 +416,9 @@ def test_a_trial_ends_where_beta_moves():
     assert after.masks[4] == list(range(8))
     assert equal(after.weights[4], before.weights[2])
     assert "`beta` has moved" in pruning.decisions[-1].reason
+    assert float(vae.beta) == 0.5
+    assert pruning.rule.seen[-1].epoch == 5
+    assert 3 not in [o.epoch for o in pruning.rule.seen]
 
 
 class ChangeMask(keras.callbacks.Callback):
