@@ -578,3 +578,23 @@ def test_numpy_numbers_are_numbers():
     vae = small_vae(np.int64(3), beta=np.float32(0.5), seed=np.int32(1))
     assert (vae.latent_dim, vae.final_beta, vae.seed) == (3, 0.5, 1)
     assert vae.generate(np.int64(2), seed=0).shape == (2, 8, 8, 1)
+
+
+def test_a_scale_of_the_loss_that_moves_does_not_show():
+    # It doubles after each step. Powers of two do not round.
+    x = digits(64)
+
+    def train(optimizer):
+        vae = small_vae(4)
+        vae.compile(optimizer, jit_compile=False)
+        vae.fit(x, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        return weights_of(vae.encoder) + weights_of(vae.decoder)
+
+    plain = train(keras.optimizers.SGD(1e-2))
+    scaled = train(
+        keras.optimizers.LossScaleOptimizer(
+            keras.optimizers.SGD(1e-2), initial_scale=64.0, dynamic_growth_steps=1
+        )
+    )
+    for first, second in zip(plain, scaled, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
