@@ -17,6 +17,7 @@ from ald_keras import (
     InformationRule,
     KLWarmup,
     LatentMask,
+    LatentTensorBoard,
     MaskedVAE,
     layers,
     likelihoods,
@@ -48,6 +49,7 @@ RULES = {
         min_dims=3,
         target="silhouette",
         selection="random",
+        without=("trend", "groups"),
     ),
     ALDRule: lambda: ALDRule(
         initial_step=4,
@@ -61,7 +63,7 @@ RULES = {
     ),
 }
 # Held by a `fit` and made anew for each: they have no config to go round with.
-CALLBACKS = (ALDCallback, KLWarmup)
+CALLBACKS = (ALDCallback, KLWarmup, LatentTensorBoard)
 
 
 @pytest.mark.parametrize("cls", KERAS_OBJECTS, ids=lambda cls: cls.__name__)
