@@ -11,10 +11,14 @@ import yaml
 
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule, InformationRule
+from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
 from ald_keras.suggestions import did_you_mean
 
-RULES: dict[str, Any] = {"ald": ALDRule, "information": InformationRule}
+RULES: dict[str, Any] = {
+    "ald": ALDRule,
+    "ald_to_the_end": ALDToTheEndRule,
+    "information": InformationRule,
+}
 METHODS = ("ald", "fixed")
 
 # Keys with a name and its options, and the name where only options are given.
@@ -143,6 +147,8 @@ class Config:
         optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with
             a learning rate of 1e-3.
         seed: Integer >= 0. Defaults to 0.
+        report: Boolean, write `report.html` beside the run's other files. Defaults to
+            `True`.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -163,6 +169,7 @@ class Config:
         default_factory=lambda: Named(_NAMED["optimizer"], {"learning_rate": 1e-3})
     )
     seed: int = 0
+    report: bool = True
 
     def __post_init__(self) -> None:
         _check("dataset", self.dataset, str)
@@ -171,6 +178,10 @@ class Config:
         _check("seed", self.seed, int, 0)
         _check_choice("likelihood", self.likelihood, LIKELIHOODS)
         _check_choice("method", self.method, METHODS)
+        if not isinstance(self.report, bool):
+            raise ValueError(
+                f"`report` must be true or false. Received: {self.report!r}"
+            )
         if self.data.get("dir") is not None:
             _check("data.dir", self.data["dir"], str)
         self.make_rule()
