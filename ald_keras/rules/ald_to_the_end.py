@@ -57,7 +57,9 @@ class ALDToTheEndRule(ALDRule):
     def init(self, n_dims: int, seed: int) -> ALDToTheEndState:
         """State before the first epoch; see `ALDRule.init`."""
         state = super().init(n_dims, seed)
-        return ALDToTheEndState(**{f.name: getattr(state, f.name) for f in fields(state)})
+        return ALDToTheEndState(
+            **{f.name: getattr(state, f.name) for f in fields(state)}
+        )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> ALDToTheEndState:
         """Rebuilds a state from what `ALDToTheEndState.to_dict` returned.
