@@ -16,7 +16,6 @@ from ald_keras.rules.checks import (
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.observation import Observation
 
-
 StateT = TypeVar("StateT", bound="ALDState")
 
 
