@@ -47,7 +47,9 @@ def _sizes(fixed: Sequence[Run], groups: dict[str, list[Run]]) -> Drawing:
         ]
         for group, members in groups.items()
     }
-    figure = sizes_figure(elbos, found, edge and edge.size, edge and edge.least)
+    answer = None if edge is None else edge.size
+    least = None if edge is None else edge.least
+    figure = sizes_figure(elbos, found, answer, least)
     caption = "Test ELBO by latent dimensions, the higher the better."
     if edge is not None:
         caption += (

@@ -65,7 +65,7 @@ class Curves:
 METRICS = {
     "reconstruction": ("Reconstruction loss", "nats per sample"),
     "kl": ("KL divergence", "nats per sample"),
-    "silhouette": ("Silhouette of the clusters", "-1 to 1"),
+    "silhouette": ("Silhouette of the clusters", "−1 to 1"),
     "frechet_reconstruction": ("Frechet distance, reconstructions", "squared units"),
     "frechet_generation": ("Frechet distance, samples", "squared units"),
     "elbo": ("ELBO", "nats per sample"),

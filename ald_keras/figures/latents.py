@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -46,21 +47,17 @@ def kl_figure(kl: Sequence[float], active: Sequence[int]) -> Figure:
     axes = figure.add_subplot()
     axes.bar(range(len(order)), [kl[index] for index in order], color=BLUE, width=0.8)
     highest = max((kl[index] for index in order), default=0.0) or 1.0
+    # They take no more room than the others, whose labels need it.
+    step = min(1.0, max(len(order), 8) / max(1, len(pruned)))
     axes.bar(
-        range(len(order), len(kl)),
+        [len(order) - 0.5 + step * (i + 0.5) for i in range(len(pruned))],
         [0.02 * highest] * len(pruned),
         color=GREY,
-        width=0.8,
+        width=0.8 * step,
     )
-    if len(order) <= _MOST_LABELS:
-        axes.set_xticks(range(len(order)), labels=[str(index) for index in order])
-        crowded = len(kl) > 24 and len(order) > 1
-        axes.tick_params(axis="x", length=0, rotation=90 if crowded else 0)
-        axes.set_xlabel("latent dimension (its index), the most informative first")
-    else:
-        axes.set_xticks([])
-        axes.set_xlabel("latent dimensions, the most informative first")
-    axes.set_xlim(-0.7, len(kl) - 0.3)
+    end = len(order) - 0.5 + step * len(pruned)
+    axes.set_xlim(-0.7, end + 0.2)
+    _name_bars(axes, order, crowded=end > 24)
     axes.set_ylabel("mean KL divergence,\nnats per sample")
     axes.grid(axis="x", visible=False)
     handles = [Patch(color=BLUE, label=f"active: {len(order)} ({sum(kl):.1f} nats)")]
@@ -68,6 +65,16 @@ def kl_figure(kl: Sequence[float], active: Sequence[int]) -> Figure:
         handles.append(Patch(color=GREY, label=f"pruned: {len(pruned)} (0 nats)"))
     figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
+
+
+def _name_bars(axes: Axes, order: Sequence[int], crowded: bool) -> None:
+    if len(order) > _MOST_LABELS:
+        axes.set_xticks([])
+        axes.set_xlabel("latent dimensions, the most informative first")
+        return
+    axes.set_xticks(range(len(order)), labels=[str(index) for index in order])
+    axes.tick_params(axis="x", length=0, rotation=90 if crowded else 0)
+    axes.set_xlabel("latent dimension (its index), the most informative first")
 
 
 @styled
@@ -88,12 +95,14 @@ def traversal_figure(
         like: Data, for the scale of the pixel values.
     """
     rows = to_unit(np.asarray(images, np.float32), np.asarray(like))
-    figure = new_figure(tiles_height(rows, WIDTH - 1.6) + 0.6)
+    figure = new_figure(tiles_height(rows, WIDTH - 1.5) + 0.6)
     axes = figure.add_subplot()
     show_tiles(axes, rows)
     names = [f"{index}: {nats:.2f} nats" for index, nats in zip(dims, kl, strict=True)]
     axes.set_yticks(axes.get_yticks(), labels=names)
-    axes.set_xticks(axes.get_xticks(), labels=[f"{value:+.1f}" for value in values])
+    axes.set_xticks(
+        axes.get_xticks(), labels=[f"{value:+g}" if value else "0" for value in values]
+    )
     axes.set_xlabel("value of the dimension, standard deviations of the prior")
     axes.set_ylabel("latent dimension: its mean KL")
     return figure

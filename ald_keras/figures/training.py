@@ -26,7 +26,7 @@ from ald_keras.figures.style import (
 # Name, marker, colour and fill of each action, from top to bottom.
 LANES = {
     "prune": ("removed", "v", VERMILLION, True),
-    "try": ("removed on trial", "v", VERMILLION, False),
+    "try": ("on trial", "v", VERMILLION, False),
     "keep": ("stay away", "o", GREEN, True),
     "restore": ("brought back", "^", BLUE, True),
     "restart": ("starts over", "X", PURPLE, True),
@@ -78,7 +78,7 @@ def training_figure(curves: Curves) -> Figure:
     whole_numbers(panels[-1])
     _name_dims(panels[0], curves)
     _explain(figure, curves)
-    figure.align_ylabels(list(panels))
+    figure.align_ylabels(list(panels[len(strip) :]))
     return figure
 
 

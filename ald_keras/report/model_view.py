@@ -24,7 +24,7 @@ _VALUES = 1 << 25
 
 # Rows and columns of the traversals.
 _MOST_DIMS = 20
-_STEPS = np.linspace(-3.0, 3.0, 9)
+_STEPS = np.linspace(-3.0, 3.0, 13)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
