@@ -19,10 +19,10 @@ from ald_keras.figures.style import (
     MARKERS,
     SERIES,
     VERMILLION,
+    epoch_axis,
     new_figure,
     spaced,
     styled,
-    whole_numbers,
 )
 from ald_keras.figures.training import readable_limits
 
@@ -33,6 +33,10 @@ _FINAL = {
     "frechet_reconstruction": "frechet_reconstruction",
     "frechet_generation": "frechet_generation",
 }
+
+# Of an axis of final figures, as a share of their mean.
+_LEAST_SPAN = 0.05
+
 _SHORT = {
     "reconstruction": "Reconstruction\nloss",
     "silhouette": "Silhouette\n",
@@ -62,8 +66,8 @@ def scratch_figure(pruned: Sequence[Curves], scratch: Sequence[Curves]) -> Figur
         key for key in _FINAL if all(key in run.test for run in (*pruned, *scratch))
     ]
     n_rows = (len(shared) + 1) // 2
-    figure = new_figure(2.3 * n_rows + (2.3 if final else 0) + 0.5)
-    heights = [2.3 * n_rows] * bool(shared) + [2.3] * bool(final)
+    figure = new_figure(2.3 * n_rows + (2.5 if final else 0) + 0.5)
+    heights = [2.3 * n_rows] * bool(shared) + [2.5] * bool(final)
     parts = iter(
         figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     )
@@ -74,9 +78,10 @@ def scratch_figure(pruned: Sequence[Curves], scratch: Sequence[Curves]) -> Figur
         for axes, name in zip(panels.flat, shared, strict=False):
             _draw_curves(axes, name, sides)
     if final:
-        for axes, key in zip(
-            next(parts)[0].subplots(1, len(final), squeeze=False)[0], final, strict=True
-        ):
+        part = next(parts)[0]
+        part.suptitle("Final figures on the test part", fontsize=10)
+        small = part.subplots(1, len(final), squeeze=False)[0]
+        for axes, key in zip(small, final, strict=True):
             _draw_final(axes, key, sides)
     handles = [
         Line2D([], [], color=color, marker=marker, label=runs[0].label)
@@ -96,8 +101,7 @@ def _draw_curves(axes: Axes, name: str, sides: Sequence[tuple]) -> None:
     title, unit = title_and_unit(name)
     axes.set_title(f"{title}, validation")
     axes.set_ylabel(unit)
-    axes.set_xlabel("epoch")
-    whole_numbers(axes)
+    epoch_axis(axes, max(run.epochs[-1] for runs, *_ in sides for run in runs))
 
 
 def _draw_final(axes: Axes, key: str, sides: Sequence[tuple]) -> None:
@@ -116,11 +120,19 @@ def _draw_final(axes: Axes, key: str, sides: Sequence[tuple]) -> None:
         axes.plot([position - 0.25, position + 0.25], [mean] * 2, color=color)
     name = _FINAL[key]
     axes.set_title(f"{_SHORT[name]}")
-    axes.set_ylabel(f"{title_and_unit(name)[1]}, test part")
-    axes.set_xticks([0, 1], labels=["pruned", "scratch"])
+    axes.set_ylabel(title_and_unit(name)[1])
+    axes.set_xticks([0, 1], labels=["pruned", "fixed"])
     axes.set_xlim(-0.6, 1.6)
-    axes.margins(y=0.25)
+    everything = [run.test[key] for runs, *_ in sides for run in runs]
+    axes.set_ylim(*_honest_limits(everything))
     axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _honest_limits(values: Sequence[float]) -> tuple[float, float]:
+    """Limits that make no mountain of a difference of some per mille."""
+    middle = (min(values) + max(values)) / 2
+    half = max(0.7 * (max(values) - min(values)), _LEAST_SPAN * abs(middle) / 2, 1e-6)
+    return middle - half, middle + half
 
 
 @styled
@@ -149,12 +161,11 @@ def starts_figure(runs: Sequence[Curves]) -> Figure:
     panels[0].set_ylim(bottom=0)
     panels[1].set_title("Reconstruction loss, validation data")
     panels[1].set_ylabel("nats per sample")
-    panels[1].set_xlabel("epoch")
+    epoch_axis(panels[1], max(run.epochs[-1] for run in runs))
     if limits:
         panels[1].set_ylim(
             min(low for low, _ in limits), max(high for _, high in limits)
         )
-    whole_numbers(panels[1])
     handles = [
         Line2D([], [], color=SERIES[i % len(SERIES)], label=label)
         for i, label in enumerate(labels)

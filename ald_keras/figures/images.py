@@ -29,8 +29,8 @@ _COLUMNS = 10
 _CLIPS = 3
 _VECTORS = 4
 
-# Inches that row labels take.
-_LABELS = 1.3
+# Inches that a letter of a row's label takes.
+_LETTER = 0.07
 
 
 @styled
@@ -99,7 +99,7 @@ def _kind_of(samples: Array) -> str:
 
 def _tile_figure(rows: Array, names: Sequence[str], columns: str = "") -> Figure:
     labelled = any(names)
-    width = WIDTH - (_LABELS if labelled else 0.1)
+    width = WIDTH - 0.25 - _LETTER * max(map(len, names))
     figure = new_figure(tiles_height(rows, width) + (0.55 if columns else 0.1))
     axes = figure.add_subplot()
     show_tiles(axes, rows)

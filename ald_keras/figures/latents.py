@@ -95,7 +95,7 @@ def traversal_figure(
         like: Data, for the scale of the pixel values.
     """
     rows = to_unit(np.asarray(images, np.float32), np.asarray(like))
-    figure = new_figure(tiles_height(rows, WIDTH - 1.5) + 0.6)
+    figure = new_figure(tiles_height(rows, WIDTH - 1.35) + 0.6)
     axes = figure.add_subplot()
     show_tiles(axes, rows)
     names = [f"{index}: {nats:.2f} nats" for index, nats in zip(dims, kl, strict=True)]

@@ -73,7 +73,8 @@ def new_figure(height: float) -> Figure:
     Args:
         height: Float, inches.
     """
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height))
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.06)
     FigureCanvasAgg(figure)
     return figure
 
@@ -114,6 +115,13 @@ def spaced(positions: list[float], low: float, high: float, share: float) -> lis
     return chosen[::-1]
 
 
-def whole_numbers(axes: Axes) -> None:
-    """Ticks of the x axis at whole numbers alone."""
+def epoch_axis(axes: Axes, last: int) -> None:
+    """An x axis of epochs, counted from 1.
+
+    Args:
+        axes: Whose x axis.
+        last: Integer, the last epoch.
+    """
+    axes.set_xlabel("epoch")
+    axes.set_xlim(0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

@@ -17,10 +17,10 @@ from ald_keras.figures.style import (
     INK,
     PURPLE,
     VERMILLION,
+    epoch_axis,
     new_figure,
     spaced,
     styled,
-    whole_numbers,
 )
 
 # Name, marker, colour and fill of each action, from top to bottom.
@@ -51,7 +51,8 @@ def training_figure(curves: Curves) -> Figure:
         curves: The run; one panel for each of its metrics.
     """
     lanes = [name for name in LANES if any(e.action == name for e in curves.events)]
-    strip = [0.12 + 0.22 * len(lanes)] if lanes else []
+    changing = lanes or len(set(curves.dims)) > 1
+    strip = [0.12 + 0.22 * len(lanes)] if changing else []
     heights = [*strip, *[1.35] * len(curves.values)]
     figure = new_figure(sum(heights) + 0.38 * len(curves.values) + 1.0)
     panels = figure.subplots(
@@ -63,8 +64,9 @@ def training_figure(curves: Curves) -> Figure:
     )[:, 0]
     for axes in panels:
         _mark_changes(axes, curves)
-    if lanes:
+    if changing:
         _draw_lanes(panels[0], curves, lanes)
+        _name_dims(panels[0], curves)
     for axes, (name, values) in zip(
         panels[len(strip) :], curves.values.items(), strict=True
     ):
@@ -73,10 +75,7 @@ def training_figure(curves: Curves) -> Figure:
         axes.set_title(title)
         axes.set_ylabel(unit)
         axes.set_ylim(*readable_limits(values))
-    panels[-1].set_xlabel("epoch")
-    panels[-1].set_xlim(0.5, max(curves.epochs) + 0.5)
-    whole_numbers(panels[-1])
-    _name_dims(panels[0], curves)
+    epoch_axis(panels[-1], max(curves.epochs))
     _explain(figure, curves)
     figure.align_ylabels(list(panels[len(strip) :]))
     return figure
