@@ -109,4 +109,4 @@ def _baseline(folder: pathlib.Path, config: Config) -> Baseline:
             f"`--baseline` must be a run without pruning of the same data set, "
             f"likelihood and beta. Received: {folder}, {what}"
         )
-    return Baseline(str(folder), record, read_csv(folder / "history.csv"))
+    return Baseline(folder.resolve().name, record, read_csv(folder / "history.csv"))

@@ -94,7 +94,7 @@ def _comparison(facts: RunFacts) -> Drawing:
         other.history, other.record, label=f"{sizes[1]} dimensions throughout"
     )
     caption = (
-        f"This run beside {other.folder}, which had {sizes[1]} dimensions from the "
+        f"This run beside {other.title}, which had {sizes[1]} dimensions from the "
         "first epoch on. Below, the final figures on the test part."
     )
     alt = f"Metrics of the pruned run beside those of a network of {sizes[1]}."

@@ -49,12 +49,12 @@ class Baseline:
     """A run of fixed size to compare with.
 
     Args:
-        folder: Text, its folder.
+        title: Text, what it is called.
         record: What its `run.json` holds.
         history: As `RunFacts` has it.
     """
 
-    folder: str
+    title: str
     record: Mapping[str, Any]
     history: Mapping[str, Sequence[float]]
 

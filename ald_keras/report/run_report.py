@@ -29,6 +29,13 @@ _FIGURES = {
     "frechet_generation": ("Frechet distance, samples", "{:.4g}"),
 }
 
+_NOTES = [
+    "The run and its compact model decode to the same; their figures differ by the "
+    "codes that are drawn at random."
+]
+
+_PARTS = {"train": "to train on", "validation": "to validate", "test": "to test"}
+
 
 def write_run_report(path: pathlib.Path, facts: RunFacts) -> None:
     """Write a run's report.
@@ -39,6 +46,7 @@ def write_run_report(path: pathlib.Path, facts: RunFacts) -> None:
     """
     drawings, left_out = draw_run(facts)
     record = facts.record
+    columns, figures = figure_columns(facts)
     write_page(
         path,
         "run.html",
@@ -48,8 +56,9 @@ def write_run_report(path: pathlib.Path, facts: RunFacts) -> None:
         outcome=outcome_words(record),
         outcome_line=record.get("outcome"),
         asked=asked(facts),
-        columns=figure_columns(facts)[0],
-        figures=figure_columns(facts)[1],
+        columns=columns,
+        figures=figures,
+        figure_notes=_NOTES if "test_compact" in record else [],
         decisions=decision_rows(facts.decisions),
         drawings=embedded(drawings),
         left_out=left_out,
@@ -64,14 +73,18 @@ def asked(facts: RunFacts) -> list[tuple[str, str]]:
     config, record = facts.config, facts.record
     rule = dict(config["rule"])
     name = rule.pop("name")
-    settings = ", ".join(f"{key} {value}" for key, value in rule.items())
+    settings = ", ".join(
+        f"{key} {_plain(value)}" for key, value in rule.items() if value not in ((), [])
+    )
     pruned = config["method"] == "ald"
     samples = record.get("samples", {})
     rows = [
         ("data", str(config["dataset"])),
         (
             "samples",
-            ", ".join(f"{count:,} {part}" for part, count in samples.items()),
+            ", ".join(
+                f"{count:,} {_PARTS.get(part, part)}" for part, count in samples.items()
+            ),
         ),
         ("network", str(config["architecture"]["name"])),
         ("dimensions at the start", str(record["start_dims"])),
@@ -89,7 +102,7 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
     """The table of final figures: names of its columns, and rows of cells."""
     sides: dict[str, Mapping[str, Any]] = {}
     if facts.baseline is not None:
-        sides[f"{facts.baseline.folder}, test part"] = facts.baseline.record["test"]
+        sides[f"{facts.baseline.title}, test part"] = facts.baseline.record["test"]
     for key, label in (
         ("test", "this run, test part"),
         ("test_compact", "its compact model, test part"),
@@ -110,6 +123,12 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
         ]
         rows.append([label, *cells])
     return list(sides), rows
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {part}" for key, part in value.items())
+    return str(value)
 
 
 def _beta(beta: Mapping[str, Any]) -> str:
