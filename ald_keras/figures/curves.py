@@ -31,7 +31,8 @@ class Curves:
         dims: Active dimensions in each of these epochs.
         values: Mapping from metrics to their values in these epochs.
         events: Decisions on the size. Defaults to none.
-        fixed: `Event` at which the size was fixed. Defaults to `None`.
+        fixed: `Event` at which the size was fixed, its action `"floor"` where a lower
+            limit did so. Defaults to `None`.
         stop: `Event` at which the rule would have stopped, of a run that went on.
             Defaults to `None`.
         features: Text, what the Frechet distances are taken on. Defaults to `""`.

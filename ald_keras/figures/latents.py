@@ -95,7 +95,7 @@ def traversal_figure(
         like: Data, for the scale of the pixel values.
     """
     rows = to_unit(np.asarray(images, np.float32), np.asarray(like))
-    figure = new_figure(tiles_height(rows, WIDTH - 1.35) + 0.6)
+    figure = new_figure(tiles_height(rows, WIDTH - 1.1) + 0.85)
     axes = figure.add_subplot()
     show_tiles(axes, rows)
     names = [f"{index}: {nats:.2f} nats" for index, nats in zip(dims, kl, strict=True)]
@@ -104,7 +104,7 @@ def traversal_figure(
         axes.get_xticks(), labels=[f"{value:+g}" if value else "0" for value in values]
     )
     axes.set_xlabel("value of the dimension, standard deviations of the prior")
-    axes.set_ylabel("latent dimension: its mean KL")
+    axes.set_title("Latent dimension and its mean KL divergence")
     return figure
 
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-# Pixels between two images.
-_GAP = 1
+# Pixels between two images, and of a side at least, so that the gaps stay thin.
+_GAP = 2
+_LEAST_SIDE = 56
 
 # Frames of a clip that are shown.
 _FRAMES = 10
@@ -50,8 +51,7 @@ def tile(rows: Array) -> Array:
     Returns:
         Array of shape `(height, width, 3)`, with white lines between the images.
     """
-    if rows.ndim == 4:
-        rows = rows[..., None]
+    rows = _enlarged(rows)
     n_rows, columns, height, width, channels = rows.shape
     page = np.ones(
         (n_rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels),
@@ -62,6 +62,14 @@ def tile(rows: Array) -> Array:
             top, left = i * (height + _GAP), j * (width + _GAP)
             page[top : top + height, left : left + width] = rows[i, j]
     return np.repeat(page, 3, axis=2) if channels == 1 else page
+
+
+def _enlarged(rows: Array) -> Array:
+    """The same with channels, small images larger by a whole factor."""
+    if rows.ndim == 4:
+        rows = rows[..., None]
+    factor = -(-_LEAST_SIDE // min(rows.shape[2:4]))
+    return rows.repeat(factor, axis=2).repeat(factor, axis=3) if factor > 1 else rows
 
 
 def to_unit(images: Array, like: Array) -> Array:
@@ -86,7 +94,7 @@ def show_tiles(axes: Axes, rows: Array) -> None:
         rows: As `tile` takes it.
     """
     axes.imshow(tile(rows), interpolation="nearest", aspect="equal")
-    height, width = rows.shape[2:4]
+    height, width = _enlarged(rows[:1, :1]).shape[2:4]
     axes.set_yticks([i * (height + _GAP) + height / 2 - 0.5 for i in range(len(rows))])
     axes.set_xticks(
         [j * (width + _GAP) + width / 2 - 0.5 for j in range(rows.shape[1])]

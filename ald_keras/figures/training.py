@@ -150,6 +150,11 @@ def _name_dims(axes: Axes, curves: Curves) -> None:
     upper.spines["top"].set_color(GREY)
 
 
+def _how_fixed(curves: Curves) -> str:
+    floor = curves.fixed is not None and curves.fixed.action == "floor"
+    return "lower limit reached" if floor else "size fixed"
+
+
 def _explain(figure: Figure, curves: Curves) -> None:
     handles = [
         Line2D(
@@ -161,7 +166,7 @@ def _explain(figure: Figure, curves: Curves) -> None:
         )
         for event, words in (
             (curves.stop, "the rule would have stopped"),
-            (curves.fixed, "size fixed"),
+            (curves.fixed, _how_fixed(curves)),
         )
         if event is not None
     ]

@@ -149,6 +149,8 @@ def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
     losses, sizes = facts.history.get(column), facts.history.get("active_dims")
     if not losses or not sizes or sizes[-1] >= sizes[0]:
         return None
+    if round(sizes[-1]) != facts.record["active_dims"]:
+        return None  # a trial that was undone at the end
     first = next(i for i, size in enumerate(sizes) if size < sizes[0])
     epochs = [int(epoch) + 1 for epoch in facts.history["epoch"]]
     before, after = losses[first - 1], losses[-1]
@@ -157,6 +159,8 @@ def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
         f"{epochs[-1]}, with {round(sizes[-1])} dimensions, and {before:.2f} nats in "
         f"epoch {epochs[first - 1]}, the last one before the first removal, with "
         f"{round(sizes[0])}. The network was trained between the two, so part of the "
-        "change is training. A run of fixed size as --baseline compares like with like."
+        "change is training."
     )
+    if facts.folder is not None:
+        words += " A run of fixed size as --baseline compares like with like."
     return (before, after, words) if before else None

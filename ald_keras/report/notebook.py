@@ -62,7 +62,8 @@ def _record(callback: Any) -> dict[str, Any]:
         "fixed_epoch": callback.fixed_epoch,
         "outcome": callback.result(),
         "features": callback.seen.features,
-        "validation": {"active_dims": model.active_dims, **last},
+        # Of what was on trial in the last epoch, if anything was.
+        "validation": {"active_dims": logs["active_dims"][-1], **last},
     }
 
 
@@ -80,12 +81,15 @@ def _config(callback: Any) -> dict[str, Any]:
         "probe": {"size": callback.probe_size, "n_clusters": callback.n_clusters},
         "optimizer": {
             "name": model.optimizer.name,
-            "learning_rate": float(
-                keras.ops.convert_to_numpy(model.optimizer.learning_rate)
-            ),
+            "learning_rate": _rate(model.optimizer),
         },
         "seed": callback.seed,
     }
+
+
+def _rate(optimizer: Any) -> float:
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return float(f"{rate:.6g}")  # float32, so the other digits say nothing
 
 
 def _name_of(kind: type, known: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ald_keras.callbacks.outcome import outcome_kind
 from ald_keras.figures import Curves, Event
 from ald_keras.report.model_view import ModelView
 
@@ -88,7 +89,7 @@ def run_curves(
             values[name] = list(history[found])
     if "silhouette" not in values and "val_kl_loss" in history:
         values["kl"] = list(history["val_kl_loss"])
-    fixed, stop = record.get("fixed_epoch"), record.get("rule_stop")
+    stop = record.get("rule_stop")
     return Curves(
         label=label,
         epochs=[int(epoch) + 1 for epoch in history["epoch"]],
@@ -97,13 +98,19 @@ def run_curves(
         events=[
             Event(d["epoch"] + 1, d["action"], d["active_dims"]) for d in decisions
         ],
-        # A run without decisions had its size from the beginning.
-        fixed=None
-        if fixed is None or not decisions
-        else Event(fixed + 1, "stop", record["active_dims"]),
+        fixed=_fixed(record),
         stop=None
         if stop is None
         else Event(stop["epoch"] + 1, "stop", stop["active_dims"]),
         features=record.get("features", ""),
         test=record.get("test", {}),
     )
+
+
+def _fixed(record: Mapping[str, Any]) -> Event | None:
+    """Where a rule fixed the size; a run without one had it from the beginning."""
+    epoch, outcome = record.get("fixed_epoch"), record.get("outcome")
+    if epoch is None or outcome is None:
+        return None
+    action = "floor" if outcome_kind(outcome) == "floor" else "stop"
+    return Event(epoch + 1, action, record["active_dims"])
