@@ -15,6 +15,7 @@ from ald_keras.figures.style import (
     CLASSES,
     FAINT,
     GREY,
+    MARKER_SIZES,
     MARKERS,
     WIDTH,
     new_figure,
@@ -134,13 +135,14 @@ def codes_figure(
         for label in classes:
             named = class_names is not None and label < len(class_names)
             chosen = points[np.asarray(labels) == label]
+            # The same colour a second time comes with another marker.
+            marker = MARKERS[(label + label // len(CLASSES)) % len(MARKERS)]
             axes.scatter(
                 chosen[:, 0],
                 chosen[:, 1],
-                s=14,
+                s=MARKER_SIZES.get(marker, MARKER_SIZES["o"]),
                 color=CLASSES[label % len(CLASSES)],
-                # The same colour a second time comes with another marker.
-                marker=MARKERS[(label + label // len(CLASSES)) % len(MARKERS)],
+                marker=marker,
                 alpha=0.75,
                 linewidths=0,
                 label=class_names[label] if named and class_names else str(label),

@@ -30,6 +30,9 @@ CLASSES = (
 )
 MARKERS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "*")
 
+# Square points that make markers look equally large; the others take the first.
+MARKER_SIZES = {"o": 18, "P": 26, "X": 26, "*": 42, "D": 14}
+
 _SETTINGS = {
     "font.size": 10,
     "axes.titlesize": 10,

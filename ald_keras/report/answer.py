@@ -52,7 +52,11 @@ def answer_sentence(facts: RunFacts) -> str:
         parts = [f"{after} dimensions throughout"]
     compared = _compared(facts)
     if compared is not None:
-        parts.append(f"reconstruction loss {_percent(*compared[:2])}")
+        against = "since the first removal"
+        if facts.baseline is not None:
+            size = facts.baseline.record["active_dims"]
+            against = f"against {size} dimensions throughout"
+        parts.append(f"reconstruction loss {_percent(*compared[:2])} {against}")
     parts.append(_when(record))
     likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
     beta = facts.config["beta"]["value"]
