@@ -17,8 +17,7 @@ def check_figure(figure) -> None:
     width, height = figure.canvas.get_width_height()
     assert boxes
     for words, box in boxes:
-        inside = box.x0 >= -1 and box.y0 >= -1
-        assert inside and box.x1 <= width + 1 and box.y1 <= height + 1, words
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -1, words
     for (one, first), (other, second) in itertools.combinations(boxes, 2):
         apart = (
             min(first.x1, second.x1) - max(first.x0, second.x0) < 1

@@ -11,13 +11,14 @@ from ald_keras.figures.comparison import (
 from ald_keras.figures.curves import Curves, Event
 from ald_keras.figures.images import reconstruction_figure, samples_figure
 from ald_keras.figures.latents import codes_figure, kl_figure, traversal_figure
-from ald_keras.figures.style import to_png
+from ald_keras.figures.style import Figure, to_png
 from ald_keras.figures.tiles import picture_kind
 from ald_keras.figures.training import training_figure
 
 __all__ = [
     "Curves",
     "Event",
+    "Figure",
     "codes_figure",
     "kl_figure",
     "picture_kind",

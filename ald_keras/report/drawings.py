@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ald_keras.figures import (
+    Figure,
     codes_figure,
     kl_figure,
     picture_kind,
