@@ -52,7 +52,7 @@ def load_facts(
         config=config.to_dict(),
         record=record,
         decisions=read_json(folder / "decisions.json"),
-        history=read_csv(folder / "history.csv"),
+        history=_history(folder),
         view=view,
     )
     if baseline is not None:
@@ -73,9 +73,18 @@ def load_curves(folder: pathlib.Path, label: str) -> Curves:
         OSError: If a file is missing.
     """
     decisions = read_json(folder / "decisions.json")
-    return run_curves(
-        read_csv(folder / "history.csv"), _whole(folder), decisions, label
-    )
+    return run_curves(_history(folder), _whole(folder), decisions, label)
+
+
+def _history(folder: pathlib.Path) -> dict[str, list[float]]:
+    path = folder / "history.csv"
+    history = read_csv(path)
+    if not history.get("epoch") or "active_dims" not in history:
+        raise ValueError(
+            f"{path} must hold `epoch` and `active_dims` of an epoch or more. "
+            f"Received: {sorted(history)}"
+        )
+    return history
 
 
 def _whole(folder: pathlib.Path) -> dict[str, Any]:
@@ -109,4 +118,4 @@ def _baseline(folder: pathlib.Path, config: Config) -> Baseline:
             f"`--baseline` must be a run without pruning of the same data set, "
             f"likelihood and beta. Received: {folder}, {what}"
         )
-    return Baseline(folder.resolve().name, record, read_csv(folder / "history.csv"))
+    return Baseline(folder.resolve().name, record, _history(folder))

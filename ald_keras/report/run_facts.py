@@ -69,19 +69,12 @@ def run_curves(
     """A run's curves, epochs counted from 1.
 
     Args:
-        history: Mapping from columns of `history.csv` to values.
+        history: Mapping from columns of `history.csv` to values, `epoch` and
+            `active_dims` among them.
         record: What `run.json` holds.
         decisions: What `decisions.json` holds. Defaults to none.
         label: How a legend names the run. Defaults to `""`.
-
-    Raises:
-        ValueError: If there is no epoch, or the active dimensions are missing.
     """
-    if "epoch" not in history or "active_dims" not in history:
-        raise ValueError(
-            "A history must hold `epoch` and `active_dims`. Received: "
-            f"{sorted(history)}"
-        )
     values = {}
     for name, columns in _COLUMNS.items():
         found = next((column for column in columns if column in history), None)

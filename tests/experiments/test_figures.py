@@ -159,18 +159,16 @@ def test_damaged_files_are_named(run_copy, capsys, name):
 
 def test_to_the_end_keeps_the_options_of_the_papers_rule(tiny):
     config = to_the_end(tiny(rule={"name": "ald", "patience": 7}, method="fixed"))
-    assert (config.rule.name, config.rule.options) == (
-        "ald_to_the_end",
-        {"patience": 7},
-    )
+    assert config.rule.to_dict() == {"name": "ald_to_the_end", "patience": 7}
     assert config.method == "ald"
     config = to_the_end(tiny(rule={"name": "information", "idle_kl": 0.2}))
-    assert (config.rule.name, config.rule.options) == ("ald_to_the_end", {})
+    assert config.rule.to_dict() == {"name": "ald_to_the_end"}
 
 
 def test_to_the_end_trains_past_the_stop_and_draws(recorded_run, tmp_path, capsys):
     output = tmp_path / "end"
-    settings = ["epochs=34", "rule.min_dims=2"]
+    # Stops at the first look at a full window, in epoch 6.
+    settings = ["epochs=24", "rule.min_dims=2", "rule.thresholds={silhouette: -1}"]
     arguments = ["--to-the-end", "--config", str(recorded_run / "config.yaml")]
     arguments += ["--output", str(output), "--verbose", "0"]
     for setting in settings:
@@ -181,6 +179,7 @@ def test_to_the_end_trains_past_the_stop_and_draws(recorded_run, tmp_path, capsy
     assert drawn(output) == RUN
     assert record["active_dims"] == 2
     stop = record["rule_stop"]
+    assert stop == {"epoch": 5, "active_dims": 6}
     (noted,) = [d for d in decisions if d["epoch"] == stop["epoch"]]
     assert noted["action"] == "prune"
     assert noted["active_dims"] < stop["active_dims"]
