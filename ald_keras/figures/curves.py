@@ -69,6 +69,7 @@ METRICS = {
     "silhouette": ("Silhouette of the clusters", "−1 to 1"),
     "frechet_reconstruction": ("Frechet distance, reconstructions", "squared units"),
     "frechet_generation": ("Frechet distance, samples", "squared units"),
+    "loss": ("Training loss", "nats per sample"),
     "elbo": ("ELBO", "nats per sample"),
 }
 

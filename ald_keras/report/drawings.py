@@ -67,12 +67,14 @@ def _training(facts: RunFacts) -> Drawing:
     curves = run_curves(facts.history, facts.record, facts.decisions)
     sizes = f"{curves.dims[0]} to {curves.dims[-1]}"
     caption = (
-        "Metrics on validation data after each epoch; the numbers above are the active "
-        "dimensions. The frame leaves out the steep fall of the first epochs."
+        "Metrics on validation data after each epoch."
+        if "reconstruction" in curves.values
+        else "The loss of each epoch."
     )
+    caption += " The frame leaves out the steep fall of the first epochs."
     if facts.decisions:
         caption += (
-            " The strip at the top shows when dimensions went, and came back; grey "
+            " The numbers above are the active dimensions. The strip at the top shows when dimensions went, and came back; grey "
             "lines carry these epochs through the panels."
         )
     alt = (

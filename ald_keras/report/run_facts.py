@@ -82,6 +82,8 @@ def run_curves(
             values[name] = list(history[found])
     if "silhouette" not in values and "val_kl_loss" in history:
         values["kl"] = list(history["val_kl_loss"])
+    if not values:  # trained on without validation data
+        values["loss"] = list(history["loss"])
     stop = record.get("rule_stop")
     return Curves(
         label=label,
