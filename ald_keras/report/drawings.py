@@ -74,8 +74,9 @@ def _training(facts: RunFacts) -> Drawing:
     caption += " The frame leaves out the steep fall of the first epochs."
     if facts.decisions:
         caption += (
-            " The numbers above are the active dimensions. The strip at the top shows when dimensions went, and came back; grey "
-            "lines carry these epochs through the panels."
+            " The numbers above are the active dimensions. The strip at the top shows "
+            "when dimensions went, and came back; grey lines carry these epochs through "
+            "the panels."
         )
     alt = (
         f"Line plots of {len(curves.values)} metrics over {len(curves.epochs)} epochs, "
