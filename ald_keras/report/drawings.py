@@ -75,7 +75,7 @@ def _training(facts: RunFacts) -> Drawing:
     if facts.decisions:
         caption += (
             " The numbers above are the active dimensions. The strip at the top shows "
-            "when dimensions went, and came back; grey lines carry these epochs through "
+            "when dimensions went and came back; grey lines carry these epochs through "
             "the panels."
         )
     alt = (
