@@ -8,7 +8,7 @@ from typing import Any
 from ald_keras.experiments.drawings import draw_experiment
 from ald_keras.experiments.plan import GUESSES
 from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
-from ald_keras.experiments.summary import Summary, summarize
+from ald_keras.experiments.summary import Row, Summary, summarize
 from ald_keras.experiments.table import NOTES, cells, head_lines
 from ald_keras.files import parse_yaml, read_json
 from ald_keras.report.experiment_report import write_experiment_report
@@ -47,12 +47,16 @@ def _found(summary: Summary) -> list[str]:
     """A sentence on what each rule found, over all its starts."""
     last = {row["run"]: row for row in summary.rows if row["fixed"] is not None}
     return [
-        f"Rule “{name}”: {row['dims_min']} to {row['dims_max']} "
-        f"dimensions, {row['dims_mean']:.1f} on average over {row['runs']} runs, "
-        f"{row['fixed']} of them fixed."
+        f"Rule “{name}”: {_range(row)} dimensions, {row['dims_mean']:.1f} on average "
+        f"over {row['runs']} runs, {row['fixed']} of them fixed."
         for name, row in last.items()
         if name != ONE_SHOT
     ]
+
+
+def _range(row: Row) -> str:
+    least, most = row["dims_min"], row["dims_max"]
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _settings(output: pathlib.Path) -> dict[str, Any]:
