@@ -193,20 +193,7 @@ def sizes_figure(
     figure = new_figure(4.2)
     axes = figure.add_subplot()
     sizes = sorted(fixed)
-    if sizes:
-        axes.errorbar(
-            sizes,
-            [statistics.fmean(fixed[size]) for size in sizes],
-            yerr=[
-                statistics.stdev(fixed[size]) if len(fixed[size]) > 1 else 0.0
-                for size in sizes
-            ],
-            color=GREY,
-            marker="o",
-            markersize=4,
-            capsize=3,
-            label="fixed sizes, mean and sd",
-        )
+    _draw_fixed_sizes(axes, {size: fixed[size] for size in sizes})
     for index, (name, pairs) in enumerate(found.items()):
         axes.plot(
             *zip(*pairs, strict=True),
@@ -228,6 +215,24 @@ def sizes_figure(
     axes.set_ylabel("test ELBO, nats per sample")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+def _draw_fixed_sizes(axes: Axes, fixed: Mapping[int, Sequence[float]]) -> None:
+    if not fixed:
+        return
+    axes.errorbar(
+        list(fixed),
+        [statistics.fmean(values) for values in fixed.values()],
+        yerr=[
+            statistics.stdev(values) if len(values) > 1 else 0.0
+            for values in fixed.values()
+        ],
+        color=GREY,
+        marker="o",
+        markersize=4,
+        capsize=3,
+        label="fixed sizes, mean and sd",
+    )
 
 
 def _log_sizes(axes: Axes, sizes: Sequence[int]) -> None:
