@@ -22,6 +22,7 @@ EXTRAS = {
     "onnx": ("onnx", "tf2onnx", "onnxruntime"),
     "litert": ("ai-edge-litert",),
     "tensorboard": ("tensorboard",),
+    "report": ("matplotlib", "jinja2"),
     "tuner": ("keras-tuner", "tensorboard"),
 }
 
@@ -48,7 +49,10 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["ald_keras", "ald_keras.*"]),
-    package_data={"ald_keras": ["py.typed"]},
+    package_data={
+        "ald_keras": ["py.typed"],
+        "ald_keras.report": ["templates/*.html"],
+    },
     python_requires=">=3.10",
     install_requires=requirements(RUNTIME),
     extras_require={name: requirements(needed) for name, needed in EXTRAS.items()},

@@ -11,10 +11,14 @@ import yaml
 
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule, InformationRule
+from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
 from ald_keras.suggestions import did_you_mean
 
-RULES: dict[str, Any] = {"ald": ALDRule, "information": InformationRule}
+RULES: dict[str, Any] = {
+    "ald": ALDRule,
+    "ald_to_the_end": ALDToTheEndRule,
+    "information": InformationRule,
+}
 METHODS = ("ald", "fixed")
 
 # Keys with a name and its options, and the name where only options are given.
@@ -144,6 +148,8 @@ class Config:
             a learning rate of 1e-3.
         seed: Integer >= 0. Defaults to 0.
         tensorboard: Boolean, write logs for TensorBoard too. Defaults to `False`.
+        report: Boolean, write `report.html` beside the run's other files. Defaults to
+            `True`.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -165,17 +171,19 @@ class Config:
     )
     seed: int = 0
     tensorboard: bool = False
+    report: bool = True
 
     def __post_init__(self) -> None:
         _check("dataset", self.dataset, str)
         for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
             _check(name, getattr(self, name), int, least)
         _check("seed", self.seed, int, 0)
-        if not isinstance(self.tensorboard, bool):
-            raise ValueError(
-                "`tensorboard` must be true or false. Received: "
-                f"tensorboard={self.tensorboard!r}"
-            )
+        for name in ("tensorboard", "report"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(
+                    f"`{name}` must be true or false. Received: "
+                    f"{name}={getattr(self, name)!r}"
+                )
         _check_choice("likelihood", self.likelihood, LIKELIHOODS)
         _check_choice("method", self.method, METHODS)
         if self.data.get("dir") is not None:

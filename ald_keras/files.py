@@ -110,6 +110,24 @@ def write_csv(path: pathlib.Path, columns: Mapping[str, Sequence[Any]]) -> None:
         writer.writerows(zip(*columns.values(), strict=True))
 
 
+def read_csv(path: pathlib.Path) -> dict[str, list[float]]:
+    """Columns of numbers, as `write_csv` writes them.
+
+    Raises:
+        ValueError: If the file holds something else, naming it.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            names, *rows = csv.reader(file)
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        return {
+            name: [float(text) for text in column]
+            for name, column in zip(names, columns, strict=True)
+        }
+    except ValueError as error:
+        raise ValueError(f"{path} holds no columns of numbers: {error}") from error
+
+
 def read_json(path: pathlib.Path) -> Any:
     """Read JSON.
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import pathlib
-import platform
 import shutil
 from typing import Any
 
-from ald_keras import __version__
 from ald_keras.artifacts import ARTIFACTS, holds_saved_model
 from ald_keras.compaction import compact
 from ald_keras.config import Config
@@ -17,8 +14,15 @@ from ald_keras.datasets import Dataset, load_dataset
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, write_csv, write_json, write_yaml
 from ald_keras.metrics import FeatureExtractor, build_extractor
+from ald_keras.report import RUN_FIGURES, try_to_report
+from ald_keras.rules import ALDToTheEndState
+from ald_keras.versions import versions
 
-RUN_FILES = ("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json")
+REPORT = "report.html"
+RUN_FILES = (
+    *("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json"),
+    REPORT,
+)
 
 # Training samples that the features are tried on before training.
 _CHECKED = 256
@@ -83,6 +87,9 @@ def write_run(
 ) -> dict[str, Any]:
     """Measure a trained model on the test part and write the files of `RUN_FILES`.
 
+    The report is left out where the config says so. One that fails costs a line on
+    standard error and nothing else, since the run is whole by then.
+
     Args:
         output: The run's folder.
         config: The run's config.
@@ -117,9 +124,43 @@ def write_run(
         "features": parts.extractor.name,
         **measured,
     }
-    # Last: where it stands, the run is whole.
+    # Where it stands, the run is whole.
     write_json(output / "run.json", record)
+    if config.report:
+        try_to_report(
+            str(output),
+            lambda: _report(output, config, data, model, history, pruning, record),
+        )
     return record
+
+
+def _report(
+    output: pathlib.Path,
+    config: Config,
+    data: Dataset,
+    model: Any,
+    history: Any,
+    pruning: Any,
+    record: dict[str, Any],
+) -> None:
+    # These load matplotlib, which nothing else of a run needs.
+    from ald_keras.report.model_view import view_model
+    from ald_keras.report.run_facts import RunFacts
+    from ald_keras.report.run_report import write_run_report
+
+    view = view_model(
+        model, data.x_test, data.y_test, data.class_names, seed=config.seed
+    )
+    facts = RunFacts(
+        title=output.name,
+        folder=str(output),
+        config=config.to_dict(),
+        record=record,
+        decisions=_decision_log(pruning),
+        history={"epoch": history.epoch, **history.history},
+        view=view,
+    )
+    write_run_report(output / REPORT, facts)
 
 
 def _record(
@@ -135,6 +176,7 @@ def _record(
         "active_dims": model.active_dims,
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
         "outcome": None if pruning is None else pruning.result(),
+        **_rule_stop(pruning),
         "parameters": parameter_count(model),
         "samples": {
             "train": len(data.x_train),
@@ -144,11 +186,19 @@ def _record(
     }
 
 
-def versions() -> dict[str, str]:
-    """Versions of the library, of Python and of the packages that figures rest on."""
-    packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"ald_keras": __version__, "python": platform.python_version(), **found}
+def _rule_stop(pruning: Any) -> dict[str, Any]:
+    """Where the paper's rule would have stopped, of a run that went on."""
+    state = None if pruning is None else pruning.state
+    if not isinstance(state, ALDToTheEndState):
+        return {}
+    if state.stop_epoch is None:
+        return {"rule_stop": None}
+    return {"rule_stop": {"epoch": state.stop_epoch, "active_dims": state.stop_dims}}
+
+
+def _decision_log(pruning: Any) -> list[dict[str, Any]]:
+    """What `decisions.json` holds: all that an `ALDCallback` decided, or nothing."""
+    return [] if pruning is None else [d.to_dict() for d in pruning.decisions]
 
 
 def clear_logs(output: pathlib.Path) -> None:
@@ -160,9 +210,11 @@ def clear_logs(output: pathlib.Path) -> None:
 def _write_training(
     output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
 ) -> None:
-    decisions = [] if pruning is None else [d.to_dict() for d in pruning.decisions]
     # A run that is replaced leaves nothing that could be taken for part of this one.
     (output / "run.json").unlink(missing_ok=True)
+    (output / REPORT).unlink(missing_ok=True)
+    for name in RUN_FIGURES:
+        (output / "figures" / f"{name}.png").unlink(missing_ok=True)
     for artifact in ARTIFACTS.values():
         for stale in artifact.files(artifact.beside(output)):
             if stale.is_file():
@@ -171,6 +223,6 @@ def _write_training(
                 shutil.rmtree(stale)
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
-    write_json(output / "decisions.json", decisions)
+    write_json(output / "decisions.json", _decision_log(pruning))
     with replacing(output / "model.keras") as temporary:
         model.save(temporary)

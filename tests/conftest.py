@@ -23,3 +23,43 @@ def data_dir() -> pathlib.Path:
     if not path.is_dir():
         pytest.skip("no data folder: set ALD_DATA_DIR")
     return path
+
+
+RECORDED = {
+    "dataset": "digits",
+    "architecture": {"name": "mlp", "hidden": [32]},
+    "latent_dim": 8,
+    "epochs": 14,
+    "batch_size": 32,
+    "data": {"limit": 400},
+    "rule": {
+        "name": "ald",
+        "initial_step": 2,
+        "patience": 3,
+        "slope_window": 4,
+        "slowdown_window": 4,
+        "min_dims": 3,
+    },
+    "probe": {"size": 30, "n_clusters": 3, "features": "identity"},
+}
+
+
+@pytest.fixture(scope="session")
+def recorded_run(tmp_path_factory) -> pathlib.Path:
+    """Folder of a small real run on digits with its report; nobody changes it."""
+    return _record(tmp_path_factory.mktemp("recorded") / "pruned")
+
+
+@pytest.fixture(scope="session")
+def recorded_fixed_run(tmp_path_factory) -> pathlib.Path:
+    """The same network of 5 dimensions, not pruned."""
+    folder = tmp_path_factory.mktemp("recorded") / "fixed"
+    return _record(folder, method="fixed", latent_dim=5, report=False)
+
+
+def _record(folder: pathlib.Path, **changes) -> pathlib.Path:
+    from ald_keras.config import Config
+    from ald_keras.train import run
+
+    run(Config.from_dict({**RECORDED, **changes}), folder, verbose=0)
+    return folder

@@ -22,6 +22,7 @@ from ald_keras import (
     layers,
     likelihoods,
 )
+from ald_keras.rules import ALDToTheEndRule
 
 KERAS_OBJECTS = {
     LatentMask: lambda: LatentMask(5, name="mask_of_five"),
@@ -50,6 +51,16 @@ RULES = {
         target="silhouette",
         selection="random",
         without=("trend", "groups"),
+    ),
+    ALDToTheEndRule: lambda: ALDToTheEndRule(
+        initial_step=4,
+        final_step=2,
+        patience=3,
+        slope_window=9,
+        slowdown_window=8,
+        min_dims=3,
+        selection="last",
+        thresholds={"reconstruction": 0.1, "mine": -0.5},
     ),
     ALDRule: lambda: ALDRule(
         initial_step=4,
@@ -99,6 +110,7 @@ def test_models_reload(tmp_path):
 def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
+    classes.add(ALDToTheEndRule)
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS}

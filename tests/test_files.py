@@ -1,7 +1,14 @@
 import pytest
 import yaml
 
-from ald_keras.files import read_json, replacing, write_csv, write_json, write_yaml
+from ald_keras.files import (
+    read_csv,
+    read_json,
+    replacing,
+    write_csv,
+    write_json,
+    write_yaml,
+)
 
 
 def write_half(path):
@@ -40,3 +47,18 @@ def test_damaged_json_names_the_file(tmp_path):
     (tmp_path / "run.json").write_text('{"a": ')
     with pytest.raises(ValueError, match="run.json holds no valid JSON"):
         read_json(tmp_path / "run.json")
+
+
+def test_columns_of_numbers_are_read_back(tmp_path):
+    columns = {"epoch": [0.0, 1.0], "loss": [2.5, 1e-7]}
+    write_csv(tmp_path / "t.csv", columns)
+    assert read_csv(tmp_path / "t.csv") == columns
+    write_csv(tmp_path / "t.csv", {"epoch": [], "loss": []})
+    assert read_csv(tmp_path / "t.csv") == {"epoch": [], "loss": []}
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1", "a\nword\n"])
+def test_other_columns_are_errors_that_name_the_file(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"t\.csv holds no columns of numbers"):
+        read_csv(tmp_path / "t.csv")

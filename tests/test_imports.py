@@ -16,6 +16,8 @@ FORBIDDEN = {
     "layers": ("tensorflow", "ald_keras."),
     "models": ("ald_keras.callbacks", "ald_keras.rules", "ald_keras.train"),
     "callbacks": ("tensorflow", "ald_keras.models", "ald_keras.train"),
+    "figures": ("keras", "tensorflow", "sklearn", "scipy", "ald_keras."),
+    "report": ("tensorflow", "matplotlib", "ald_keras.models", "ald_keras.train"),
     "datasets": ("ald_keras.models", "ald_keras.callbacks", "ald_keras.rules"),
 }
 NOBODY_IMPORTS = (
@@ -52,6 +54,15 @@ def test_nobody_imports_the_experiments():
             assert wrong == [], f"{file.name} imports {wrong}"
 
 
+def test_matplotlib_and_jinja2_have_one_user_each():
+    for package, users in (("matplotlib", "figures/"), ("jinja2", "report/page.py")):
+        for file in PACKAGE.rglob("*.py"):
+            found = [n for n in imports(file) if n.split(".")[0] == package]
+            place = str(file.relative_to(PACKAGE))
+            assert place.startswith(users) or not found, f"{place} imports {found}"
+            assert not any("pyplot" in name for name in found)
+
+
 def test_tensorflow_is_imported_only_where_it_must_be():
     users = {
         str(file.relative_to(PACKAGE))
@@ -83,9 +94,11 @@ def test_importing_the_package_stays_light():
         "pandas",
         "rich",
         "PIL",
+        "jinja2",
     }
     assert own & heavy == set()
-    assert not any(name.startswith("ald_keras.experiments") for name in own)
+    for room in ("experiments", "figures", "report"):
+        assert not any(name.startswith(f"ald_keras.{room}") for name in own)
 
 
 def test_the_public_names_are_there():

@@ -27,6 +27,7 @@ TINY = {
         "slope_window": 2,
         "slowdown_window": 2,
     },
+    "report": False,
     "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
 }
 
@@ -47,7 +48,8 @@ def contents(folder):
 
 def test_a_run_writes_its_files(config_file, tmp_path, capsys):
     folder = tmp_path / "run"
-    assert main(["--config", str(config_file()), "--output", str(folder)]) == 0
+    path = config_file(report=True)
+    assert main(["--config", str(path), "--output", str(folder)]) == 0
     assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
     record = json.loads((folder / "run.json").read_text())
     assert record["start_dims"] == 8
@@ -65,7 +67,7 @@ def test_a_run_writes_its_files(config_file, tmp_path, capsys):
     assert decisions[0]["action"] == "prune"
     assert decisions[-1]["active_dims"] == model.active_dims
     resolved = load_config(folder / "config.yaml")
-    assert resolved.to_dict() == load_config(config_file()).to_dict()
+    assert resolved.to_dict() == load_config(path).to_dict()
     assert f"{model.active_dims} of 8 latent dimensions" in capsys.readouterr().out
 
 
@@ -224,7 +226,7 @@ def test_numbers_with_an_exponent_are_numbers(config_file):
 
 def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):
     folder = tmp_path / "run"
-    path = config_file(epochs=2, optimizer="muon", method="fixed")
+    path = config_file(epochs=2, optimizer="muon", method="fixed", report=True)
     assert main(["--config", str(path), "--output", str(folder)]) == 0
     assert {file.name for file in folder.iterdir()} == set(RUN_FILES)
     report = export(folder / "model.keras")

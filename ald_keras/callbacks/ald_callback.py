@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +13,7 @@ import keras
 
 from ald_keras.callbacks.argument_checks import check_arguments
 from ald_keras.callbacks.beta_watch import BetaWatch
-from ald_keras.callbacks.epoch_meter import EpochMeter
+from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import (
     COLLAPSE,
@@ -83,6 +85,8 @@ class ALDCallback(keras.callbacks.Callback):
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
         fixed_epoch: Epoch at which the size was fixed, or `None`.
         collapsed: Whether no active dimension is informative (posterior collapse).
+        seen: Samples of the last epoch of the last `fit`, or `None`.
+        start_dims: Active dimensions when the last `fit` began.
 
     Raises:
         TypeError: If an argument is of the wrong type; at `fit`, if the model has no
@@ -121,6 +125,8 @@ class ALDCallback(keras.callbacks.Callback):
         self._writer: MaskWriter | None = None
         self._meter: EpochMeter | None = None
         self._last_epoch: int | None = None
+        self.seen: SeenSample | None = None
+        self.start_dims = 0
 
     @property
     def fixed_epoch(self) -> int | None:
@@ -152,8 +158,9 @@ class ALDCallback(keras.callbacks.Callback):
         self.collapsed = False
         self._pending = None
         self._writer = MaskWriter(self.model)
-        self._start_dims = mask.active_dims
+        self.start_dims = mask.active_dims
         self._last_epoch = None
+        self.seen = None
         self._beta = BetaWatch()
         self._clock = TrainingClock(self.model)
         self._records = 0
@@ -289,6 +296,7 @@ class ALDCallback(keras.callbacks.Callback):
             self._close(self._last_epoch, completed)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())
+        self.seen = None if self._meter is None else self._meter.seen()
         self._meter = self._pending = self._writer = None
 
     def _close(self, epoch: int, completed: bool) -> None:
@@ -319,7 +327,7 @@ class ALDCallback(keras.callbacks.Callback):
         left = len(self._active())
         fixed = self.fixed_epoch
         floor = self.state.at_floor
-        return outcome_line(self._start_dims, left, fixed, floor, self.collapsed)
+        return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)
 
     def summary(self) -> None:
         """Print every decision and the outcome."""
@@ -327,11 +335,37 @@ class ALDCallback(keras.callbacks.Callback):
             print(decision_line(decision))
         print(self.result())
 
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the run that has ended as one HTML file, figures included.
+
+        The figures are drawn from validation data, of which some are kept after `fit`.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Raises:
+            ImportError: If matplotlib or jinja2 is missing.
+            OSError: If the file cannot be written.
+            RuntimeError: If no epoch has been trained yet.
+        """
+        from ald_keras.report import check_packages
+
+        if self.model is None or self.seen is None:
+            raise RuntimeError(
+                "`report` tells of a `fit` that has ended: pass this callback to `fit` "
+                "first, with at least one epoch."
+            )
+        check_packages()
+        # Loads matplotlib.
+        from ald_keras.report.notebook import write_callback_report
+
+        write_callback_report(self, pathlib.Path(path))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> ALDCallback:
         """A copy without the model and data that a `fit` left here."""
         new = type(self).__new__(type(self))
         memo[id(self)] = new
         for name, value in self.__dict__.items():
-            held = name in ("_model", "_meter", "_writer")
+            held = name in ("_model", "_meter", "_writer", "seen")
             new.__dict__[name] = None if held else copy.deepcopy(value, memo)
         return new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,24 @@ import numpy as np
 
 from ald_keras.callbacks.probe import count_clusters, open_probe
 from ald_keras.callbacks.quality import QualityMeter, UserMetric
+
+# Data values of a sample that is kept.
+_KEPT_VALUES = 1 << 22
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SeenSample:
+    """What was measured on in the last epoch.
+
+    Args:
+        x: Data of shape `(samples, *data_shape)`.
+        y: Their labels, or `None`.
+        features: Text, what the Frechet distances were taken on.
+    """
+
+    x: Any
+    y: Any
+    features: str
 
 
 class EpochMeter:
@@ -42,6 +61,17 @@ class EpochMeter:
         clusters = count_clusters(self._probe, n_clusters, probe_size)
         self._quality = QualityMeter(model, clusters, features, metrics)
         self._on_validation_data = probe is None
+        self._last: tuple[Any, Any] | None = None
+
+    def seen(self) -> SeenSample | None:
+        """Some samples of the last epoch, few enough to be kept; `None` before it."""
+        if self._last is None:
+            return None
+        x, y = self._last
+        rows = max(16, _KEPT_VALUES // max(1, int(np.prod(x.shape[1:]))))
+        kept = x[:rows].copy() if rows < len(x) else x
+        labels = None if y is None else y[:rows]
+        return SeenSample(kept, labels, self._quality.features_name)
 
     def measure(
         self, epoch: int, logs: dict[str, Any]
@@ -57,6 +87,7 @@ class EpochMeter:
         """
         rng = np.random.default_rng([self._seed, epoch])
         x, y = self._probe.sample(self._probe_size, rng)
+        self._last = x, y
         metrics, kl, spread = self._quality.measure(x, y, rng)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():

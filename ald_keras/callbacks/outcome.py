@@ -39,6 +39,22 @@ def outcome_line(
     return f"{dims}, fixed at epoch {fixed_epoch + 1}."
 
 
+def outcome_kind(line: str) -> str:
+    """What an `outcome_line` says.
+
+    Args:
+        line: What `outcome_line` returned.
+
+    Returns:
+        `"collapse"`, `"open"` (not fixed), `"floor"` or `"fixed"`.
+    """
+    if COLLAPSE in line:
+        return "collapse"
+    if ", not fixed: " in line:
+        return "open"
+    return "floor" if "a floor, no finding" in line else "fixed"
+
+
 def decision_line(decision: Decision) -> str:
     """One line on a decision."""
     return (

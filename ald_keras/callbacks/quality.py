@@ -53,6 +53,11 @@ class QualityMeter:
         if features is not None:
             self._extract = build_extractor(features, model.data_shape)
 
+    @property
+    def features_name(self) -> str:
+        """What reports call the features, nothing where there are none."""
+        return "" if self._extract is None else self._extract.name
+
     def measure(
         self, x: Any, y: Any, rng: np.random.Generator
     ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:

@@ -17,7 +17,7 @@ from ald_keras.config import Config, load_config
 from ald_keras.datasets import Dataset, LazySamples, load_dataset
 from ald_keras.experiments.child import job_parser
 from ald_keras.files import write_json, write_yaml
-from ald_keras.run_files import versions
+from ald_keras.versions import versions
 
 # Samples that the estimates are made on, at most.
 _SAMPLES = 10_000

@@ -111,7 +111,8 @@ def differences(
 ) -> list[str]:
     """Keys in which two configs would give different runs.
 
-    Where the data lie does not count, nor does the rule of a run without pruning.
+    Where the data lie does not count, nor whether a report is written, nor the rule of
+    a run without pruning.
 
     Args:
         one: A config.
@@ -119,7 +120,7 @@ def differences(
         left_out: Further keys that do not count. Defaults to none.
     """
     first, second = one.to_dict(), other.to_dict()
-    skipped = set(left_out)
+    skipped = {*left_out, "report"}
     if one.method == other.method == "fixed":
         skipped.add("rule")
     for values in (first, second):

@@ -23,7 +23,8 @@ from ald_keras.experiments.runs import read_record, read_runs
 from ald_keras.experiments.summary import fixed_figures, summarize
 from ald_keras.experiments.table import print_table, write_table
 from ald_keras.files import write_yaml
-from ald_keras.run_files import versions
+from ald_keras.report import try_to_report
+from ald_keras.versions import versions
 
 
 def stability(
@@ -95,7 +96,7 @@ def _find_edge(runner: Runner, plan: Plan) -> None:
 def report(
     output: pathlib.Path, failures: dict[str, str], console: Console | None = None
 ) -> None:
-    """Print and write the table of what is there.
+    """Print and write the table of what is there, and the report.
 
     Args:
         output: The experiment's folder.
@@ -112,6 +113,14 @@ def report(
     summary = summarize(runs, guesses)
     write_table(summary, output, {"failures": failures, "guesses": guesses})
     print_table(summary, console)
+    try_to_report(str(output), lambda: _write_report(output))
+
+
+def _write_report(output: pathlib.Path) -> None:
+    # Loads matplotlib.
+    from ald_keras.experiments.stability_report import write_stability_report
+
+    write_stability_report(output)
 
 
 def _note(arguments: argparse.Namespace, plan: Plan, output: pathlib.Path) -> None:

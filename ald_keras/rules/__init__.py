@@ -6,6 +6,7 @@ decision)`. Nothing here touches a model; a callback observes and applies.
 
 from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
 from ald_keras.rules.ald_state import ALDState
+from ald_keras.rules.ald_to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.information import InformationRule
 from ald_keras.rules.information_state import InformationState
@@ -22,6 +23,8 @@ from ald_keras.rules.slopes import fit_slope
 __all__ = [
     "ALDRule",
     "ALDState",
+    "ALDToTheEndRule",
+    "ALDToTheEndState",
     "Action",
     "BUILT_IN_METRICS",
     "DEFAULT_THRESHOLDS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ald_keras.rules.checks import (
     check_active,
@@ -15,6 +15,8 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.observation import Observation
+
+StateT = TypeVar("StateT", bound="ALDState")
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class ALDState(Immutable):
         return data
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ALDState:
+    def from_dict(cls: type[StateT], data: Mapping[str, Any]) -> StateT:
         """Rebuilds a state from what `to_dict` returned.
 
         Raises:

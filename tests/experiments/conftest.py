@@ -14,6 +14,7 @@ TINY = {
     "epochs": 2,
     "data": {"limit": 200},
     "rule": {"name": "information"},
+    "report": False,
     "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
 }
 
@@ -62,6 +63,10 @@ def write_run(tiny):
         folder = pathlib.Path(output, run_name(group, start, seed))
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict()))
+        rows = ["epoch,active_dims,val_reconstruction_loss"]
+        rows += [f"{epoch},{dims},{90 - epoch}" for epoch in range(config.epochs)]
+        (folder / "history.csv").write_text("\n".join(rows))
+        (folder / "decisions.json").write_text("[]")
         (folder / "run.json").write_text(json.dumps(record))
         return folder
 

@@ -37,12 +37,15 @@ def test_idle_units_are_those_whose_means_do_not_vary(fixed):
 
 def test_idle_units_go_at_once_and_training_goes_on(fixed, tiny, tmp_path):
     source, config = fixed
-    longer = tiny(method="fixed", likelihood="gaussian", epochs=5)
+    longer = tiny(method="fixed", likelihood="gaussian", epochs=5, report=True)
     output = tmp_path / "oneshot"
     output.mkdir()
     record = one_shot(longer, source, output)
     assert {file.name for file in output.iterdir()} == set(RUN_FILES)
     assert record == json.loads((output / "run.json").read_text())
+    page = (output / "report.html").read_text()
+    assert "4 → 3 dimensions, cut after epoch 2" in page
+    assert "removed once" in page
     before = json.loads((source / "run.json").read_text())
     assert (record["start_dims"], record["active_dims"]) == (4, 3)
     assert record["test"]["active_dims"] == record["test_compact"]["active_dims"] == 3

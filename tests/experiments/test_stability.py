@@ -42,6 +42,7 @@ def test_a_killed_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     summary = json.loads((output / "summary.json").read_text())
     assert [(row["start"], row["runs"]) for row in summary["rows"]] == [(2, 2)]
     assert "Right answer: 2 dimensions" in capsys.readouterr().out
+    assert "Right answer: 2 dimensions" in (output / "report.html").read_text()
     before |= mtimes(second)
     assert main(arguments) == 0
     assert mtimes(first) | mtimes(second) == before

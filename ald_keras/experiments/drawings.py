@@ -1,0 +1,111 @@
+"""The figures of an experiment with their captions."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+from collections.abc import Sequence
+
+from ald_keras.experiments.edge import TOLERANCE, right_answer
+from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
+from ald_keras.experiments.saved_runs import load_curves
+from ald_keras.experiments.summary import fixed_figures
+from ald_keras.figures import Curves, scratch_figure, sizes_figure, starts_figure
+from ald_keras.report.drawings import Drawing
+
+
+def draw_experiment(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
+    """Draw what the runs of an experiment allow.
+
+    Args:
+        output: The experiment's folder.
+        runs: Its whole runs.
+
+    Returns:
+        Drawings: the ELBO by size; for each rule its runs from all starts, and its
+        commonest answer against that size from scratch.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.group, []).append(run)
+    fixed = groups.pop(FIXED, [])
+    groups.pop(ONE_SHOT, None)
+    drawings = [_sizes(fixed, groups)] if fixed or groups else []
+    for group, members in groups.items():
+        drawings.append(_starts(output, group, members))
+        drawings += _scratch(output, group, members, fixed)
+    return drawings
+
+
+def _sizes(fixed: Sequence[Run], groups: dict[str, list[Run]]) -> Drawing:
+    elbos = fixed_figures(fixed)
+    edge = right_answer(elbos) if elbos else None
+    found = {
+        group: [
+            (int(run.record["active_dims"]), float(run.record["test"]["elbo"]))
+            for run in members
+        ]
+        for group, members in groups.items()
+    }
+    answer = None if edge is None else edge.size
+    least = None if edge is None else edge.least
+    figure = sizes_figure(elbos, found, answer, least)
+    caption = "Test ELBO by latent dimensions, the higher the better."
+    if edge is not None:
+        caption += (
+            f" Good enough is what lies within {100 * TOLERANCE:g} % of the best fixed "
+            f"size; the right answer is the smallest such size, {edge.size}."
+        )
+    alt = "Test ELBO of networks of fixed size by size, and of pruned networks."
+    return Drawing("sizes", figure, caption, alt)
+
+
+def _starts(output: pathlib.Path, group: str, runs: Sequence[Run]) -> Drawing:
+    curves = []
+    for start in sorted({run.start for run in runs}, reverse=True):
+        members = [run for run in runs if run.start == start]
+        ends = ", ".join(str(run.record["active_dims"]) for run in members)
+        curves += [_curves(output, run, f"from {start}: {ends}") for run in members]
+    seeds = len({run.seed for run in runs})
+    caption = (
+        f"Runs with the rule “{group}” from each starting size, {seeds} "
+        f"seed{'s' if seeds > 1 else ''}. The legend gives the sizes they ended with."
+    )
+    alt = f"Active dimensions and loss over epochs of {len(runs)} runs of {group}."
+    return Drawing(f"starts-{group}", starts_figure(curves), caption, alt)
+
+
+def _scratch(
+    output: pathlib.Path, group: str, runs: Sequence[Run], fixed: Sequence[Run]
+) -> list[Drawing]:
+    """The commonest answer of which there are runs from scratch; else nothing."""
+    trained = {run.start for run in fixed}
+    sizes = Counter(run.record["active_dims"] for run in runs)
+    # Of equally common ones the smaller, so that the figure is always the same.
+    size = min(
+        (size for size in sizes if size in trained),
+        key=lambda size: (-sizes[size], size),
+        default=None,
+    )
+    if size is None:
+        return []
+    pruned = [
+        _curves(output, run, f"pruned to {size} by “{group}”")
+        for run in runs
+        if run.record["active_dims"] == size
+    ]
+    scratch = [
+        _curves(output, run, f"{size} dimensions from scratch")
+        for run in fixed
+        if run.start == size
+    ]
+    caption = (
+        f"{len(pruned)} runs that the rule “{group}” ended with {size} dimensions, and "
+        f"{len(scratch)} of this size trained from scratch; the lines across are means."
+    )
+    alt = f"Metrics of runs pruned to {size} dimensions and of runs from scratch."
+    return [Drawing(f"scratch-{group}", scratch_figure(pruned, scratch), caption, alt)]
+
+
+def _curves(output: pathlib.Path, run: Run, label: str) -> Curves:
+    return load_curves(output / run_name(run.group, run.start, run.seed), label)

@@ -1,0 +1,33 @@
+"""Figures of training runs: plain data in, a `matplotlib.figure.Figure` out.
+
+The only room that loads matplotlib; nothing of it is global.
+"""
+
+from ald_keras.figures.comparison import (
+    scratch_figure,
+    sizes_figure,
+    starts_figure,
+)
+from ald_keras.figures.curves import Curves, Event
+from ald_keras.figures.images import reconstruction_figure, samples_figure
+from ald_keras.figures.latents import codes_figure, kl_figure, traversal_figure
+from ald_keras.figures.style import Figure, to_png
+from ald_keras.figures.tiles import picture_kind
+from ald_keras.figures.training import training_figure
+
+__all__ = [
+    "Curves",
+    "Event",
+    "Figure",
+    "codes_figure",
+    "kl_figure",
+    "picture_kind",
+    "reconstruction_figure",
+    "samples_figure",
+    "scratch_figure",
+    "sizes_figure",
+    "starts_figure",
+    "to_png",
+    "training_figure",
+    "traversal_figure",
+]

@@ -1,0 +1,87 @@
+"""What a figure is told about a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """A decision on the size.
+
+    Args:
+        epoch: Integer >= 1, the epoch after which it was taken, counted from 1.
+        action: Text, as in `rules.Decision`.
+        dims: Integer, active dimensions after it.
+    """
+
+    epoch: int
+    action: str
+    dims: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """A training run, epoch by epoch.
+
+    Args:
+        label: Text, how a legend names it.
+        epochs: Integers, ascending, counted from 1.
+        dims: Active dimensions in each of these epochs.
+        values: Mapping from metrics to their values in these epochs.
+        events: Decisions on the size. Defaults to none.
+        fixed: `Event` at which the size was fixed, its action `"floor"` where a lower
+            limit did so. Defaults to `None`.
+        stop: `Event` at which the rule would have stopped, of a run that went on.
+            Defaults to `None`.
+        features: Text, what the Frechet distances are taken on. Defaults to `""`.
+        test: Mapping from metrics to final figures on the test part. Defaults to none.
+
+    Raises:
+        ValueError: If there is no epoch, or a curve is of another length.
+    """
+
+    label: str
+    epochs: Sequence[int]
+    dims: Sequence[int]
+    values: Mapping[str, Sequence[float]]
+    events: Sequence[Event] = ()
+    fixed: Event | None = None
+    stop: Event | None = None
+    features: str = ""
+    test: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self.values.items()}
+        lengths["dims"] = len(self.dims)
+        if not self.epochs or set(lengths.values()) != {len(self.epochs)}:
+            raise ValueError(
+                f"`values` and `dims` must hold one value for each of the "
+                f"{len(self.epochs)} epochs, at least one. Received: {lengths}"
+            )
+
+
+# Title and unit of each metric.
+METRICS = {
+    "reconstruction": ("Reconstruction loss", "nats per sample"),
+    "kl": ("KL divergence", "nats per sample"),
+    "silhouette": ("Silhouette of the clusters", "−1 to 1"),
+    "frechet_reconstruction": ("Frechet distance, reconstructions", "squared units"),
+    "frechet_generation": ("Frechet distance, samples", "squared units"),
+    "loss": ("Training loss", "nats per sample"),
+    "elbo": ("ELBO", "nats per sample"),
+}
+
+
+def title_and_unit(name: str, features: str = "") -> tuple[str, str]:
+    """How a metric is named and in what it is measured.
+
+    Args:
+        name: Name of the metric.
+        features: Text, what Frechet distances are taken on. Defaults to `""`.
+    """
+    title, unit = METRICS.get(name, (name, "as measured"))
+    if name.startswith("frechet") and features:
+        title = f"{title} ({features} features)"
+    return title, unit

@@ -1,0 +1,118 @@
+import pytest
+
+from ald_keras.callbacks.outcome import outcome_kind, outcome_line
+from ald_keras.report.answer import (
+    answer_sentence,
+    comparison_sentences,
+    decision_rows,
+    outcome_words,
+)
+from ald_keras.report.run_facts import Baseline, RunFacts
+
+CONFIG = {"likelihood": "bernoulli", "beta": {"value": 1.0, "warmup": 0}}
+
+
+def facts(
+    fixed_epoch=34, at_floor=False, collapsed=False, baseline=None, folder="run", **more
+):
+    record = {
+        "start_dims": 64,
+        "active_dims": 14,
+        "epochs": 50,
+        "fixed_epoch": fixed_epoch,
+        "outcome": outcome_line(64, 14, fixed_epoch, at_floor, collapsed),
+        "test": {"reconstruction_loss": 80.24},
+        **more,
+    }
+    history = {
+        "epoch": list(range(50)),
+        "active_dims": [64.0] * 20 + [16.0] * 10 + [14.0] * 20,
+        "val_reconstruction_loss": [200.0 - i for i in range(50)],
+    }
+    return RunFacts("run", folder, CONFIG, record, [], history, None, baseline)
+
+
+BASELINE = Baseline(
+    "fixed",
+    {"active_dims": 64, "epochs": 60, "test": {"reconstruction_loss": 80.0}},
+    {},
+)
+
+
+def test_the_answer_is_one_sentence():
+    assert answer_sentence(facts(baseline=BASELINE)) == (
+        "64 → 14 dimensions, reconstruction loss +0.3 % against 64 dimensions "
+        "throughout, fixed at epoch 35, Bernoulli likelihood, beta 1."
+    )
+    words = comparison_sentences(facts(baseline=BASELINE))
+    for part in ("test part", "80.24", "80.00", "after 50 epochs", "for 60 epochs"):
+        assert part in words
+
+
+def test_without_another_run_it_says_what_is_compared():
+    # Epoch 20 is the last one with 64 dimensions: 181 nats; epoch 50 has 151.
+    assert "loss −16.6 % since the first removal, fixed" in answer_sentence(facts())
+    words = comparison_sentences(facts())
+    for part in ("151.00 nats in the last epoch, 50", "181.00 nats in epoch 20"):
+        assert part in words
+    assert "part of the change is training" in words
+    assert "--baseline" in words
+    assert "--baseline" not in comparison_sentences(facts(folder=None))
+
+
+def test_nothing_is_compared_where_the_last_trial_was_undone():
+    undone = facts(active_dims=15)
+    assert "reconstruction loss" not in answer_sentence(undone)
+    assert "no run to compare" in comparison_sentences(undone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "answer", "words"),
+    [
+        ({}, "fixed", "fixed at epoch 35", "found a size"),
+        ({"fixed_epoch": None}, "open", "not fixed", "training ended before"),
+        ({"at_floor": True}, "floor", "lower limit, no finding", "lower limit"),
+        ({"collapsed": True}, "collapse", "posterior collapse", "Posterior collapse"),
+    ],
+)
+def test_every_outcome_in_plain_words(changes, kind, answer, words):
+    told = facts(**changes)
+    assert outcome_kind(told.record["outcome"]) == kind
+    assert answer in answer_sentence(told)
+    assert words in outcome_words(told.record)
+    finding = "no finding" in outcome_words(told.record)
+    assert finding == (kind != "fixed")
+
+
+def test_a_run_without_pruning():
+    told = facts(fixed_epoch=None, outcome=None, active_dims=64)
+    told.history["active_dims"][:] = [64.0] * 50
+    assert answer_sentence(told) == (
+        "64 dimensions throughout, not pruned, Bernoulli likelihood, beta 1."
+    )
+    assert "80.24 nats on the test part" in comparison_sentences(told)
+    assert "Nothing was pruned" in outcome_words(told.record)
+
+
+def test_a_single_removal_is_called_that():
+    told = facts(fixed_epoch=49, outcome=None)
+    assert "64 → 14 dimensions" in answer_sentence(told)
+    assert "removed once" in outcome_words(told.record)
+
+
+def test_a_run_to_the_end_tells_where_the_rule_would_have_stopped():
+    stop = {"epoch": 29, "active_dims": 16}
+    words = outcome_words(facts(at_floor=True, rule_stop=stop).record)
+    assert "would have stopped in epoch 30 with 16 dimensions" in words
+
+
+def test_decisions_count_epochs_from_one():
+    log = [{"epoch": 4, "action": "try", "active_dims": 7, "reason": "Because."}]
+    assert decision_rows(log) == [
+        {
+            "epoch": "5",
+            "decision": "removed on trial",
+            "dimensions": "7",
+            "reason": "Because.",
+        }
+    ]

@@ -1,0 +1,80 @@
+"""The report in a real browser without a screen: Chromium, where there is one."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+SWITCHES = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+WIDTHS = (400, 1000)
+
+# What stands in the page itself, and the empty tab that it opens with.
+BROWSERS_OWN = ("data:", "chrome:")
+
+
+@pytest.fixture
+def browser(tmp_path):
+    webdriver = pytest.importorskip("selenium.webdriver")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("no Chromium with its driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(switch)
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
+    service = webdriver.ChromeService(driver)
+    session = webdriver.Chrome(options=options, service=service)
+    yield session
+    session.quit()
+
+
+def requested(browser):
+    """Addresses that the page asked for."""
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            yield message["params"]["request"]["url"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width):
+    path = pathlib.Path(shutil.copy(recorded_run / "report.html", tmp_path))
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.get(path.as_uri())
+    assert browser.get_log("browser") == []
+    figures = browser.execute_script(
+        "return [...document.images].map(i => [i.complete, i.naturalWidth,"
+        " i.getBoundingClientRect().width, i.getBoundingClientRect().height])"
+    )
+    assert len(figures) == 6
+    for complete, natural, shown, height in figures:
+        assert complete
+        assert natural == 1200
+        assert 0.8 * min(width, 800) < shown <= min(width, 800)
+        assert height > 20
+    # The page itself never scrolls sideways; wide tables do within it.
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width
+    asked = {url for url in requested(browser) if not url.startswith(BROWSERS_OWN)}
+    assert asked == {path.as_uri()}
+    assert "dimensions" in browser.find_element("class name", "answer").text
+    browser.save_screenshot(str(tmp_path / "page.png"))
+    assert (
+        len(np.unique(np.asarray(Image.open(tmp_path / "page.png").convert("L")))) > 50
+    )
