@@ -97,6 +97,14 @@ def test_a_trial_on_the_edge_has_twice_the_time():
     assert "is on its way to +0.98" in played[keep.epoch - 1][1].reason
 
 
+def test_a_trial_that_is_no_close_thing_has_no_more_time():
+    # Above the nat that is allowed for as long, but on its way to 0.7.
+    played = changes(play(RULE, World([0.1, 5.0, 6.0], recovery=1.6)))
+    attempt, keep = played[2:4]
+    assert keep.action == "keep"
+    assert keep.epoch == attempt.epoch + RULE.patience
+
+
 def test_many_cheap_dimensions_go_several_at_a_time():
     world = World([0.001] * 60 + [9.0] * 4, n_dims=64, recovery=0.0)
     played = changes(play(RULE, world, epochs=300))
@@ -194,14 +202,15 @@ def test_steps_follow_from_what_dimensions_cost():
 
 def test_a_cost_that_grows_does_not_count_as_its_mean():
     world = World([0.0, 9.0, 9.0], recovery=0.0)
-    state, kept = RULE.init(16, 0), []
+    rule = dataclasses.replace(RULE, window=2)
+    state, kept = rule.init(16, 0), []
     for epoch in range(60):
         seen = world.observe(epoch, state)
         since = state.trial_records + 1 if state.trial else 0
-        metrics = {**seen.metrics, "loss": seen.metrics["loss"] + 0.3 * since}
-        state, decision = RULE.step(state, dataclasses.replace(seen, metrics=metrics))
+        metrics = {**seen.metrics, "loss": seen.metrics["loss"] + 0.2 * since}
+        state, decision = rule.step(state, dataclasses.replace(seen, metrics=metrics))
         kept.append(decision.action == "keep")
-    # 1.05 nats on average, and 1.35 over the last four epochs.
+    # 0.7 nats on average, and 1.1 over the last two epochs.
     assert not any(kept)
     assert len(state.active) == 3
 
