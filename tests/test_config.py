@@ -116,7 +116,7 @@ def test_round_trip_through_yaml(data):
         ({"batch_size": 0.5}, "`batch_size`"),
         ({"seed": -1}, "`seed`"),
         ({"likelihood": "normal"}, "`likelihood` must be one of"),
-        ({"report": "yes"}, "`report` must be true or false. Received: 'yes'"),
+        ({"report": "yes"}, "`report` must be true or false. Received: report='yes'"),
         ({"method": "grid"}, "`method` must be one of"),
         ({"data": ["x"]}, "`data` must be a mapping"),
     ],
