@@ -27,11 +27,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Each process holds its own TensorFlow, of a gigabyte or two.
+WORKERS := -n auto --maxprocesses 4
+
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not network and not gpu"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not network and not gpu"
 
 test-all: lint
-	$(BIN)/python -m pytest -m "not network and not gpu"
+	$(BIN)/python -m pytest $(WORKERS) -m "not network and not gpu"
 
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
