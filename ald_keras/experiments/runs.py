@@ -57,6 +57,20 @@ def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def read_run_config(folder: pathlib.Path) -> Config:
+    """The config of the run in a folder.
+
+    Raises:
+        ValueError: If it is not from this version, naming the folder.
+    """
+    try:
+        return load_config(folder / "config.yaml")
+    except ValueError as error:
+        raise ValueError(
+            f"{folder}: not from this version's config: {error}"
+        ) from error
+
+
 def read_runs(output: pathlib.Path) -> list[Run]:
     """All whole runs of an experiment, in the order of group, start and seed.
 
