@@ -12,6 +12,7 @@ from ald_keras.experiments.compare_summary import (
     CHOSEN,
     PRUNING,
     SCRATCH,
+    TRIAL,
     ComparisonSummary,
     Row,
 )
@@ -20,8 +21,8 @@ from ald_keras.files import replacing, write_csv, write_json
 
 NOTES = (
     "Figures of the test part, which neither a rule nor a search has seen: mean ± "
-    "standard deviation over seeds, with the 95 % interval of the mean; losses and ELBO "
-    "in nats per sample. Seconds are those of training, with everything that is "
+    "standard deviation over seeds, with the 95 % interval of the mean; losses and "
+    "ELBO in nats per sample. Seconds are those of training, with everything that is "
     "measured during it. A search's epochs and seconds are those of all its trials."
 )
 
@@ -40,16 +41,16 @@ _FORMS = {
     "frechet_generation_": ("Frechet, gen.", "{:.3g}"),
     "seconds_to_scratch": ("seconds / from scratch", "{:.2f}"),
     "seconds_to_": ("seconds / ", "{:.2f}"),
-    "elbo_to_": ("ELBO - ", "{:+.2f}"),
 }
-_WITH_INTERVAL = ("size", "elbo", "seconds_to_", "elbo_to_")
+_WITH_INTERVAL = ("size", "elbo")
 
 
 def head_lines(summary: ComparisonSummary) -> list[str]:
     """What stands above the table: a line a search and a rule."""
     lines = []
     for row in summary.rows:
-        size = _with_interval(row, "size", "{:.1f}")
+        form = "{:.0f}" if row["runs"] == 1 else "{:.1f}"
+        size = _with_interval(row, "size", form)
         if row["what"] == CHOSEN:
             lines.append(
                 f"{row['run']}: {row['trials']:g} trials, the best by its validation "
@@ -70,10 +71,12 @@ def head_lines(summary: ComparisonSummary) -> list[str]:
 def _ratio_text(row: Row, name: str) -> str:
     if name.startswith("elbo_to_"):
         other = name.removeprefix("elbo_to_")
-        return f"ELBO {_with_interval(row, name, '{:+.2f}')} nats to {other}."
+        text = _with_interval(row, name, "{:+.2f}")
+        return f"Its ELBO minus that of {other}: {text} nats."
     other = name.removeprefix("seconds_to_")
     other = "its size from scratch" if other == "scratch" else other
-    return f"{_with_interval(row, name, '{:.2f}')} times the seconds of {other}."
+    text = _with_interval(row, name, "{:.2f}")
+    return f"It took {text} times the seconds of {other}."
 
 
 def _with_interval(row: Row, name: str, form: str) -> str:
@@ -87,32 +90,39 @@ def _with_interval(row: Row, name: str, form: str) -> str:
 def cells(row: Row, summary: ComparisonSummary) -> dict[str, str]:
     """A row as text by the name of its column."""
     texts = {"run": _label(row), "runs": str(row["runs"])}
-    for name in (*summary.figures, *summary.ratios):
+    several = any(other["runs"] > 1 for other in summary.rows)
+    times = [name for name in summary.ratios if name.startswith("seconds_to_")]
+    for name in (*summary.figures, *times):
         if name == "validation_loss":
             continue
-        key = next(k for k in sorted(_FORMS, key=len, reverse=True) if _is(name, k))
-        title, form = _FORMS[key]
-        if key.startswith("frechet"):
-            title += f" ({name.removeprefix(key)})"
-        elif title.endswith(" "):
-            title += name.removeprefix(key)
-        one = row["runs"] == 1 or row["what"] == "trial"
-        form = "{:.0f}" if name == "size" and one else form
-        sd = None if name == "size" and one else row[f"{name}_sd"]
-        texts[title] = pair(row[f"{name}_mean"], sd, form, form)
-        if name.startswith(_WITH_INTERVAL) and _varies(summary):
-            low = row[f"{name}_low"] if sd is not None else None
-            ends = "" if low is None else f"{form} to {form}"
-            texts[f"{title}, 95 %"] = ends.format(low, row[f"{name}_high"])
+        title, form = _title(name)
+        mean, sd = row[f"{name}_mean"], row[f"{name}_sd"]
+        if name == "size" and (row["runs"] == 1 or row["what"] == TRIAL):
+            form, sd = "{:.0f}", None
+        if name in ("parameters", "epochs") and not sd:
+            sd = None
+        texts[title] = pair(mean, sd, form, form)
+        if name in _WITH_INTERVAL and several:
+            ends = "" if sd is None else f"{form} to {form}"
+            texts["95 %" if name == "size" else "ELBO, 95 %"] = ends.format(
+                row[f"{name}_low"], row[f"{name}_high"]
+            )
     return texts
+
+
+def _title(name: str) -> tuple[str, str]:
+    """The name of a figure's column, and its form."""
+    key = next(k for k in sorted(_FORMS, key=len, reverse=True) if _is(name, k))
+    title, form = _FORMS[key]
+    if key.startswith("frechet"):
+        title += f" ({name.removeprefix(key)})"
+    elif title.endswith(" "):
+        title += name.removeprefix(key)
+    return title, form
 
 
 def _is(name: str, key: str) -> bool:
     return name.startswith(key) if key.endswith("_") else name == key
-
-
-def _varies(summary: ComparisonSummary) -> bool:
-    return any(row["runs"] > 1 for row in summary.rows)
 
 
 def _label(row: Row) -> str:
