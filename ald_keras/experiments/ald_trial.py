@@ -99,6 +99,7 @@ def search(trials: int, epochs: int, seed: int = 0) -> list[dict[str, float]]:
                 "active_dims": int(trial.metrics.get_last_value("active_dims")),
             }
             for trial in tuner.oracle.get_best_trials(trials)
+            if trial.score is not None
         ]
 
 

@@ -18,6 +18,9 @@ from ald_keras.experiments.trials import (
     trial_job,
 )
 
+# The process that searches.
+COMMAND = "ald_keras.experiments.search"
+
 
 def possible_jobs(comparison: Comparison, search: Search, seed: int) -> Iterator[Job]:
     """Every trial that a search may come to."""
@@ -65,9 +68,7 @@ def run_search(
     skipped: list[str] = []
     while True:
         more = ["--skip", *skipped] if skipped else []
-        problem = run_module(
-            "ald_keras.experiments.search", [*arguments, *more], follower.hear
-        )
+        problem = run_module(COMMAND, [*arguments, *more], follower.hear)
         if problem is None:
             break
         name = follower.running
