@@ -78,7 +78,26 @@ class _Trials:
         return self.hypermodel.fit(hp, model, begun=begun)
 
 
-class _Grid(_Trials, kt.GridSearch):
+class GridOracle(kt.oracles.GridSearchOracle):
+    """keras-tuner's grid search, which gives a size to every worker that asks.
+
+    Its own takes up a value only when the trial with the value before it has ended, as
+    that might have come upon new hyperparameters: of a grid over one of them all
+    workers but one or two would have nothing to do.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        space = self.get_space()
+        tried = {t.hyperparameters.get("latent_dim") for t in self.trials.values()}
+        sizes = next(hp.values for hp in space.space if hp.name == "latent_dim")
+        for size in sizes:
+            if size not in tried:
+                values = {hp.name: hp.default for hp in space.space}
+                return {"status": "RUNNING", "values": {**values, "latent_dim": size}}
+        return {"status": "STOPPED", "values": None}
+
+
+class _Grid(_Trials, kt.Tuner):
     pass
 
 
@@ -100,17 +119,20 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
     search = hypermodel.search
     trials = sum(count for _, _, count in search.rounds())
     options: dict[str, Any] = {
-        "hypermodel": hypermodel,
         "objective": kt.Objective(OBJECTIVE, "min"),
-        "directory": directory,
-        "project_name": search.name,
         # 0 would be no seed.
         "seed": hypermodel.seed + 1,
         # A failure is reported at the end and loses no other trial.
         "max_consecutive_failed_trials": trials + 1,
     }
+    place = {
+        "hypermodel": hypermodel,
+        "directory": directory,
+        "project_name": search.name,
+    }
     if search.tuner == "grid":
-        return _Grid(**options)
+        return _Grid(GridOracle(**options), **place)
+    options |= place
     if search.tuner == "random":
         tuner: Any = _Random(max_trials=search.trials, **options)
     else:
