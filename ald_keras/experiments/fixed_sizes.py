@@ -6,6 +6,7 @@ import hashlib
 import json
 import pathlib
 import time
+import uuid
 from typing import Any
 
 import keras
@@ -31,6 +32,9 @@ class FixedSizes(kt.HyperModel):
         output: The comparison's folder.
         place: Integer, place of this search among those of the comparison. Defaults to
             0.
+
+    Attributes:
+        session: Text of its own, of a worker that of its chief.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class FixedSizes(kt.HyperModel):
         self.output = output
         self.place = place
         self.digest = _digest(comparison)
+        self.session = uuid.uuid4().hex
         config = trial_job(comparison, search, search.sizes[0], seed).config
         self._parts: RunParts = load_parts(config)
 
@@ -62,6 +67,7 @@ class FixedSizes(kt.HyperModel):
         # By these a worker knows which search its chief is in.
         hp.Fixed("comparison", self.digest)
         hp.Fixed("place", self.place)
+        hp.Fixed("session", self.session)
         config = self.job(hp).config
         keras.utils.set_random_seed(config.seed)
         trained = hp.values.get("tuner/initial_epoch")

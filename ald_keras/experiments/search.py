@@ -18,9 +18,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import grpc
 import keras
 import keras_tuner as kt
-from keras_tuner.errors import FailedTrialError
+from keras_tuner.errors import FailedTrialError, FatalError
 
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.experiments.fixed_sizes import OBJECTIVE, FixedSizes
@@ -35,10 +36,15 @@ from ald_keras.files import write_yaml
 _PAUSE = 0.5
 
 
+class _ElsewhereError(FatalError):
+    """The chief is not where this worker thought: at another search, or a new one."""
+
+
 class _Trials:
     """What the tuners do alike: a trial is a run, and a whole run is not repeated."""
 
     hypermodel: FixedSizes
+    oracle: Any
     skipped: Collection[str] = ()
 
     def pre_create_trial(self) -> None:
@@ -47,6 +53,7 @@ class _Trials:
             time.sleep(_PAUSE)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._check_session(trial.hyperparameters)
         job = self.hypermodel.job(trial.hyperparameters)
         folder = self.hypermodel.output / job.name
         if job.name in self.skipped:
@@ -63,7 +70,17 @@ class _Trials:
             Event(job.name, "failed", reason).tell()
             raise FailedTrialError(reason) from error
         Event(job.name, "ended").tell()
+        if find_role() == WORKER:
+            # A chief that was started again gives the trial's number to another one.
+            try:
+                self._check_session(self.oracle.get_space())
+            except grpc.RpcError as error:
+                raise _ElsewhereError("The chief is gone.") from error
         return result
+
+    def _check_session(self, hp: Any) -> None:
+        if hp.get("session") != self.hypermodel.session:
+            raise _ElsewhereError("The chief is in another search.")
 
     def _train(self, hp: Any, folder: pathlib.Path, job: Job) -> dict[str, Any]:
         folder.mkdir(exist_ok=True)
@@ -184,36 +201,45 @@ def run_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
 
 
 def _problem(trial: Any, folder: pathlib.Path) -> str | None:
-    if trial.status != "COMPLETED":
-        path = folder / ERROR_FILE
-        return path.read_text("utf-8").strip() if path.is_file() else "unknown"
-    if read_record(folder) is None:
+    if read_record(folder) is not None:
+        return None
+    if trial.status == "COMPLETED":
         return "its run is not here: all machines must share the folder of --output"
-    return None
+    path = folder / ERROR_FILE
+    return path.read_text("utf-8").strip() if path.is_file() else "unknown"
 
 
 def _work(tuner: Any) -> None:
     """Take part in the chief's search, unless it is past this one already."""
-    # Only a worker needs it, and it comes with keras-tuner.
-    import grpc
-
     sizes: FixedSizes = tuner.hypermodel
-    try:
-        place = -1
-        while place < sizes.place:
-            space = tuner.oracle.get_space()
-            if space.get("comparison") != sizes.digest:
-                raise ValueError("The chief carries out another comparison.")
-            place = space.get("place")
-            if place < sizes.place:
-                time.sleep(_PAUSE)
-        if place == sizes.place:
+    while True:
+        try:
+            if _find_place(tuner, sizes) > sizes.place:
+                return
             tuner.search(verbose=0)
-    except grpc.RpcError as error:
-        address = ":".join(os.environ[name] for name in VARIABLES[1:])
-        raise RuntimeError(
-            f"The chief at {address} does not answer: {error.code().name}."
-        ) from error
+            return
+        except _ElsewhereError:
+            continue
+        except grpc.RpcError as error:
+            # So ends a call while the chief goes on from one search to the next.
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                continue
+            address = ":".join(os.environ[name] for name in VARIABLES[1:])
+            raise RuntimeError(
+                f"The chief at {address} does not answer: {error.code().name}."
+            ) from error
+
+
+def _find_place(tuner: Any, sizes: FixedSizes) -> int:
+    """The chief's place, once it has come as far as this search."""
+    while True:
+        space = tuner.oracle.get_space()
+        if space.get("comparison") != sizes.digest:
+            raise ValueError("The chief carries out another comparison.")
+        sizes.session = space.get("session")
+        if space.get("place") >= sizes.place:
+            return int(space.get("place"))
+        time.sleep(_PAUSE)
 
 
 def _watch(sizes: FixedSizes, ended: threading.Event) -> None:

@@ -49,13 +49,13 @@ def start(tmp_path):
     processes = []
 
     def begin(name, *arguments):
-        log = open(tmp_path / f"{name}.log", "ab")  # noqa: SIM115
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ald_keras.experiments.compare", *arguments],
-            env={**os.environ, **variables(name, "127.0.0.1", port)},
-            stdout=log,
-            stderr=log,
-        )
+        with open(tmp_path / f"{name}.log", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ald_keras.experiments.compare", *arguments],
+                env={**os.environ, **variables(name, "127.0.0.1", port)},
+                stdout=log,
+                stderr=log,
+            )
         processes.append(process)
         return process
 
@@ -119,6 +119,29 @@ def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start
     ]
     assert summary["failures"] == {}
     assert summary["rows"][4]["trials"] == 4
+
+
+@pytest.mark.slow
+def test_a_chief_that_is_started_again_finds_its_workers(tiny_run, tmp_path, start):
+    output, file = tmp_path / "out", tmp_path / "tiny.yaml"
+    search = {"sizes": [2, 3, 4, 5], "rules": []}
+    file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "search": search}))
+    arguments = ["--config", str(file), "--output", str(output)]
+    chief = start("chief", *arguments)
+    workers = [start(f"worker{number}", *arguments) for number in range(2)]
+    wait(lambda: len(trials(output)[1]) == 1, chief, *workers)
+    wait(lambda: len(trials(output)[0]) == 2, chief, *workers)
+    chief.send_signal(signal.SIGKILL)
+    chief.wait()
+    _, ended = trials(output)
+    before = {name: (output / name / "run.json").stat().st_mtime_ns for name in ended}
+    chief = start("chief", *arguments)
+    for process in (*workers, chief):
+        assert process.wait(timeout=600) == 0
+    for name, time_written in before.items():
+        assert (output / name / "run.json").stat().st_mtime_ns == time_written
+    rows = json.loads((output / "summary.json").read_text())["rows"]
+    assert [row["size"] for row in rows] == [2, 3, 4, 5, None]
 
 
 @pytest.mark.slow
