@@ -30,15 +30,21 @@ class PrunedVAE(kt.HyperModel):
         data_shape: Shape of one sample.
         latent_dim: Integer >= 1, latent dimensions that each trial starts with.
             Defaults to 32.
+        rule: Pruning rule, or `None` for `InformationRule()`. Defaults to `None`.
         seed: Integer >= 0. Defaults to 0.
     """
 
     def __init__(
-        self, data_shape: tuple[int, ...], latent_dim: int = 32, seed: int = 0
+        self,
+        data_shape: tuple[int, ...],
+        latent_dim: int = 32,
+        rule: Any = None,
+        seed: int = 0,
     ):
         super().__init__()
         self.data_shape = data_shape
         self.latent_dim = latent_dim
+        self.rule = rule
         self.seed = seed
 
     def build(self, hp: Any) -> MaskedVAE:
@@ -56,7 +62,7 @@ class PrunedVAE(kt.HyperModel):
         self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any
     ) -> dict[str, float]:
         """Train with pruning; returns what the trial is judged by, and its size."""
-        pruning = ALDCallback(n_clusters=10, seed=self.seed)
+        pruning = ALDCallback(self.rule, n_clusters=10, seed=self.seed)
         history = model.fit(*args, callbacks=[pruning, *callbacks], **kwargs)
         return {
             "val_loss": history.history["val_loss"][-1],
@@ -64,12 +70,15 @@ class PrunedVAE(kt.HyperModel):
         }
 
 
-def search(trials: int, epochs: int, seed: int = 0) -> list[dict[str, float]]:
+def search(
+    trials: int, epochs: int, rule: Any = None, seed: int = 0
+) -> list[dict[str, float]]:
     """Search on scikit-learn's digits.
 
     Args:
         trials: Integer >= 1.
         epochs: Integer >= 1, of each trial.
+        rule: As `PrunedVAE` takes it. Defaults to `None`.
         seed: Integer >= 0. Defaults to 0.
 
     Returns:
@@ -79,7 +88,7 @@ def search(trials: int, epochs: int, seed: int = 0) -> list[dict[str, float]]:
     data = load_dataset("digits", seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         tuner = kt.RandomSearch(
-            PrunedVAE(data.data_shape, seed=seed),
+            PrunedVAE(data.data_shape, rule=rule, seed=seed),
             objective=kt.Objective("val_loss", "min"),
             max_trials=trials,
             seed=seed + 1,
@@ -112,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
 
     def command() -> None:
-        found = search(arguments.trials, arguments.epochs, arguments.seed)
+        found = search(arguments.trials, arguments.epochs, seed=arguments.seed)
         table = Table("width", "learning rate", "validation loss, nats", "dimensions")
         for trial in found:
             table.add_row(
