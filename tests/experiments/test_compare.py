@@ -142,6 +142,7 @@ def test_a_comparison_killed_at_a_random_moment_goes_on(done, file, tmp_path):
     assert table(output) == table(done)
 
 
+@pytest.mark.slow
 def test_a_trial_that_ends_its_process_loses_no_other(
     file, tmp_path, commands, monkeypatch, capsys
 ):

@@ -63,11 +63,11 @@ def test_every_size_of_a_grid_is_a_run_like_any_other(search, tiny, tmp_path):
 
 
 def test_no_model_outlives_the_next_trial(search):
-    sizes, _ = search({"sizes": [2, 3, 4, 5]})
+    sizes, _ = search({"sizes": [2, 3, 4]}, epochs=1)
     # One more: keras-tuner builds the first to see what there is to choose.
-    assert len(sizes.models) == 5
+    assert len(sizes.models) == 4
     gc.collect()
-    assert [model() for model in sizes.models[:-1]] == [None] * 4
+    assert [model() for model in sizes.models[:-1]] == [None] * 3
 
 
 def test_whole_trials_are_not_repeated_and_others_start_over(search, tmp_path):
@@ -110,6 +110,7 @@ def test_a_failing_trial_is_reported_and_loses_no_other(search, tmp_path):
     assert not error.exists()
 
 
+@pytest.mark.slow
 def test_a_grid_of_failures_comes_to_its_end(search, tmp_path):
     for size in (2, 3, 4, 5):
         (tmp_path / f"grid-{size}-seed0" / "model.keras" / "full").mkdir(parents=True)
@@ -125,17 +126,17 @@ def test_a_trial_that_ended_its_process_is_skipped(search, tmp_path):
 
 
 def test_a_random_search_depends_on_its_seed_alone(search, tmp_path):
-    section = {"tuner": "random", "trials": 2, "sizes": {"min": 1, "max": 40}}
+    section = {"tuner": "random", "trials": 1, "sizes": {"min": 1, "max": 40}}
     found = []
     for seed, folder in ((0, "a"), (0, "b"), (1, "c")):
         (tmp_path / folder).mkdir()
         search(section, seed, (), tmp_path / folder, epochs=1)
         trials = read_end(tmp_path / folder, "random", seed)["trials"]
         found.append([size for size, _ in trials.values()])
-    assert len(set(found[0])) == 2
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.slow
 def test_a_random_search_finds_the_last_untried_size(search, tmp_path):
     section = {"tuner": "random", "trials": 3, "sizes": [2, 3, 4]}
     search(section, epochs=1)
