@@ -112,17 +112,8 @@ def fit_model(
     callbacks: list[Any] = [batches.callback]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
-    pruning = None
-    if config.method == "ald":
-        pruning = ALDCallback(
-            rule=config.make_rule(),
-            n_clusters=config.probe.n_clusters or data.n_classes,
-            probe_size=config.probe.size,
-            features=extractor,
-            seed=config.seed,
-        )
-        callbacks.append(pruning)
-    callbacks += more
+    pruning = _pruning(config, data, extractor) if config.method == "ald" else None
+    callbacks += [*([] if pruning is None else [pruning]), *more]
     validation: Any = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data.x_val, LazySamples):
@@ -138,6 +129,16 @@ def fit_model(
         verbose=verbose,
     )
     return history, pruning
+
+
+def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:
+    return ALDCallback(
+        rule=config.make_rule(),
+        n_clusters=config.probe.n_clusters or data.n_classes,
+        probe_size=config.probe.size,
+        features=extractor,
+        seed=config.seed,
+    )
 
 
 def run(

@@ -21,7 +21,7 @@ from ald_keras.cli import OneLineParser, run_command
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import print_comparison, write_comparison
 from ald_keras.experiments.plan import check_data_dir, check_settings
-from ald_keras.experiments.roles import ALONE, WORKER, find_role
+from ald_keras.experiments.roles import ALONE, CHIEF, WORKER, find_role
 from ald_keras.experiments.runner import Job, Runner, is_done
 from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searches import Comparison, load_comparison
@@ -96,20 +96,22 @@ def compare(
     ):
         config = pathlib.Path(folder, "comparison.yaml")
         write_yaml(config, comparison.to_dict())
-        kinds = [k for search in comparison.searches for k in expected_kinds(search)]
-        if role != WORKER:
-            kinds += [*comparison.rules, *([FIXED] * len(comparison.rules))]
-        runner.board.announce(kinds * seeds)
-        if role == ALONE:
-            for seed in range(seeds):
-                _search(runner, comparison, seed, config)
-                _prune(runner, comparison, seed)
-            return runner.failures
+        runner.board.announce(_kinds(comparison, role) * seeds)
         for seed in range(seeds):
             _search(runner, comparison, seed, config)
-        for seed in range(0 if role == WORKER else seeds):
+            if role == ALONE:
+                _prune(runner, comparison, seed)
+        for seed in range(seeds if role == CHIEF else 0):
             _prune(runner, comparison, seed)
     return runner.failures
+
+
+def _kinds(comparison: Comparison, role: str) -> list[str]:
+    """Kinds of the runs of one seed."""
+    kinds = [k for search in comparison.searches for k in expected_kinds(search)]
+    if role != WORKER:
+        kinds += [*comparison.rules, *([FIXED] * len(comparison.rules))]
+    return kinds
 
 
 def _search(

@@ -108,17 +108,9 @@ class FixedSizes(kt.HyperModel):
         figures: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
         if stopping is not None:
             figures["validation_loss"] = float(stopping.best)
-        folder = self.output / job.name
-        record = write_run(
-            folder,
-            job.config,
-            self._parts,
-            model,
-            history,
-            None,
-            **figures,
-            **job.facts,
-        )
+        figures |= job.facts
+        parts, folder = self._parts, self.output / job.name
+        record = write_run(folder, job.config, parts, model, history, None, **figures)
         return {OBJECTIVE: record["validation_loss"]}
 
 

@@ -27,7 +27,7 @@ TUNERS = {
     "hyperband": ("factor",),
 }
 
-# Runs of an information-free name would be taken for something else.
+# Searches of these names would be taken for runs of something else.
 _TAKEN = {*RULES, FIXED}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*")
 

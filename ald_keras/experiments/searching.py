@@ -75,9 +75,7 @@ def run_search(
         if name is None:
             runner.failures[f"{search.name}-seed{seed}"] = problem
             break
-        path = runner.output / name / ERROR_FILE
-        path.write_text(problem + "\n", encoding="utf-8")
-        follower.take(Event(name, "failed", problem))
+        follower.lose(name, problem)
         skipped.append(name)
     follower.close()
 
@@ -119,6 +117,12 @@ class _Follower:
         else:
             problem = event.reason or "unknown" if event.what == "failed" else None
             runner.note(name, problem, time.monotonic() - self._begun)
+
+    def lose(self, name: str, problem: str) -> None:
+        """A trial has ended the process."""
+        path = self._runner.output / name / ERROR_FILE
+        path.write_text(problem + "\n", encoding="utf-8")
+        self.take(Event(name, "failed", problem))
 
     def close(self) -> None:
         """No more trials will come."""
