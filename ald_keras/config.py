@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import yaml
 
+from ald_keras.config_checks import (
+    check_choice,
+    check_flag,
+    check_keys,
+    check_mapping,
+    check_value,
+    nested,
+)
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
-from ald_keras.suggestions import did_you_mean
+
+_Made = TypeVar("_Made")
 
 RULES: dict[str, Any] = {
     "ald": ALDRule,
@@ -23,31 +32,6 @@ METHODS = ("ald", "fixed")
 
 # Keys with a name and its options, and the name where only options are given.
 _NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "information"}
-
-
-def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Raise a `ValueError` for an unknown key, naming the nearest known one."""
-    known = list(known)
-    for key in given:
-        if key not in known:
-            hint = did_you_mean(key, known) or f" Expected one of {known}."
-            raise ValueError(f"{where}: unknown key {key!r}.{hint}")
-
-
-def _check(name: str, value: Any, kind: Any, least: float | None = None) -> None:
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if not right or (least is not None and not least <= value < float("inf")):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        expected = " or ".join(k.__name__ for k in kinds)
-        bound = "" if least is None else f" >= {least}"
-        raise ValueError(f"`{name}` must be {expected}{bound}. Received: {value!r}")
-
-
-def _check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {sorted(choices)}. Received: {value!r}"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +85,12 @@ class ProbeConfig:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        _check("probe.size", self.size, int, 3)
-        _check("probe.features", self.features, str)
+        check_value("probe.size", self.size, int, 3)
+        check_value("probe.features", self.features, str)
         if self.weights is not None:
-            _check("probe.weights", self.weights, str)
+            check_value("probe.weights", self.weights, str)
         if self.n_clusters is not None:
-            _check("probe.n_clusters", self.n_clusters, int, 2)
+            check_value("probe.n_clusters", self.n_clusters, int, 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +106,8 @@ class BetaConfig:
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        _check("beta.value", self.value, (int, float), 0)
-        _check("beta.warmup", self.warmup, int, 0)
+        check_value("beta.value", self.value, (int, float), 0)
+        check_value("beta.warmup", self.warmup, int, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,25 +158,21 @@ class Config:
     report: bool = True
 
     def __post_init__(self) -> None:
-        _check("dataset", self.dataset, str)
+        check_value("dataset", self.dataset, str)
         for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
-            _check(name, getattr(self, name), int, least)
-        _check("seed", self.seed, int, 0)
+            check_value(name, getattr(self, name), int, least)
+        check_value("seed", self.seed, int, 0)
         for name in ("tensorboard", "report"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(
-                    f"`{name}` must be true or false. Received: "
-                    f"{name}={getattr(self, name)!r}"
-                )
-        _check_choice("likelihood", self.likelihood, LIKELIHOODS)
-        _check_choice("method", self.method, METHODS)
+            check_flag(name, getattr(self, name))
+        check_choice("likelihood", self.likelihood, LIKELIHOODS)
+        check_choice("method", self.method, METHODS)
         if self.data.get("dir") is not None:
-            _check("data.dir", self.data["dir"], str)
+            check_value("data.dir", self.data["dir"], str)
         self.make_rule()
 
     def make_rule(self) -> Any:
         """The rule, built from its name and fields."""
-        _check_choice("rule", self.rule.name, RULES)
+        check_choice("rule", self.rule.name, RULES)
         rule = RULES[self.rule.name]
         fields = [field.name for field in dataclasses.fields(rule)]
         check_keys(self.rule.options, fields, "rule")
@@ -216,12 +196,12 @@ class Config:
         for name in _NAMED:
             if name in values:
                 values[name] = Named.from_value(name, values[name])
-        values["data"] = _mapping("data", values.get("data"))
-        values["probe"] = _nested(ProbeConfig, "probe", values.get("probe"))
+        values["data"] = check_mapping("data", values.get("data"))
+        values["probe"] = nested(ProbeConfig, "probe", values.get("probe"))
         beta = values.get("beta")
         if isinstance(beta, (int, float)):
             beta = {"value": beta}
-        values["beta"] = _nested(BetaConfig, "beta", beta)
+        values["beta"] = nested(BetaConfig, "beta", beta)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -251,15 +231,35 @@ def load_config(path: pathlib.Path, settings: Iterable[str] = ()) -> Config:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no YAML mapping, or a key or value is wrong.
     """
+    return read_settings(path, settings, Config.from_dict)
+
+
+def read_settings(
+    path: pathlib.Path,
+    settings: Iterable[str],
+    make: Callable[[dict[str, Any]], _Made],
+) -> _Made:
+    """Read a YAML file's mapping, and make something of it.
+
+    Args:
+        path: The file.
+        settings: As `load_config` takes them.
+        make: Function from the mapping to the result; its `ValueError` is led by the
+            name of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no YAML mapping, or a setting or value is wrong.
+    """
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} holds no valid YAML: {error}") from error
     try:
-        data = _mapping("config", data)
+        data = check_mapping("config", data)
         for setting in settings:
             _apply_setting(data, setting)
-        return Config.from_dict(data)
+        return make(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -284,17 +284,3 @@ def _apply_setting(data: dict[str, Any], setting: str) -> None:
         data[last] = parse_yaml(text)
     except yaml.YAMLError as error:
         raise ValueError(f"`--set {setting}`: the value is no YAML.") from error
-
-
-def _mapping(where: str, value: Any) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ValueError(f"`{where}` must be a mapping. Received: {value!r}")
-    return dict(value)
-
-
-def _nested(kind: Any, where: str, value: Any) -> Any:
-    value = _mapping(where, value)
-    check_keys(value, [field.name for field in dataclasses.fields(kind)], where)
-    return kind(**value)

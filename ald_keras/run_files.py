@@ -104,6 +104,7 @@ def write_run(
     """
     _write_training(output, config, model, history, pruning)
     data = parts.data
+    small = compact(model, keep_optimizer=False)
     measured = {
         name: evaluate_model(
             part,
@@ -115,11 +116,12 @@ def write_run(
         )
         for name, part in (
             ("test", model),
-            ("test_compact", compact(model, keep_optimizer=False)),
+            ("test_compact", small),
         )
     }
     record = {
         **_record(config, data, model, history, pruning),
+        "parameters_compact": parameter_count(small),
         **figures,
         "features": parts.extractor.name,
         **measured,
@@ -174,6 +176,7 @@ def _record(
         "steps": int(model.optimizer.iterations),
         "start_dims": config.latent_dim,
         "active_dims": model.active_dims,
+        "validation_loss": (history.history.get("val_loss") or [None])[-1],
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
         "outcome": None if pruning is None else pruning.result(),
         **_rule_stop(pruning),

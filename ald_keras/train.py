@@ -82,6 +82,35 @@ def train(
     """
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, data.data_shape)
+    logs = [] if log_dir is None else [LatentTensorBoard(log_dir, seed=config.seed)]
+    history, pruning = fit_model(model, config, data, extractor, *logs, verbose=verbose)
+    return model, history, pruning
+
+
+def fit_model(
+    model: MaskedVAE,
+    config: Config,
+    data: Dataset,
+    extractor: FeatureExtractor,
+    *more: Any,
+    initial_epoch: int = 0,
+    verbose: Any = "auto",
+) -> tuple[Any, Any]:
+    """Train a model as a config says.
+
+    Args:
+        model: What `build_model` gave, or such a model after some epochs.
+        config: The run's config.
+        data: The data set, split.
+        extractor: What the Frechet distances are taken on.
+        *more: Further callbacks.
+        initial_epoch: Integer >= 0, epochs that the model was trained before. Defaults
+            to 0.
+        verbose: As `fit` takes it. Defaults to `"auto"`.
+
+    Returns:
+        The `History`, and the `ALDCallback` or `None`.
+    """
     model.check_data("dataset", data.x_train)
     batches = EpochShuffledBatches(
         data.x_train, batch_size=config.batch_size, seed=config.seed
@@ -89,18 +118,8 @@ def train(
     callbacks: list[Any] = [batches.callback]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
-    pruning = None
-    if config.method == "ald":
-        pruning = ALDCallback(
-            rule=config.make_rule(),
-            n_clusters=config.probe.n_clusters or data.n_classes,
-            probe_size=config.probe.size,
-            features=extractor,
-            seed=config.seed,
-        )
-        callbacks.append(pruning)
-    if log_dir is not None:
-        callbacks.append(LatentTensorBoard(log_dir, seed=config.seed))
+    pruning = _pruning(config, data, extractor) if config.method == "ald" else None
+    callbacks += [*([] if pruning is None else [pruning]), *more]
     validation: Any = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data.x_val, LazySamples):
@@ -111,10 +130,21 @@ def train(
         validation_data=validation,
         validation_batch_size=validation_batch_size,
         epochs=config.epochs,
+        initial_epoch=initial_epoch,
         callbacks=callbacks,
         verbose=verbose,
     )
-    return model, history, pruning
+    return history, pruning
+
+
+def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:
+    return ALDCallback(
+        rule=config.make_rule(),
+        n_clusters=config.probe.n_clusters or data.n_classes,
+        probe_size=config.probe.size,
+        features=extractor,
+        seed=config.seed,
+    )
 
 
 def run(

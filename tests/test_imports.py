@@ -76,6 +76,20 @@ def test_tensorflow_is_imported_only_where_it_must_be():
     }
 
 
+def test_keras_tuner_is_imported_only_where_it_must_be():
+    users = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] in ("keras_tuner", "grpc") for name in imports(file))
+    }
+    # The command itself can so be read, and say what is missing.
+    assert users == {
+        "experiments/ald_trial.py",
+        "experiments/fixed_sizes.py",
+        "experiments/search.py",
+    }
+
+
 def loaded_by(statement):
     code = f"import sys, {statement}; print(*sys.modules)"
     done = subprocess.run(

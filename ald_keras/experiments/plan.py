@@ -118,13 +118,10 @@ def read_base(
         ValueError: If the config or a setting is wrong.
         OSError: If a file or folder is missing.
     """
-    _check_settings("--set", settings)
+    check_settings("--set", settings, _DECIDED)
     config = load_config(path, settings)
     if data_dir is not None:
-        if not pathlib.Path(data_dir).is_dir():
-            raise FileNotFoundError(
-                f"`--data-dir` {data_dir}: there is no such folder."
-            )
+        check_data_dir(data_dir)
         config = dataclasses.replace(config, data={**config.data, "dir": data_dir})
     return config
 
@@ -190,7 +187,7 @@ def _parse_variant(text: str) -> tuple[str, list[str]]:
             "`--variant` must be NAME:key=value,key=value with a name of letters and "
             f"digits that is none of {sorted(taken)}. Received: {text!r}"
         )
-    _check_settings("--variant", settings)
+    check_settings("--variant", settings, _DECIDED)
     return name, settings
 
 
@@ -211,10 +208,25 @@ def split_settings(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _check_settings(argument: str, settings: Iterable[str]) -> None:
+def check_data_dir(data_dir: str) -> None:
+    """Raise a `FileNotFoundError` where there is no such folder."""
+    if not pathlib.Path(data_dir).is_dir():
+        raise FileNotFoundError(f"`--data-dir` {data_dir}: there is no such folder.")
+
+
+def check_settings(
+    argument: str, settings: Iterable[str], decided: Mapping[str, str]
+) -> None:
+    """Raise a `ValueError` for a setting of something that is decided elsewhere.
+
+    Args:
+        argument: The command's argument that gave them.
+        settings: Texts `key=value`.
+        decided: Mapping from keys to what decides them.
+    """
     for setting in settings:
         key = setting.partition("=")[0].partition(".")[0]
-        if key in _DECIDED:
+        if key in decided:
             raise ValueError(
-                f"`{argument} {setting}`: {key!r} is decided by {_DECIDED[key]}."
+                f"`{argument} {setting}`: {key!r} is decided by {decided[key]}."
             )

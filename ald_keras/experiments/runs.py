@@ -57,6 +57,20 @@ def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
+def read_run_config(folder: pathlib.Path) -> Config:
+    """The config of the run in a folder.
+
+    Raises:
+        ValueError: If it is not from this version, naming the folder.
+    """
+    try:
+        return load_config(folder / "config.yaml")
+    except ValueError as error:
+        raise ValueError(
+            f"{folder}: not from this version's config: {error}"
+        ) from error
+
+
 def read_runs(output: pathlib.Path) -> list[Run]:
     """All whole runs of an experiment, in the order of group, start and seed.
 
@@ -111,8 +125,8 @@ def differences(
 ) -> list[str]:
     """Keys in which two configs would give different runs.
 
-    Where the data lie does not count, nor whether a report is written, nor the rule of
-    a run without pruning.
+    Where the data lie does not count, nor whether a report or logs are written, nor the
+    rule of a run without pruning.
 
     Args:
         one: A config.
@@ -120,7 +134,7 @@ def differences(
         left_out: Further keys that do not count. Defaults to none.
     """
     first, second = one.to_dict(), other.to_dict()
-    skipped = {*left_out, "report"}
+    skipped = {*left_out, "report", "tensorboard"}
     if one.method == other.method == "fixed":
         skipped.add("rule")
     for values in (first, second):

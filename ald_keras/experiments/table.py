@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -58,14 +58,14 @@ def cells(row: Row) -> dict[str, str]:
         interval = f"{row['dims_low']:.1f} to {row['dims_high']:.1f}"
     if start is not None and not sized:
         spread = f"{row['dims_min']} to {row['dims_max']}"
-    same = _number(row["elbo_to_same_size"], "{:+.2f}")
+    same = number(row["elbo_to_same_size"], "{:+.2f}")
     if same and row["same_size_runs"] < row["runs"]:
         same += f" ({row['same_size_runs']} runs)"
     return {
         "run": LABELS.get(str(row["run"]), str(row["run"])),
         "start": "" if start is None else str(start),
         "runs": str(row["runs"]),
-        "dimensions": _pair(
+        "dimensions": pair(
             row["dims_mean"],
             None if sized else row["dims_sd"],
             _dims_form(row),
@@ -74,16 +74,16 @@ def cells(row: Row) -> dict[str, str]:
         "95 % interval": interval,
         "min to max": spread,
         "fixed / not": fixed,
-        "epoch": _number(row["fixed_epoch"], "{:.0f}"),
-        "step": _number(row["fixed_step"], "{:.0f}"),
+        "epoch": number(row["fixed_epoch"], "{:.0f}"),
+        "step": number(row["fixed_step"], "{:.0f}"),
         "ELBO": _figure(row, "elbo", "{:.2f}"),
         "reconstruction": _figure(row, "reconstruction_loss", "{:.2f}"),
         "silhouette": _figure(row, "silhouette", "{:.3f}"),
         "Frechet, rec.": _figure(row, "frechet_reconstruction", "{:.3g}"),
         "Frechet, gen.": _figure(row, "frechet_generation", "{:.3g}"),
-        "ELBO to best": _number(row["elbo_to_best"], "{:+.2f}"),
+        "ELBO to best": number(row["elbo_to_best"], "{:+.2f}"),
         "to same size": same,
-        "seconds": _number(row["seconds"], "{:.0f}" if _long(row) else "{:.2f}"),
+        "seconds": number(row["seconds"], "{:.0f}" if _long(row) else "{:.2f}"),
     }
 
 
@@ -97,15 +97,17 @@ def _long(row: Row) -> bool:
 
 
 def _figure(row: Row, name: str, form: str) -> str:
-    return _pair(row[f"{name}_mean"], row[f"{name}_sd"], form, form)
+    return pair(row[f"{name}_mean"], row[f"{name}_sd"], form, form)
 
 
-def _pair(mean: Any, sd: Any, form: str, sd_form: str) -> str:
-    text = _number(mean, form)
+def pair(mean: Any, sd: Any, form: str, sd_form: str) -> str:
+    """Mean and standard deviation as text."""
+    text = number(mean, form)
     return text if sd is None else f"{text} ± {sd_form.format(sd)}"
 
 
-def _number(value: Any, form: str) -> str:
+def number(value: Any, form: str) -> str:
+    """A number as text, nothing for `None`."""
     return "" if value is None else form.format(value)
 
 
@@ -121,6 +123,12 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
     for line in head_lines(summary):
         console.print(line, highlight=False)
     rows = [cells(row) for row in summary.rows]
+    print_cells(rows, console)
+    console.print(NOTES, highlight=False)
+
+
+def print_cells(rows: Sequence[Mapping[str, str]], console: Console) -> None:
+    """Print rows of text under the names of their columns."""
     table = Table(pad_edge=False)
     for index, name in enumerate(rows[0] if rows else ()):
         table.add_column(name, justify="right" if index else "left")
@@ -128,7 +136,17 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
         table.add_row(*row.values())
     # Folded into a narrow terminal, so many columns could not be read at all.
     Console(file=console.file, width=max(console.width, _WIDTH)).print(table)
-    console.print(NOTES, highlight=False)
+
+
+def markdown_cells(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Lines of a Markdown table: the names of the columns, then the rows."""
+    if not rows:
+        return []
+    return [
+        _line(rows[0]),
+        _line("---:" if index else "---" for index, _ in enumerate(rows[0])),
+        *(_line(row.values()) for row in rows),
+    ]
 
 
 def write_table(
@@ -151,11 +169,7 @@ def write_table(
 def markdown(summary: Summary) -> str:
     """The right answer and the table as Markdown."""
     rows = [cells(row) for row in summary.rows]
-    lines = [*head_lines(summary), ""]
-    if rows:
-        lines.append(_line(rows[0]))
-        lines.append(_line("---" if name == "run" else "---:" for name in rows[0]))
-        lines += [_line(row.values()) for row in rows]
+    lines = [*head_lines(summary), "", *markdown_cells(rows)]
     return "\n".join([*lines, "", NOTES, ""])
 
 

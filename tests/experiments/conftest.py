@@ -6,6 +6,7 @@ import yaml
 
 from ald_keras.config import Config
 from ald_keras.experiments.runs import run_name
+from ald_keras.experiments.searches import Comparison
 
 TINY = {
     "dataset": "digits",
@@ -17,6 +18,15 @@ TINY = {
     "report": False,
     "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
 }
+
+# Groups of `write_run` whose runs prune.
+PRUNING = ("information", "ald", "my-rule", "beta4", "slow", "odd")
+
+
+@pytest.fixture(scope="session")
+def tiny_run():
+    """What the config file of a tiny run holds."""
+    return TINY
 
 
 @pytest.fixture
@@ -34,16 +44,25 @@ def tiny_file(tmp_path):
 
 
 @pytest.fixture
+def comparison(tiny):
+    """A function from a `search` section to a comparison of tiny runs."""
+    return lambda search, **changes: Comparison.from_dict(
+        {**tiny(**changes).to_dict(), "search": search}
+    )
+
+
+@pytest.fixture
 def write_run(tiny):
     """A function that writes a whole run without training."""
 
     def write(output, group, start, seed, dims, elbo, fixed_epoch=None, **changes):
-        method = "fixed" if group in ("fixed", "oneshot") else "ald"
+        method = "ald" if group in PRUNING else "fixed"
         values = {"method": method, "latent_dim": start, "seed": seed}
         config = tiny(**{**values, **changes.pop("config", {})})
         test = {
             "elbo": elbo,
             "reconstruction_loss": -elbo - 10.0,
+            "kl_loss": 10.0,
             "active_units": dims,
             "silhouette": 0.25,
             "frechet_reconstruction": 2.0,
@@ -57,6 +76,9 @@ def write_run(tiny):
             "active_dims": dims,
             "fixed_epoch": fixed_epoch,
             "outcome": None,
+            "features": "identity",
+            "parameters_compact": 100 * dims,
+            "validation_loss": -elbo,
             **changes,
             "test": test,
         }

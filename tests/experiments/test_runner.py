@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from ald_keras.experiments.runner import Job, Runner, is_done, time_left
+from ald_keras.experiments.runner import Job, Runner, is_done, run_module
 
 WRITE = """folder = pathlib.Path(argv[argv.index("--output") + 1])
     (folder / "run.json").write_text(json.dumps({"active_dims": 3, "argv": argv}))"""
@@ -73,6 +73,24 @@ def test_another_config_is_an_error_that_names_it(tiny, tmp_path, write_run):
         is_done(jobs[1], tmp_path)
 
 
+def test_facts_beside_the_config_decide_a_run_as_well(tiny, tmp_path, write_run):
+    facts = {"early_stopping": {"patience": 2}}
+    folder = write_run(tmp_path, "fixed", 8, 0, 5, -100.0, **facts)
+    config = tiny(method="fixed", latent_dim=8)
+    assert is_done(Job(folder.name, config, facts=facts), tmp_path)
+    for other in ({"early_stopping": {"patience": 3}}, {"early_stopping": None}):
+        with pytest.raises(ValueError, match="fixed-8-seed0.*another early_stopping"):
+            is_done(Job(folder.name, config, facts=other), tmp_path)
+
+
+def test_what_a_command_prints_is_heard_line_by_line(commands):
+    commands("speaks", "print('one'); print('two', argv); sys.exit('no luck')")
+    heard = []
+    assert run_module("speaks", ["a"], heard.append) == "no luck"
+    assert heard == ["one", "two ['a']"]
+    assert run_module("speaks", ["a"]) == "no luck"
+
+
 def test_a_process_ends_with_the_one_that_holds_its_input(commands):
     commands("waits", "print('up', flush=True); time.sleep(600)")
     command = [sys.executable, "-m", "ald_keras.experiments.child", "waits"]
@@ -84,21 +102,3 @@ def test_a_process_ends_with_the_one_that_holds_its_input(commands):
         assert process.poll() is None
         process.stdin.close()
         assert process.wait(timeout=30) == 1
-
-
-def test_time_left_is_that_of_runs_of_the_same_kind():
-    finished = {"ald": [10.0, 20.0], "fixed": [60.0]}
-    assert time_left(finished, ["ald", "ald", "fixed"]) == 15 + 15 + 60
-    assert time_left(finished, ["new"]) == 30
-    assert time_left(finished, []) == 0
-    assert time_left({}, ["ald"]) is None
-
-
-def test_time_left_counts_what_the_run_in_progress_has_taken(tiny, tmp_path):
-    runner = Runner(tmp_path, Console(file=io.StringIO()))
-    assert runner.seconds_left() is None
-    runner._finished = {"ald": [100.0]}
-    runner._waiting = [Job("ald-4-seed0", tiny()), Job("ald-4-seed1", tiny())]
-    assert runner.seconds_left() == 200
-    runner._started = float("-inf")
-    assert runner.seconds_left() == 100

@@ -1,0 +1,137 @@
+import csv
+import json
+
+import pytest
+
+from ald_keras.experiments.compare import report
+from ald_keras.experiments.compare_summary import compare_runs
+from ald_keras.experiments.compare_table import cells, head_lines
+from ald_keras.experiments.trials import write_end
+
+
+@pytest.fixture
+def known(comparison, tmp_path, write_run):
+    """A comparison of three seeds whose numbers are easy to work out."""
+    whole = comparison(
+        {"sizes": [4, 6], "rules": ["information"]}, latent_dim=10, epochs=20
+    )
+    (search,) = whole.searches
+    many = {"config": {"epochs": 20}, "early_stopping": None}
+    for seed in range(3):
+        # The better size by the validation loss is 6, 6 and 4; by the test ELBO 4.
+        for size, elbo, validation in ((4, -100.0, 99.0), (6, -102.0, 98.0)):
+            write_run(
+                tmp_path,
+                "grid",
+                size,
+                seed,
+                size,
+                elbo - seed,
+                **many,
+                seconds=20.0,
+                validation_loss=99.5 if (size, seed) == (6, 2) else validation,
+            )
+        trials = {f"grid-{size}-seed{seed}": (size, 20) for size in (4, 6)}
+        write_end(tmp_path, search, seed, trials, {})
+        # Sizes 4, 5 and 6 in 10, 11 and 12 seconds.
+        seconds = 10.0 + seed
+        write_run(
+            tmp_path, "information", 10, seed, 4 + seed, -99.0, **many, seconds=seconds
+        )
+        write_run(
+            tmp_path, "fixed", 4 + seed, seed, 4 + seed, -98.0, **many, seconds=10.0
+        )
+    return whole, tmp_path
+
+
+def find(summary, what, size=None):
+    (row,) = (r for r in summary.rows if (r["what"], r["size"]) == (what, size))
+    return row
+
+
+def test_figures_over_seeds(known):
+    summary = compare_runs(*known, seeds=3)
+    row = find(summary, "trial", 4)
+    assert (row["runs"], row["elbo_mean"], row["elbo_sd"]) == (3, -101.0, 1.0)
+    # Student's 97.5 % quantile with 2 degrees of freedom is 4.302653.
+    half = 4.302653 / 3**0.5
+    assert row["elbo_low"] == pytest.approx(-101.0 - half)
+    assert row["elbo_high"] == pytest.approx(-101.0 + half)
+    row = find(summary, "pruning")
+    assert (row["size_mean"], row["size_sd"]) == (5.0, 1.0)
+    assert (row["parameters_mean"], row["seconds_mean"]) == (500.0, 11.0)
+    assert find(summary, "from scratch")["elbo_mean"] == -98.0
+
+
+def test_a_search_chooses_by_the_validation_loss_and_costs_all_its_trials(known):
+    row = find(compare_runs(*known, seeds=3), "chosen")
+    assert row["size_mean"] == pytest.approx((6 + 6 + 4) / 3)
+    assert row["elbo_mean"] == pytest.approx((-102 - 103 - 102) / 3)
+    assert (row["seconds_mean"], row["epochs_mean"], row["trials"]) == (40, 40, 2)
+    assert row["failed"] == 0
+
+
+def test_ratios_are_taken_seed_by_seed(known):
+    summary = compare_runs(*known, seeds=3)
+    chosen, pruning = find(summary, "chosen"), find(summary, "pruning")
+    expected = (40 / 10 + 40 / 11 + 40 / 12) / 3
+    assert chosen["seconds_to_information_mean"] == pytest.approx(expected)
+    assert pruning["seconds_to_scratch_mean"] == pytest.approx(1.1)
+    assert pruning["seconds_to_scratch_sd"] == pytest.approx(0.1)
+    expected = (-99 + 102 - 99 + 103 - 99 + 102) / 3
+    assert pruning["elbo_to_grid_mean"] == pytest.approx(expected)
+    assert chosen["elbo_to_grid_mean"] is None
+
+
+def test_only_the_seeds_asked_for_and_searches_that_have_ended(known, write_run):
+    whole, output = known
+    assert find(compare_runs(whole, output, 2), "chosen")["runs"] == 2
+    (output / "searches" / "grid-seed1.json").unlink()
+    summary = compare_runs(whole, output, 3)
+    assert find(summary, "chosen")["runs"] == find(summary, "trial", 4)["runs"] == 2
+    assert find(summary, "pruning")["runs"] == 3
+    for seed in (0, 2):
+        (output / "searches" / f"grid-seed{seed}.json").unlink()
+    rows = compare_runs(whole, output, 3).rows
+    assert [row["what"] for row in rows] == ["pruning", "from scratch"]
+
+
+def test_a_failed_trial_is_counted(known):
+    whole, output = known
+    (output / "grid-6-seed0" / "run.json").unlink()
+    summary = compare_runs(whole, output, 3)
+    row = find(summary, "chosen")
+    assert (row["failed"], row["trials"]) == (1, 2)
+    assert find(summary, "trial", 6)["runs"] == 2
+    assert "1 failed" in head_lines(summary)[0]
+
+
+def test_the_same_numbers_in_all_files(known, capsys):
+    whole, output = known
+    report(whole, output, 3, {"grid-9-seed0": "no luck"})
+    stored = json.loads((output / "summary.json").read_text())
+    assert (stored["seeds"], stored["failures"]) == (3, {"grid-9-seed0": "no luck"})
+    with open(output / "table.csv", newline="") as lines:
+        for row, line in zip(stored["rows"], csv.DictReader(lines), strict=True):
+            assert line.keys() == row.keys()
+            for key, value in row.items():
+                assert line[key] == ("" if value is None else str(value))
+    text = (output / "table.md").read_text()
+    printed = capsys.readouterr().out
+    for expected in ("5.0 ± 1.0", "1.10 ± 0.10", "2.5 to 7.5", "600"):
+        assert expected in text
+        assert expected in printed
+    assert "It took 1.10 (0.85 to 1.35) times the seconds of its size" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 5
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_one_seed_has_neither_deviation_nor_interval(known):
+    whole, output = known
+    summary = compare_runs(whole, output, 1)
+    text = cells(find(summary, "pruning"), summary)
+    assert text["dimensions"] == "4"
+    assert text["ELBO"] == "-99.00"
+    assert text["Frechet, rec. (identity)"] == "2"
+    assert not any("95 %" in title or "±" in value for title, value in text.items())
