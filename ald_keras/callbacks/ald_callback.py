@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import os
-import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 from ald_keras.callbacks.argument_checks import check_arguments
 from ald_keras.callbacks.beta_watch import BetaWatch
-from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
+from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import (
     COLLAPSE,
     INFORMATIVE_KL,
-    decision_line,
-    outcome_line,
     undecided,
 )
+from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.quality import UserMetric
 from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
 from ald_keras.rules import (
@@ -33,7 +27,7 @@ from ald_keras.rules import (
 )
 
 
-class ALDCallback(keras.callbacks.Callback):
+class ALDCallback(PruningRecord):
     """Finds the number of latent dimensions during `fit`.
 
     What to remove is the rule's decision: `InformationRule`, or `ALDRule`, that of the
@@ -95,6 +89,8 @@ class ALDCallback(keras.callbacks.Callback):
             validation data, or if a metric is not finite.
     """
 
+    _held = (*PruningRecord._held, "_meter", "_writer")
+
     def __init__(
         self,
         rule: Rule[Any] | None = None,
@@ -118,22 +114,10 @@ class ALDCallback(keras.callbacks.Callback):
         self.stop_training = stop_training
         self.verbose = verbose
         check_arguments(self)
-        self.decisions: list[Decision] = []
-        self.collapsed = False
-        self.state: Any = None
         self._pending: tuple[Any, Decision] | None = None
         self._writer: MaskWriter | None = None
         self._meter: EpochMeter | None = None
         self._last_epoch: int | None = None
-        self.seen: SeenSample | None = None
-        self.start_dims = 0
-
-    @property
-    def fixed_epoch(self) -> int | None:
-        """Epoch at which the present size was fixed, `None` if it is not fixed."""
-        if self.state is None or self._mask_was_changed():
-            return None
-        return self.state.fixed_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not hasattr(self.model, "latent_mask"):
@@ -249,15 +233,6 @@ class ALDCallback(keras.callbacks.Callback):
             self._told_of_collapse = True
             warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
 
-    def _active(self) -> list[int]:
-        """Dimensions active in the model; in a copy without one, by the rule."""
-        if self.model is None:
-            return list(self.state.active)
-        return self.model.latent_mask.active_indices.tolist()
-
-    def _mask_was_changed(self) -> bool:
-        return self._active() != list(self.state.active)
-
     def _notice_changed_mask(self, epoch: int) -> None:
         if self._mask_was_changed():
             found = len(self._active())
@@ -319,53 +294,3 @@ class ALDCallback(keras.callbacks.Callback):
             # Keras has done so before, with the weights that are undone now.
             variables = self.model.trainable_variables
             self.model.optimizer.finalize_variable_values(variables)
-
-    def result(self) -> str:
-        """The outcome in one line."""
-        if self.state is None:
-            return "ALD: not run yet."
-        left = len(self._active())
-        fixed = self.fixed_epoch
-        floor = self.state.at_floor
-        return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)
-
-    def summary(self) -> None:
-        """Print every decision and the outcome."""
-        for decision in self.decisions:
-            print(decision_line(decision))
-        print(self.result())
-
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the run that has ended as one HTML file, figures included.
-
-        The figures are drawn from validation data, of which some are kept after `fit`.
-
-        Args:
-            path: The file; its folder must exist.
-
-        Raises:
-            ImportError: If matplotlib or jinja2 is missing.
-            OSError: If the file cannot be written.
-            RuntimeError: If no epoch has been trained yet.
-        """
-        from ald_keras.report import check_packages
-
-        if self.model is None or self.seen is None:
-            raise RuntimeError(
-                "`report` tells of a `fit` that has ended: pass this callback to `fit` "
-                "first, with at least one epoch."
-            )
-        check_packages()
-        # Loads matplotlib.
-        from ald_keras.report.notebook import write_callback_report
-
-        write_callback_report(self, pathlib.Path(path))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> ALDCallback:
-        """A copy without the model and data that a `fit` left here."""
-        new = type(self).__new__(type(self))
-        memo[id(self)] = new
-        for name, value in self.__dict__.items():
-            held = name in ("_model", "_meter", "_writer", "seen")
-            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
-        return new

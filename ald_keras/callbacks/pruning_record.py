@@ -1,0 +1,103 @@
+"""What a callback that prunes tells of its run."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from ald_keras.callbacks.epoch_meter import SeenSample
+from ald_keras.callbacks.outcome import decision_line, outcome_line
+from ald_keras.rules import Decision
+
+
+class PruningRecord(keras.callbacks.Callback):
+    """Holds what became of a run, and tells it.
+
+    Attributes:
+        decisions: List of `Decision`, all that changed or fixed the size, with reason.
+        collapsed: Whether no active dimension is informative (posterior collapse).
+        state: State of the rule, or `None` before the first `fit`.
+        seen: Samples of the last epoch of the last `fit`, or `None`.
+        start_dims: Active dimensions when the last `fit` began.
+    """
+
+    # Attributes that belong to a `fit` and do not go into a copy.
+    _held: tuple[str, ...] = ("_model", "seen")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decisions: list[Decision] = []
+        self.collapsed = False
+        self.state: Any = None
+        self.seen: SeenSample | None = None
+        self.start_dims = 0
+
+    @property
+    def fixed_epoch(self) -> int | None:
+        """Epoch at which the present size was fixed, `None` if it is not fixed."""
+        if self.state is None or self._mask_was_changed():
+            return None
+        return self.state.fixed_epoch
+
+    def _active(self) -> list[int]:
+        """Dimensions active in the model; in a copy without one, by the rule."""
+        if self.model is None:
+            return list(self.state.active)
+        return self.model.latent_mask.active_indices.tolist()
+
+    def _mask_was_changed(self) -> bool:
+        return self._active() != list(self.state.active)
+
+    def result(self) -> str:
+        """The outcome in one line."""
+        if self.state is None:
+            return "ALD: not run yet."
+        left = len(self._active())
+        fixed = self.fixed_epoch
+        floor = self.state.at_floor
+        return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)
+
+    def summary(self) -> None:
+        """Print every decision and the outcome."""
+        for decision in self.decisions:
+            print(decision_line(decision))
+        print(self.result())
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the run that has ended as one HTML file, figures included.
+
+        The figures are drawn from validation data, of which some are kept after `fit`.
+
+        Args:
+            path: The file; its folder must exist.
+
+        Raises:
+            ImportError: If matplotlib or jinja2 is missing.
+            OSError: If the file cannot be written.
+            RuntimeError: If no epoch has been trained yet.
+        """
+        from ald_keras.report import check_packages
+
+        if self.model is None or self.seen is None:
+            raise RuntimeError(
+                "`report` tells of a `fit` that has ended: pass this callback to `fit` "
+                "first, with at least one epoch."
+            )
+        check_packages()
+        # Loads matplotlib.
+        from ald_keras.report.notebook import write_callback_report
+
+        write_callback_report(self, pathlib.Path(path))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy without the model and data that a `fit` left here."""
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            held = name in self._held
+            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
+        return new
