@@ -9,6 +9,17 @@ from sklearn.datasets import load_digits
 
 from ald_keras import MaskedVAE
 
+# What the config file of a training run of a second holds.
+TINY_RUN = {
+    "dataset": "digits",
+    "architecture": {"name": "mlp", "hidden": [8]},
+    "latent_dim": 4,
+    "epochs": 2,
+    "data": {"limit": 200},
+    "report": False,
+    "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
+}
+
 
 def digits(samples: int | None = None) -> np.ndarray:
     """scikit-learn's digits, shape `(samples, 8, 8, 1)`, in [0, 1]."""

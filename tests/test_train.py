@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from builders import TINY_RUN
 
 from ald_keras.config import load_config
 from ald_keras.datasets import load_dataset
@@ -15,11 +16,9 @@ from ald_keras.run_files import RUN_FILES
 from ald_keras.train import main, run
 
 TINY = {
-    "dataset": "digits",
-    "architecture": {"name": "mlp", "hidden": [16]},
+    **TINY_RUN,
     "latent_dim": 8,
     "epochs": 3,
-    "data": {"limit": 200},
     "rule": {
         "name": "ald",
         "initial_step": 2,
@@ -27,8 +26,6 @@ TINY = {
         "slope_window": 2,
         "slowdown_window": 2,
     },
-    "report": False,
-    "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
 }
 
 

@@ -3,21 +3,11 @@ import pathlib
 
 import pytest
 import yaml
+from builders import TINY_RUN
 
 from ald_keras.config import Config
 from ald_keras.experiments.runs import run_name
 from ald_keras.experiments.searches import Comparison
-
-TINY = {
-    "dataset": "digits",
-    "architecture": {"name": "mlp", "hidden": [8]},
-    "latent_dim": 4,
-    "epochs": 2,
-    "data": {"limit": 200},
-    "rule": {"name": "information"},
-    "report": False,
-    "probe": {"size": 20, "n_clusters": 3, "features": "identity"},
-}
 
 # Groups of `write_run` whose runs prune.
 PRUNING = ("information", "ald", "my-rule", "beta4", "slow", "odd")
@@ -26,20 +16,20 @@ PRUNING = ("information", "ald", "my-rule", "beta4", "slow", "odd")
 @pytest.fixture(scope="session")
 def tiny_run():
     """What the config file of a tiny run holds."""
-    return TINY
+    return TINY_RUN
 
 
 @pytest.fixture
 def tiny():
     """A function from changes to a config of a tiny run."""
-    return lambda **changes: Config.from_dict({**TINY, **changes})
+    return lambda **changes: Config.from_dict({**TINY_RUN, **changes})
 
 
 @pytest.fixture
 def tiny_file(tmp_path):
     """A file with the config of a tiny run."""
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(TINY))
+    path.write_text(yaml.safe_dump(TINY_RUN))
     return path
 
 

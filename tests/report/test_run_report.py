@@ -6,7 +6,7 @@ import sys
 
 import keras
 import pytest
-from builders import digits, small_vae
+from builders import TINY_RUN, digits, small_vae
 from figure_checks import decode
 
 from ald_keras import ALDCallback, ALDRule
@@ -134,15 +134,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     ]
 
 
-TINY = {
-    "dataset": "digits",
-    "architecture": {"name": "mlp", "hidden": [8]},
-    "latent_dim": 2,
-    "epochs": 1,
-    "data": {"limit": 200},
-    "method": "fixed",
-    "probe": {"n_clusters": 2, "features": "identity"},
-}
+TINY = {**TINY_RUN, "latent_dim": 2, "epochs": 1, "method": "fixed", "report": True}
 
 
 def test_a_report_that_fails_does_not_lose_the_run(tmp_path, monkeypatch, capsys):
