@@ -27,6 +27,7 @@ from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searches import Comparison, load_comparison
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
 from ald_keras.files import write_yaml
+from ald_keras.report import try_to_report
 from ald_keras.run_files import versions
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
@@ -141,7 +142,7 @@ def report(
     failures: dict[str, str],
     console: Console | None = None,
 ) -> None:
-    """Print and write the table of what is there.
+    """Print and write the table of what is there, and the report.
 
     Args:
         comparison: Its searches and rules.
@@ -158,6 +159,14 @@ def report(
         raise ValueError(f"{output} holds nothing of this comparison to report on.")
     write_comparison(summary, output, {"seeds": seeds, "failures": failures})
     print_comparison(summary, console)
+    try_to_report(str(output), lambda: _write_report(output))
+
+
+def _write_report(output: pathlib.Path) -> None:
+    # Loads matplotlib.
+    from ald_keras.experiments.reports import write_report
+
+    write_report(output)
 
 
 def _read(arguments: argparse.Namespace) -> Comparison:

@@ -1,4 +1,4 @@
-"""The figures of an experiment with their captions."""
+"""The figures of experiments with their captions."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ import pathlib
 from collections import Counter
 from collections.abc import Sequence
 
+from ald_keras.experiments.compare_summary import SCRATCH, TRIAL, ComparisonSummary
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
 from ald_keras.experiments.saved_runs import load_curves
+from ald_keras.experiments.searches import Comparison
 from ald_keras.experiments.summary import fixed_figures
-from ald_keras.figures import Curves, scratch_figure, sizes_figure, starts_figure
+from ald_keras.figures import (
+    Cost,
+    Curves,
+    costs_figure,
+    scratch_figure,
+    sizes_figure,
+    starts_figure,
+)
 from ald_keras.report.drawings import Drawing
 
 
 def draw_experiment(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
-    """Draw what the runs of an experiment allow.
+    """Draw what the runs of an experiment on stability allow.
 
     Args:
         output: The experiment's folder.
@@ -32,14 +41,75 @@ def draw_experiment(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
     groups.pop(ONE_SHOT, None)
     drawings = [_sizes(fixed, groups)] if fixed or groups else []
     for group, members in groups.items():
-        drawings.append(_starts(output, group, members))
-        drawings += _scratch(output, group, members, fixed)
+        drawings += _rule(output, group, members, fixed)
     return drawings
 
 
-def _sizes(fixed: Sequence[Run], groups: dict[str, list[Run]]) -> Drawing:
+def draw_comparison(
+    output: pathlib.Path,
+    runs: Sequence[Run],
+    comparison: Comparison,
+    summary: ComparisonSummary,
+) -> list[Drawing]:
+    """Draw what the runs of a comparison allow.
+
+    Args:
+        output: The comparison's folder.
+        runs: Its whole runs.
+        comparison: Its searches and rules.
+        summary: Its numbers.
+
+    Returns:
+        Drawings: the ELBO by seconds; the ELBO by size, with the trials of the first
+        search; for each rule its runs, and its commonest answer against that size from
+        scratch.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.group, []).append(run)
+    first = comparison.searches[0]
+    trials = groups.get(first.group(first.epochs), [])
+    rules = {rule: groups[rule] for rule in comparison.rules if rule in groups}
+    drawings = [_costs(summary)]
+    if trials or rules:
+        drawings.append(_sizes(trials, rules, definitive=False))
+    for rule, members in rules.items():
+        drawings += _rule(output, rule, members, groups.get(FIXED, []))
+    return drawings
+
+
+def _costs(summary: ComparisonSummary) -> Drawing:
+    titles = dict.fromkeys((TRIAL, SCRATCH), "one fixed size")
+    costs = [
+        Cost(
+            titles.get(str(row["what"]), str(row["run"])),
+            row["seconds_mean"],
+            row["elbo_mean"],
+            row["elbo_sd"],
+            background=row["what"] in titles,
+        )
+        for row in summary.rows
+    ]
+    caption = (
+        "Test ELBO, the higher the better, and what it has cost: a search all its "
+        "trials, a rule its one run. Means over seeds, with standard deviations."
+    )
+    alt = "Test ELBO against seconds of training of searches and of pruning runs."
+    return Drawing("costs", costs_figure(costs), caption, alt)
+
+
+def _rule(
+    output: pathlib.Path, group: str, runs: Sequence[Run], fixed: Sequence[Run]
+) -> list[Drawing]:
+    return [_starts(output, group, runs), *_scratch(output, group, runs, fixed)]
+
+
+def _sizes(
+    fixed: Sequence[Run], groups: dict[str, list[Run]], definitive: bool = True
+) -> Drawing:
+    """The ELBO by size, and the right answer unless too few sizes were trained."""
     elbos = fixed_figures(fixed)
-    edge = right_answer(elbos) if elbos else None
+    edge = right_answer(elbos) if elbos and definitive else None
     found = {
         group: [
             (int(run.record["active_dims"]), float(run.record["test"]["elbo"]))

@@ -16,7 +16,6 @@ from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, Named, load_config
-from ald_keras.experiments.runs import read_runs
 from ald_keras.files import replacing
 from ald_keras.report import check_packages
 from ald_keras.run_files import REPORT
@@ -79,17 +78,9 @@ def _draw_run(
 def _draw_experiment(
     folder: pathlib.Path,
 ) -> tuple[list[pathlib.Path], list[str]]:
-    from ald_keras.experiments.drawings import draw_experiment
-    from ald_keras.experiments.stability_report import write_stability_report
+    from ald_keras.experiments.reports import write_report
 
-    runs = read_runs(folder)
-    if not runs:
-        raise ValueError(
-            f"{folder} holds neither a run (`run.json`) nor an experiment (folders of "
-            "runs, as the stability command writes them)."
-        )
-    files = _write_figures(folder, draw_experiment(folder, runs))
-    write_stability_report(folder)
+    files = _write_figures(folder, write_report(folder))
     return [*files, folder / REPORT], []
 
 

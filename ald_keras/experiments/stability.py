@@ -118,9 +118,9 @@ def report(
 
 def _write_report(output: pathlib.Path) -> None:
     # Loads matplotlib.
-    from ald_keras.experiments.stability_report import write_stability_report
+    from ald_keras.experiments.reports import write_report
 
-    write_stability_report(output)
+    write_report(output)
 
 
 def _note(arguments: argparse.Namespace, plan: Plan, output: pathlib.Path) -> None:

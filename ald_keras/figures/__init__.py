@@ -8,6 +8,7 @@ from ald_keras.figures.comparison import (
     sizes_figure,
     starts_figure,
 )
+from ald_keras.figures.costs import Cost, costs_figure
 from ald_keras.figures.curves import Curves, Event
 from ald_keras.figures.images import reconstruction_figure, samples_figure
 from ald_keras.figures.latents import codes_figure, kl_figure, traversal_figure
@@ -16,10 +17,12 @@ from ald_keras.figures.tiles import picture_kind
 from ald_keras.figures.training import training_figure
 
 __all__ = [
+    "Cost",
     "Curves",
     "Event",
     "Figure",
     "codes_figure",
+    "costs_figure",
     "kl_figure",
     "picture_kind",
     "reconstruction_figure",

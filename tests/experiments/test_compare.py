@@ -11,6 +11,7 @@ import yaml
 
 from ald_keras.experiments import searching
 from ald_keras.experiments.compare import main
+from ald_keras.experiments.figures import main as draw
 from ald_keras.experiments.runs import read_record
 from ald_keras.experiments.trials import ERROR_FILE
 
@@ -113,6 +114,18 @@ def test_a_finished_comparison_is_only_reported(done, file, capsys):
     note = yaml.safe_load((done / "experiment.yaml").read_text())
     assert note["search"]["tuners"][0]["sizes"] == [2, 3, 5]
     assert "keras" in note["versions"]
+
+
+def test_its_report_and_its_figures(done, capsys):
+    page = (done / "report.html").read_text(encoding="utf-8")
+    assert "grid: 3 trials, the best by its validation loss" in page
+    assert "size of information, from scratch" in page
+    assert "tuner: grid" in page
+    assert page.count("<img ") == 4
+    assert draw([str(done)]) == 0
+    names = ["costs", "scratch-information", "sizes", "starts-information"]
+    assert sorted(file.stem for file in (done / "figures").iterdir()) == names
+    assert str(done / "report.html") in capsys.readouterr().out
 
 
 def test_a_comparison_killed_at_a_random_moment_goes_on(done, file, tmp_path):

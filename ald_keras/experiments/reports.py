@@ -1,0 +1,123 @@
+"""`report.html` of an experiment: of stability or of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ald_keras.experiments.compare_summary import compare_runs
+from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
+from ald_keras.experiments.compare_table import cells as comparison_cells
+from ald_keras.experiments.compare_table import head_lines as comparison_lines
+from ald_keras.experiments.drawings import draw_comparison, draw_experiment
+from ald_keras.experiments.plan import GUESSES
+from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
+from ald_keras.experiments.searches import Comparison
+from ald_keras.experiments.summary import Row, Summary, summarize
+from ald_keras.experiments.table import NOTES, cells, head_lines
+from ald_keras.files import parse_yaml, read_json
+from ald_keras.report.drawings import Drawing
+from ald_keras.report.experiment_report import write_experiment_report
+from ald_keras.run_files import REPORT
+from ald_keras.versions import versions
+
+# `experiment.yaml` holds these beside the comparison.
+_BESIDE = ("seeds", "versions")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Told:
+    """What differs between the reports."""
+
+    answers: Sequence[str]
+    rows: Sequence[Mapping[str, str]]
+    notes: str
+    drawings: Sequence[Drawing]
+
+
+def write_report(output: pathlib.Path) -> list[Drawing]:
+    """Write the report of what is there.
+
+    Args:
+        output: The experiment's folder.
+
+    Returns:
+        Its figures.
+
+    Raises:
+        ValueError: If the folder holds no whole run of an experiment, runs do not
+            belong together, or a file is damaged.
+        OSError: If a file cannot be read or written.
+    """
+    settings = _settings(output)
+    told = _comparison(output, settings) if "search" in settings else _stability(output)
+    write_experiment_report(
+        output / REPORT,
+        title=output.resolve().name,
+        answers=told.answers,
+        rows=told.rows,
+        notes=told.notes,
+        drawings=told.drawings,
+        failures=_failures(output),
+        versions=settings.pop("versions", versions()),
+        settings=settings,
+    )
+    return list(told.drawings)
+
+
+def _stability(output: pathlib.Path) -> _Told:
+    runs = read_runs(output)
+    guesses = (read_record(output / GUESSES) or {}).get("guesses", {})
+    if not runs and not guesses:
+        raise ValueError(
+            f"{output} holds neither a run (`run.json`) nor an experiment (folders of "
+            "runs, as the commands in `ald_keras.experiments` write them)."
+        )
+    summary = summarize(runs, guesses)
+    answers = [*head_lines(summary), *_found(summary)]
+    rows = [cells(row) for row in summary.rows]
+    return _Told(answers, rows, NOTES, draw_experiment(output, runs))
+
+
+def _comparison(output: pathlib.Path, settings: Mapping[str, Any]) -> _Told:
+    values = {key: value for key, value in settings.items() if key not in _BESIDE}
+    comparison = Comparison.from_dict(values)
+    summary = compare_runs(comparison, output, int(settings["seeds"]))
+    if not summary.rows:
+        raise ValueError(f"{output} holds nothing of a comparison to report on.")
+    runs = read_runs(output)
+    return _Told(
+        comparison_lines(summary),
+        [comparison_cells(row, summary) for row in summary.rows],
+        COMPARISON_NOTES,
+        draw_comparison(output, runs, comparison, summary),
+    )
+
+
+def _found(summary: Summary) -> list[str]:
+    """A sentence on what each rule found, over all its starts."""
+    last = {row["run"]: row for row in summary.rows if row["fixed"] is not None}
+    return [
+        f"Rule “{name}”: {_range(row)} dimensions, {row['dims_mean']:.1f} on average "
+        f"over {row['runs']} runs, {row['fixed']} of them fixed."
+        for name, row in last.items()
+        if name != ONE_SHOT
+    ]
+
+
+def _range(row: Row) -> str:
+    least, most = row["dims_min"], row["dims_max"]
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _settings(output: pathlib.Path) -> dict[str, Any]:
+    path = output / "experiment.yaml"
+    settings = parse_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _failures(output: pathlib.Path) -> dict[str, str]:
+    path = output / "summary.json"
+    return read_json(path).get("failures", {}) if path.is_file() else {}
