@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections import Counter
 from collections.abc import Sequence
@@ -69,10 +70,11 @@ def draw_comparison(
         groups.setdefault(run.group, []).append(run)
     first = comparison.searches[0]
     trials = groups.get(first.group(first.epochs), [])
+    fixed = [dataclasses.replace(trial, group=FIXED) for trial in trials]
     rules = {rule: groups[rule] for rule in comparison.rules if rule in groups}
     drawings = [_costs(summary)]
-    if trials or rules:
-        drawings.append(_sizes(trials, rules, definitive=False))
+    if fixed or rules:
+        drawings.append(_sizes(fixed, rules, definitive=False))
     for rule, members in rules.items():
         drawings += _rule(output, rule, members, groups.get(FIXED, []))
     return drawings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -59,8 +60,21 @@ def costs_figure(costs: Sequence[Cost]) -> Figure:
         named.add(cost.label)
     _log_seconds(axes)
     axes.set_ylabel("test ELBO, nats per sample")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(
+        *_in_order(axes.get_legend_handles_labels(), labels),
+        loc="outside lower center",
+        ncols=4,
+    )
     return figure
+
+
+def _in_order(
+    legend: tuple[list[Any], list[Any]], labels: Sequence[str]
+) -> tuple[list[Any], list[Any]]:
+    """What is in the background last."""
+    found = dict(zip(legend[1], legend[0], strict=True))
+    order = [*labels, *(label for label in found if label not in labels)]
+    return [found[label] for label in order], order
 
 
 def _log_seconds(axes: Axes) -> None:

@@ -6,17 +6,18 @@ from ald_keras.figures import Cost, costs_figure
 
 def test_searches_rules_and_single_sizes():
     costs = [
+        Cost("one fixed size", 240.0, -105.0, 0.3, True),
         Cost("grid", 1500.0, -100.0, 0.5),
         Cost("hyperband", 700.0, -101.0, 0.7),
         Cost("information", 260.0, -100.2, 0.4),
-        *(Cost("one fixed size", 230.0 + i, -103.0 + i, 0.3, True) for i in range(3)),
+        *(Cost("one fixed size", 230.0 + i, -103.0 + i, 0.3, True) for i in range(2)),
     ]
     figure = costs_figure(costs)
     check_figure(figure)
     (axes,) = figure.axes
     places = [bars.lines[0].get_xydata().tolist()[0] for bars in axes.containers]
     assert places == [[cost.seconds, cost.elbo] for cost in costs]
-    (segment,) = axes.containers[1].lines[2][0].get_segments()
+    (segment,) = axes.containers[2].lines[2][0].get_segments()
     assert segment[1][1] - segment[0][1] == pytest.approx(1.4)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["grid", "hyperband", "information", "one fixed size"]
