@@ -1,17 +1,21 @@
-"""Keras layers: the latent mask, posterior sampling and axial attention."""
+"""Keras layers: mask and gates of the latent space, sampling, axial attention."""
 
 from ald_keras.layers.axial_attention import (
     AxialAttention,
     AxialAttention3D,
     AxialAttentionBlock,
 )
+from ald_keras.layers.constraint_multiplier import ConstraintMultiplier
 from ald_keras.layers.gaussian_sampling import GaussianSampling
+from ald_keras.layers.latent_gates import LatentGates
 from ald_keras.layers.latent_mask import LatentMask
 
 __all__ = [
     "AxialAttention",
     "AxialAttention3D",
     "AxialAttentionBlock",
+    "ConstraintMultiplier",
     "GaussianSampling",
+    "LatentGates",
     "LatentMask",
 ]

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras.layers.number_checks import check_units
+
 
 @keras.saving.register_keras_serializable("ald_keras")
 class LatentMask(keras.layers.Layer):
@@ -32,13 +34,10 @@ class LatentMask(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any):
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)):
-            raise ValueError(f"`units` must be an integer. Received: units={units!r}")
-        if units < 1:
-            raise ValueError(f"`units` must be at least 1. Received: units={units}")
+        units = check_units(units)
         # The KL is masked too, and stays in float32 under a mixed policy.
         super().__init__(autocast=False, **kwargs)
-        self.units = int(units)
+        self.units = units
         # Made here and not in `build`: a mask can be set before any data come.
         self.mask = self.add_weight(
             name="mask",

@@ -31,6 +31,19 @@ def check_beta(beta: Any) -> float:
     return float(beta)
 
 
+def check_tau(tau: Any, gated: bool) -> float:
+    """The bound on the error as a float; a `ValueError` if out of range."""
+    real = isinstance(tau, numbers.Real) and not isinstance(tau, bool)
+    if not real or not 0.0 <= tau < float("inf"):
+        raise ValueError(f"`tau` must be a finite number above 0. Received: {tau!r}")
+    if tau == 0 and gated:
+        raise ValueError(
+            "`tau` must be above 0, since no network has an error of 0 and no gate "
+            "would ever close. For the lowest error pass gated=False. Received: tau=0"
+        )
+    return float(tau)
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 

@@ -168,13 +168,13 @@ class LatentVAE(CheckedModel):
         return self.likelihood.nll(ops.cast(x, output.dtype), output)
 
     def _posterior(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:
-        x = ops.cast(x, self.encoder.inputs[0].dtype)
         # Masked before any exp: what a pruned head drifts to can then never overflow.
-        z_mean, z_log_var = (
-            self.latent_mask(at_least_float32(head))
-            for head in self.encoder(x, training=training)
-        )
+        z_mean, z_log_var = map(self.latent_mask, self._heads(x, training))
         return z_mean, z_log_var
+
+    def _heads(self, x: Tensor, training: bool | None) -> list[Tensor]:
+        x = ops.cast(x, self.encoder.inputs[0].dtype)
+        return [at_least_float32(h) for h in self.encoder(x, training=training)]
 
     def _decoder_output(self, z: Tensor, training: bool | None) -> Tensor:
         return at_least_float32(self.decoder(self.latent_mask(z), training=training))

@@ -16,12 +16,12 @@ class Snapshot:
     twice.
 
     Args:
-        model: Model with `weights`, `latent_mask`, `beta` and, if it is compiled, an
-            `optimizer`.
+        model: Model with `weights`, `latent_mask`, perhaps `beta` and, if it is
+            compiled, an `optimizer`.
     """
 
     def __init__(self, model: Any) -> None:
-        left_out = {id(model.latent_mask.mask), id(model.beta)}
+        left_out = {id(model.latent_mask.mask), id(getattr(model, "beta", None))}
         kept = [weight for weight in model.weights if id(weight) not in left_out]
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:

@@ -1,0 +1,109 @@
+"""The multiplier that holds a constraint while a network is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ald_keras.layers.number_checks import check_number
+
+
+@keras.saving.register_keras_serializable("ald_keras")
+class ConstraintMultiplier(keras.layers.Layer):
+    """GECO's multiplier of a constraint `error <= tau` (Rezende & Viola 2018).
+
+    After each step the multiplier is multiplied by `exp(rate * v)`, where `v` is the
+    exponential moving average of `error / tau - 1`, bounded to [-1, 1] (arXiv
+    1810.00597, Algorithm 1, with the violation relative to `tau`, so that one rate does
+    for any unit). With `tau` 0 it rises to its upper bound.
+
+    Args:
+        tau: Float >= 0, in the error's unit.
+        initial: Float > 0, the multiplier at the start. Defaults to 1.0.
+        rate: Float > 0. Defaults to 0.02.
+        decay: Float in [0, 1), of the moving average. Defaults to 0.99.
+        least: Float > 0, lower bound. Defaults to 1e-3.
+        most: Float above `least`, upper bound. Defaults to 1e4.
+
+    Attributes:
+        multiplier: Non-trainable scalar.
+        average: Non-trainable scalar, the moving average of the error minus `tau`.
+        margin: Non-trainable scalar by which the error is to be below `tau`; 0 unless
+            it is assigned.
+        met: Non-trainable scalar, 1 once the average has been at most 0, else 0.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        tau: float,
+        initial: float = 1.0,
+        rate: float = 0.02,
+        decay: float = 0.99,
+        least: float = 1e-3,
+        most: float = 1e4,
+        **kwargs: Any,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.tau = check_number("tau", tau, "at least 0", lambda v: v >= 0.0)
+        self.rate = check_number("rate", rate, "positive", lambda v: v > 0.0)
+        self.decay = check_number(
+            "decay", decay, "at least 0 and below 1", lambda v: 0.0 <= v < 1.0
+        )
+        self.least = check_number("least", least, "positive", lambda v: v > 0.0)
+        self.most = check_number(
+            "most", most, f"above `least`, {least}", lambda v: v > self.least
+        )
+        self.initial = check_number(
+            "initial",
+            initial,
+            f"between the bounds {least} and {most}",
+            lambda v: self.least <= v <= self.most,
+        )
+        self.multiplier = self._scalar("multiplier", self.initial)
+        self.average = self._scalar("average", 0.0)
+        self.steps = self._scalar("steps", 0.0)
+        self.margin = self._scalar("margin", 0.0)
+        self.met = self._scalar("met", 0.0)
+        self.built = True
+
+    def _scalar(self, name: str, value: float) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+        )
+
+    def constraint(self, error: Any) -> Any:
+        """What must not be above 0: the error minus `tau`, with the margin."""
+        return error - self.tau + ops.cast(self.margin, error.dtype)
+
+    def update(self, error: Any) -> None:
+        """Take in the mean error of one step.
+
+        Args:
+            error: Scalar tensor.
+        """
+        constraint = ops.cast(self.constraint(error), "float32")
+        steps = self.steps + 1.0
+        # Unbiased from the first step on, as in Adam.
+        share = (1.0 - self.decay) / (1.0 - self.decay**steps)
+        average = self.average + share * (constraint - self.average)
+        scale = self.tau if self.tau > 0.0 else 1e-12
+        violation = ops.clip(average / scale, -1.0, 1.0)
+        raised = self.multiplier * ops.exp(self.rate * violation)
+        self.steps.assign(steps)
+        self.average.assign(average)
+        self.multiplier.assign(ops.clip(raised, self.least, self.most))
+        self.met.assign(ops.maximum(self.met, ops.cast(average <= 0.0, "float32")))
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("tau", "initial", "rate", "decay", "least", "most")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,282 @@
+"""A VAE that learns which latent dimensions a bound on the error needs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ald_keras.layers import ConstraintMultiplier, LatentGates
+from ald_keras.layers.number_checks import check_number
+from ald_keras.likelihoods import in_support, sum_over_data
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.models.construction_checks import check_tau
+from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
+
+# A gate is decided if its probability lies outside of these.
+UNDECIDED = (0.05, 0.95)
+
+
+@keras.saving.register_keras_serializable("ald_keras")
+class GatedVAE(LatentVAE):
+    """VAE with one gate a latent dimension and a bound on the reconstruction error.
+
+    Minimises the KL plus a penalty on open gates, subject to a squared error of at most
+    `tau` (De Boom et al. 2020, arXiv 2003.10901): GECO's multiplier (Rezende & Viola
+    2018) holds the bound, ARM or DisARM (see `LatentGates`) trains the gates. Until the
+    bound is met for the first time all gates stay open.
+
+    The error is that of the data's mean under the likelihood, from a sampled code,
+    squared and summed over the values of one sample.
+
+    Args:
+        encoder: As `MaskedVAE` takes it.
+        decoder: As `MaskedVAE` takes it.
+        latent_dim: Integer >= 1, latent dimensions at the start.
+        tau: Float > 0, largest squared error a sample, in squared data units. `tau_for`
+            finds one. With `gated=False` it may be 0, for the lowest error.
+        likelihood: As `MaskedVAE` takes it; it decides how the decoder's output becomes
+            the data's mean. Defaults to `"bernoulli"`.
+        gate_penalty: Float > 0, nats that an open gate costs. Defaults to 5.0.
+        estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
+        gated: Boolean. `False` keeps all gates open: GECO alone. Defaults to `True`.
+        max_multiplier: Float, upper bound of the error's multiplier, in nats per
+            squared data unit. Defaults to 1e4.
+        seed: Integer seed of noise, gates and added heads' weights, or `None`. Defaults
+            to `None`.
+
+    Attributes:
+        gates: The `LatentGates`.
+        constraint: The `ConstraintMultiplier`.
+        latent_mask: The `LatentMask`: the gates at inference, after each step.
+
+    Raises:
+        TypeError: If a model or the likelihood is of the wrong type.
+        ValueError: If sizes do not fit together, a model is unbuilt, or an argument
+            is out of range.
+
+    Example:
+    ```python
+    vae = GatedVAE(encoder, decoder, latent_dim=20, tau=35.0)
+    vae.compile(optimizer="adam")
+    vae.fit(x, validation_data=x_val, epochs=100)
+    small = compact(vae)
+    ```
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latent_dim: int,
+        tau: float,
+        likelihood: Any = "bernoulli",
+        gate_penalty: float = 5.0,
+        estimator: str = "arm",
+        gated: bool = True,
+        max_multiplier: float = 1e4,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        tau = check_tau(tau, gated)
+        penalty = check_number(
+            "gate_penalty", gate_penalty, "positive", lambda value: value > 0.0
+        )
+        super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
+        self.tau, self.gate_penalty, self.gated = tau, penalty, gated
+        self.estimator, self.max_multiplier = estimator, max_multiplier
+        self.gates = LatentGates(
+            latent_dim,
+            estimator=estimator,
+            seed=None if seed is None else seed + 1,
+            name="gates",
+        )
+        if not gated:
+            self.gates.decided.assign([1.0] * latent_dim)
+        self.constraint = ConstraintMultiplier(
+            tau, most=max_multiplier, name="constraint"
+        )
+        names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._trackers.values())
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One step on the Lagrangian (TensorFlow's)."""
+        import tensorflow as tf
+
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss, error = self._lagrangian(x, sample_weight)
+            # Keras sums gradients over replicas.
+            loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
+            loss = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.constraint.update(error)
+        self.latent_mask.mask.assign(self.gates.open_gates())
+        return {**self._results(), **self._gate_figures()}
+
+    def test_step(self, data: Any) -> dict[str, Tensor]:
+        """As at inference: the gates that are mostly open; codes are sampled."""
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.convert_to_tensor(x)
+        z_mean, z_log_var = self._posterior(x, training=False)
+        z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
+        gates = ops.convert_to_tensor(self.latent_mask.mask)
+        terms = self._terms(x, z, kl, gates, training=False)
+        weight = _weights(sample_weight, terms.error)
+        error = ops.mean(weight * terms.error)
+        loss = ops.mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
+        loss = loss + self.constraint.multiplier * (error - self.tau)
+        self._track(x, terms, weight, loss)
+        return self._results()
+
+    def _lagrangian(self, x: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor]:
+        """The loss, whose gradient holds the gates' estimate, and the mean error."""
+        x = ops.convert_to_tensor(x)
+        not_closed = 1.0 - ops.cast(self.gates.decided < 0.0, "float32")
+        # Before any exp: what a closed head drifts to can then never overflow.
+        z_mean, z_log_var = (head * not_closed for head in self._heads(x, True))
+        z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
+        multiplier = ops.stop_gradient(
+            ops.convert_to_tensor(self.constraint.multiplier)
+        )
+        met = ops.convert_to_tensor(self.constraint.met)
+
+        def lagrangian(terms: _Terms) -> Tensor:
+            return multiplier * terms.error + terms.kl
+
+        uniform = self.gates.draw(ops.shape(x)[0])
+        first, second = (
+            met * draw + (1.0 - met) * not_closed for draw in self.gates.pair(uniform)
+        )
+        terms = self._terms(x, z, kl, second, training=True)
+        # Where all draws agree the second pass would give the same.
+        other = ops.cond(
+            ops.any(ops.not_equal(first, second)),
+            lambda: lagrangian(self._terms(x, z, kl, first, training=True)),
+            lambda: lagrangian(terms),
+        )
+        difference = ops.stop_gradient(other - lagrangian(terms))
+        weight = _weights(sample_weight, terms.error)
+        estimate = ops.mean(
+            self.gates.gradient(uniform, weight * difference), axis=0
+        ) * ops.stop_gradient(met)
+        logits = self.gates.logits()
+        carrier = ops.sum(ops.stop_gradient(estimate) * logits)
+        penalty = met * self.gate_penalty * ops.sum(self.gates.probabilities())
+        error = ops.mean(weight * terms.error)
+        loss = ops.mean(weight * terms.kl) + penalty
+        loss = loss + multiplier * self.constraint.constraint(error)
+        for extra in self.losses:
+            loss = loss + ops.cast(extra, loss.dtype)
+        self._track(x, terms, weight, loss)
+        # The value is the loss's; the direction stays, and steps do not grow with the
+        # multiplier.
+        loss = (loss + carrier - ops.stop_gradient(carrier)) / (1.0 + multiplier)
+        return loss, error
+
+    def _terms(
+        self, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
+    ) -> _Terms:
+        """What samples cost, given codes, KL per dimension and gates."""
+        output = at_least_float32(self.decoder(z * gates, training=training))
+        x = ops.cast(x, output.dtype)
+        squared = ops.square(x - self.likelihood.mean(output))
+        return _Terms(
+            error=sum_over_data(squared),
+            nll=self.likelihood.nll(x, output),
+            kl=ops.sum(kl * gates, axis=-1),
+        )
+
+    def _track(self, x: Tensor, terms: _Terms, weight: Tensor, loss: Tensor) -> None:
+        samples = ops.shape(x)[0]
+        values = {
+            "loss": loss,
+            "squared_error": ops.mean(weight * terms.error),
+            "reconstruction_loss": ops.mean(weight * terms.nll),
+            "kl_loss": ops.mean(weight * terms.kl),
+        }
+        for name, value in values.items():
+            self._trackers[name].update_state(value, sample_weight=samples)
+        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
+        self.unusable_values.update_state(ops.cast(bad, "float32"))
+
+    def _results(self) -> dict[str, Tensor]:
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _gate_figures(self) -> dict[str, Tensor]:
+        p = ops.clip(self.gates.probabilities(), 1e-7, 1.0 - 1e-7)
+        entropy = -p * ops.log(p) - (1.0 - p) * ops.log(1.0 - p)
+        return {
+            "constraint": ops.convert_to_tensor(self.constraint.average),
+            "multiplier": ops.convert_to_tensor(self.constraint.multiplier),
+            "expected_gates": ops.sum(self.gates.probabilities()),
+            "gate_entropy": ops.mean(entropy),
+            "active_dims": ops.sum(self.latent_mask.mask),
+        }
+
+    @property
+    def undecided_gates(self) -> list[int]:
+        """Gates whose probability lies between 0.05 and 0.95, ascending."""
+        p = ops.convert_to_numpy(self.gates.probabilities())
+        return np.flatnonzero((p >= UNDECIDED[0]) & (p <= UNDECIDED[1])).tolist()
+
+    def harden(self) -> None:
+        """Fix every gate as it is at inference; further training leaves them so.
+
+        Warns:
+            UserWarning: If gates were undecided, naming them.
+        """
+        undecided = self.undecided_gates
+        if undecided:
+            warnings.warn(
+                f"GatedVAE: {len(undecided)} gates were undecided (probabilities of "
+                f"0.05 to 0.95) and are fixed as they are at inference: {undecided}. "
+                "The error may differ from that of training.",
+                stacklevel=2,
+            )
+        self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)
+
+    def fix_gates(self, is_open: Any) -> None:
+        """Fix every gate.
+
+        Args:
+            is_open: Booleans of shape `(latent_dim,)`, at least one true.
+
+        Raises:
+            ValueError: If none is open, or the shape is another.
+        """
+        is_open = np.asarray(is_open, bool)
+        if is_open.shape != (self.latent_dim,) or not is_open.any():
+            raise ValueError(
+                f"`is_open` must hold {self.latent_dim} booleans, at least one true. "
+                f"Received: {is_open.tolist()}"
+            )
+        self.gates.decided.assign(np.where(is_open, 1.0, -1.0))
+        self.latent_mask.mask.assign(is_open.astype("float32"))
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("tau", "gate_penalty", "estimator", "gated", "max_multiplier")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class _Terms(NamedTuple):
+    """Of each sample: squared error, NLL and KL, shape `(batch,)`."""
+
+    error: Tensor
+    nll: Tensor
+    kl: Tensor
+
+
+def _weights(sample_weight: Any, like: Tensor) -> Tensor:
+    if sample_weight is None:
+        return ops.ones_like(like)
+    return ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)

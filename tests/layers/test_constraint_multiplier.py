@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from ald_keras.layers import ConstraintMultiplier
+
+
+def values(layer):
+    names = ("multiplier", "average", "met", "margin")
+    return {name: float(ops.convert_to_numpy(getattr(layer, name))) for name in names}
+
+
+def test_it_finds_the_multiplier_of_a_known_problem():
+    # Minimise x^2 / 2 subject to (x - 3)^2 <= 1: x = 2, and with the Lagrangian
+    # x^2 / 2 + m ((x - 3)^2 - 1) its derivative x + 2 m (x - 3) vanishes at m = 1.
+    layer, x = ConstraintMultiplier(1.0, initial=0.05, rate=0.01, decay=0.9), 0.0
+    for _ in range(20_000):
+        m = values(layer)["multiplier"]
+        x -= 0.02 * (x + 2 * m * (x - 3))
+        layer.update(np.float32((x - 3) ** 2))
+    assert x == pytest.approx(2.0, abs=1e-3)
+    assert values(layer)["multiplier"] == pytest.approx(1.0, abs=5e-3)
+    assert values(layer)["met"] == 1.0
+
+
+def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
+    layer = ConstraintMultiplier(2.0, least=0.01)
+    for _ in range(3000):
+        layer.update(np.float32(0.5))
+    assert values(layer)["multiplier"] == pytest.approx(0.01)
+
+
+def test_with_tau_0_it_rises_to_its_bound():
+    layer = ConstraintMultiplier(0.0, most=50.0)
+    for _ in range(1000):
+        layer.update(np.float32(1e-3))
+    assert values(layer)["multiplier"] == pytest.approx(50.0)
+    assert values(layer)["met"] == 0.0
+
+
+def test_the_average_and_the_latch():
+    errors = [3.0, 2.5, 0.2, 0.4, 5.0]
+    layer = ConstraintMultiplier(1.0, decay=0.5)
+    weights = 0.5 ** np.arange(5)[::-1]
+    for count, error in enumerate(errors, start=1):
+        layer.update(np.float32(error))
+        share = weights[5 - count :]
+        expected = np.average(np.array(errors[:count]) - 1.0, weights=share)
+        assert values(layer)["average"] == pytest.approx(expected, rel=1e-5)
+        # The average was below tau after the fourth step, and is above it again.
+        assert values(layer)["met"] == float(count >= 4)
+    assert values(layer)["average"] > 0
+
+
+def test_one_step_is_bounded_by_the_rate():
+    layer = ConstraintMultiplier(1.0, rate=0.1)
+    layer.update(np.float32(1e6))
+    assert values(layer)["multiplier"] == pytest.approx(np.exp(0.1))
+
+
+def test_a_margin_makes_the_constraint_tighter():
+    layer = ConstraintMultiplier(4.0)
+    layer.margin.assign(0.5)
+    assert float(layer.constraint(np.float32(3.75))) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"tau": -1.0}, "tau"),
+        ({"tau": float("nan")}, "tau"),
+        ({"tau": "20"}, "tau"),
+        ({"initial": 0.0}, "initial"),
+        ({"initial": 1e9}, "initial"),
+        ({"rate": 0.0}, "rate"),
+        ({"decay": 1.0}, "decay"),
+        ({"least": 0.0}, "least"),
+        ({"most": 1e-6}, "most"),
+    ],
+)
+def test_wrong_arguments(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be .* Received: "):
+        ConstraintMultiplier(**{"tau": 1.0, **arguments})
