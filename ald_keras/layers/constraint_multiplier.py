@@ -15,14 +15,16 @@ class ConstraintMultiplier(keras.layers.Layer):
     """GECO's multiplier of a constraint `error <= tau` (Rezende & Viola 2018).
 
     After each step the multiplier is multiplied by `exp(rate * v)`, where `v` is the
-    exponential moving average of `error / tau - 1`, bounded to [-1, 1] (arXiv
-    1810.00597, Algorithm 1, with the violation relative to `tau`, so that one rate does
-    for any unit). With `tau` 0 it rises to its upper bound.
+    exponential moving average of `error - tau`, relative to `band * tau` and bounded to
+    [-1, 1] (arXiv 1810.00597, Algorithm 1, made to do with one rate for any unit and
+    however far the error is off). With `tau` 0 it rises to its upper bound.
 
     Args:
         tau: Float >= 0, in the error's unit.
         initial: Float > 0, the multiplier at the start. Defaults to 1.0.
-        rate: Float > 0. Defaults to 0.02.
+        rate: Float > 0, largest change in a step. Defaults to 0.01.
+        band: Float > 0, share of `tau` by which the error is off where the change is
+            largest. Defaults to 0.1.
         decay: Float in [0, 1), of the moving average. Defaults to 0.99.
         least: Float > 0, lower bound. Defaults to 1e-3.
         most: Float above `least`, upper bound. Defaults to 1e4.
@@ -42,7 +44,8 @@ class ConstraintMultiplier(keras.layers.Layer):
         self,
         tau: float,
         initial: float = 1.0,
-        rate: float = 0.02,
+        rate: float = 0.01,
+        band: float = 0.1,
         decay: float = 0.99,
         least: float = 1e-3,
         most: float = 1e4,
@@ -51,6 +54,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.tau = check_number("tau", tau, "at least 0", lambda v: v >= 0.0)
         self.rate = check_number("rate", rate, "positive", lambda v: v > 0.0)
+        self.band = check_number("band", band, "positive", lambda v: v > 0.0)
         self.decay = check_number(
             "decay", decay, "at least 0 and below 1", lambda v: 0.0 <= v < 1.0
         )
@@ -96,7 +100,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         # Unbiased from the first step on, as in Adam.
         share = (1.0 - self.decay) / (1.0 - self.decay**steps)
         average = self.average + share * (constraint - self.average)
-        scale = self.tau if self.tau > 0.0 else 1e-12
+        scale = self.band * self.tau if self.tau > 0.0 else 1e-12
         violation = ops.clip(average / scale, -1.0, 1.0)
         raised = self.multiplier * ops.exp(self.rate * violation)
         self.steps.assign(steps)
@@ -105,5 +109,5 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.met.assign(ops.maximum(self.met, ops.cast(average <= 0.0, "float32")))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("tau", "initial", "rate", "decay", "least", "most")
+        names = ("tau", "initial", "rate", "band", "decay", "least", "most")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

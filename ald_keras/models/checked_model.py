@@ -108,15 +108,17 @@ class CheckedModel(keras.Model):
         self.check_data("validation_data", validation_data)
         steps = kwargs.get("validation_steps")
         frequency = kwargs.get("validation_freq", 1)
-        guard = _Guard(_as_list(callbacks))
-        with self._guarded(FitValidation(validation_data, frequency, steps), callbacks):
+        own = self.own_callbacks()
+        everyone = [*own, *_as_list(callbacks)]
+        guard = _Guard(everyone)
+        with self._guarded(FitValidation(validation_data, frequency, steps), everyone):
             history = super().fit(
                 x=x,
                 y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=guard.before(callbacks, self),
+                callbacks=guard.before(callbacks, self, own),
                 validation_data=_keep_validation_weights(validation_data),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
@@ -124,6 +126,10 @@ class CheckedModel(keras.Model):
                 **kwargs,
             )
         return history
+
+    def own_callbacks(self) -> list[Any]:
+        """Callbacks that every `fit` has, before those it is given."""
+        return []
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Negative ELBO and its terms, as `keras.Model.evaluate` gives them.
@@ -167,7 +173,9 @@ class CheckedModel(keras.Model):
             data_checks.check_array(name, array, self.likelihood, self.data_shape)
 
     @contextlib.contextmanager
-    def _guarded(self, validation: FitValidation, callbacks: Any) -> Iterator[None]:
+    def _guarded(
+        self, validation: FitValidation, callbacks: list[Any]
+    ) -> Iterator[None]:
         if validation.data is not None:
             self.validation_data = validation
         self.unusable_values.reset_state()
@@ -178,7 +186,7 @@ class CheckedModel(keras.Model):
         finally:
             self.validation_data = None
             # After every `on_train_end`: one may have restored other weights.
-            for callback in _as_list(callbacks):
+            for callback in callbacks:
                 getattr(callback, "on_fit_end", _do_nothing)(completed)
             # Keras leaves its iterator over the validation data when `fit` fails.
             self._eval_epoch_iterator = None
@@ -203,14 +211,16 @@ class _Guard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
 
-    def before(self, callbacks: Any, model: keras.Model) -> Any:
+    def before(self, callbacks: Any, model: keras.Model, own: list[Any]) -> Any:
         """The callbacks of a `fit`, this one first, so that none decides earlier."""
+        first = [self, *own]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            return [self, *_as_list(callbacks)]
-        self.set_model(model)
+            return [*first, *_as_list(callbacks)]
+        for callback in first:
+            callback.set_model(model)
         others = callbacks.callbacks
-        kept = [c for c in others if not isinstance(c, _Guard)]
-        others[:] = [self, *kept]
+        kept = [c for c in others if not isinstance(c, (_Guard, *map(type, own)))]
+        others[:] = [*first, *kept]
         return callbacks
 
 

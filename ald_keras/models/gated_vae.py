@@ -52,6 +52,10 @@ class GatedVAE(LatentVAE):
         gates: The `LatentGates`.
         constraint: The `ConstraintMultiplier`.
         latent_mask: The `LatentMask`: the gates at inference, after each step.
+        information: Non-trainable weight of shape `(latent_dim,)`: moving average of
+            the KL of each dimension, nats.
+        search: The `GateSearch` of the last `fit`, which has decided on the gates, or
+            `None`.
 
     Raises:
         TypeError: If a model or the likelihood is of the wrong type.
@@ -99,8 +103,26 @@ class GatedVAE(LatentVAE):
         self.constraint = ConstraintMultiplier(
             tau, most=max_multiplier, name="constraint"
         )
+        self.information = self.add_weight(
+            name="information",
+            shape=(latent_dim,),
+            initializer="zeros",
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+        )
+        self.search: Any = None
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def own_callbacks(self) -> list[Any]:
+        if not self.gated:
+            return []
+        # Callbacks know models by their public attributes only, and are loaded here.
+        from ald_keras.callbacks.gate_search import GateSearch
+
+        self.search = GateSearch(self.tau)
+        return [self.search]
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -158,6 +180,7 @@ class GatedVAE(LatentVAE):
             met * draw + (1.0 - met) * not_closed for draw in self.gates.pair(uniform)
         )
         terms = self._terms(x, z, kl, second, training=True)
+        self._take_in(kl)
         # Where all draws agree the second pass would give the same.
         other = ops.cond(
             ops.any(ops.not_equal(first, second)),
@@ -195,6 +218,11 @@ class GatedVAE(LatentVAE):
             nll=self.likelihood.nll(x, output),
             kl=ops.sum(kl * gates, axis=-1),
         )
+
+    def _take_in(self, kl: Tensor) -> None:
+        """The moving average of the KL of each dimension, over some 100 steps."""
+        mean = ops.cast(ops.mean(ops.stop_gradient(kl), axis=0), "float32")
+        self.information.assign(self.information + 0.01 * (mean - self.information))
 
     def _track(self, x: Tensor, terms: _Terms, weight: Tensor, loss: Tensor) -> None:
         samples = ops.shape(x)[0]

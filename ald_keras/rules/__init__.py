@@ -8,6 +8,9 @@ from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
 from ald_keras.rules.ald_state import ALDState
 from ald_keras.rules.ald_to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.gate_state import GateState
+from ald_keras.rules.gate_steps import GateObservation
+from ald_keras.rules.gates import GateRule
 from ald_keras.rules.information import InformationRule
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.observation import (
@@ -30,6 +33,9 @@ __all__ = [
     "DEFAULT_THRESHOLDS",
     "Decision",
     "Direction",
+    "GateObservation",
+    "GateRule",
+    "GateState",
     "InformationRule",
     "InformationState",
     "OBJECTIVE",

@@ -15,10 +15,10 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 
-Action = Literal["wait", "prune", "try", "keep", "restore", "stop", "restart"]
+Action = Literal["wait", "prune", "try", "keep", "restore", "open", "stop", "restart"]
 
 # Those that change which dimensions are active.
-_CHANGES = ("prune", "try", "restore")
+_CHANGES = ("prune", "try", "restore", "open")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class Decision(Immutable):
         epoch: Integer >= 0, the epoch decided on.
         action: `"wait"` (nothing changes), `"prune"` (`indices` are removed for good),
             `"try"` (`indices` are removed on trial), `"keep"` (those on trial stay
-            away), `"restore"` (they come back, with the weights they had), `"stop"`
-            (the size is fixed for good), or, from a callback and never from a rule,
-            `"restart"` (the mask was changed from outside).
+            away), `"restore"` (they come back, with the weights they had), `"open"`
+            (they are switched on as they are), `"stop"` (the size is fixed for good),
+            or, from a callback and never from a rule, `"restart"` (the mask was changed
+            from outside).
         indices: Dimensions the action changes, ascending; empty where it changes none.
         step: Integer >= 1, dimensions the rule now removes at a time.
         active_dims: Integer >= 1, active dimensions after the action.

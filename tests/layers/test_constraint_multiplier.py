@@ -13,7 +13,7 @@ def values(layer):
 def test_it_finds_the_multiplier_of_a_known_problem():
     # Minimise x^2 / 2 subject to (x - 3)^2 <= 1: x = 2, and with the Lagrangian
     # x^2 / 2 + m ((x - 3)^2 - 1) its derivative x + 2 m (x - 3) vanishes at m = 1.
-    layer, x = ConstraintMultiplier(1.0, initial=0.05, rate=0.01, decay=0.9), 0.0
+    layer, x = ConstraintMultiplier(1.0, initial=0.05, rate=0.002, decay=0.9), 0.0
     for _ in range(20_000):
         m = values(layer)["multiplier"]
         x -= 0.02 * (x + 2 * m * (x - 3))
@@ -52,10 +52,13 @@ def test_the_average_and_the_latch():
     assert values(layer)["average"] > 0
 
 
-def test_one_step_is_bounded_by_the_rate():
-    layer = ConstraintMultiplier(1.0, rate=0.1)
-    layer.update(np.float32(1e6))
-    assert values(layer)["multiplier"] == pytest.approx(np.exp(0.1))
+@pytest.mark.parametrize(
+    ("error", "step"), [(1e6, 0.1), (2.2, 0.1), (2.1, 0.05), (1.98, -0.01), (0, -0.1)]
+)
+def test_one_step_goes_with_the_error_and_is_bounded_by_the_rate(error, step):
+    layer = ConstraintMultiplier(2.0, rate=0.1, band=0.1)
+    layer.update(np.float32(error))
+    assert values(layer)["multiplier"] == pytest.approx(np.exp(step), rel=1e-5)
 
 
 def test_a_margin_makes_the_constraint_tighter():
@@ -73,6 +76,7 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"initial": 0.0}, "initial"),
         ({"initial": 1e9}, "initial"),
         ({"rate": 0.0}, "rate"),
+        ({"band": -1.0}, "band"),
         ({"decay": 1.0}, "decay"),
         ({"least": 0.0}, "least"),
         ({"most": 1e-6}, "most"),

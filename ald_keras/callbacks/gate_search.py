@@ -1,0 +1,179 @@
+"""Brings the gates of a `GatedVAE` to a decision while `fit` runs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from ald_keras.callbacks.outcome import undecided
+from ald_keras.callbacks.pruning_record import PruningRecord
+from ald_keras.rules import Decision, GateObservation, GateRule
+
+# Steps that gates and multiplier need to follow, in trials and to settle.
+_TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
+
+# The margin is never more than this share of tau: training far below it would only
+# learn the samples by heart.
+_LARGEST_MARGIN = 0.5
+
+
+class GateSearch(PruningRecord):
+    """Asks `GateRule` at the end of each epoch, and carries out what it decides.
+
+    `GatedVAE.fit` brings it along. What changes takes effect when the next epoch
+    begins. Once the gates are fixed, the error on validation data is compared with that
+    of training, and training is held so far below the bound as they differ. What is on
+    trial when `fit` ends comes back.
+
+    Args:
+        tau: Float > 0, the bound.
+
+    Attributes:
+        rule: The `GateRule`, once `fit` has begun.
+        error: Error on validation data (of training, where there are none) after the
+            last epoch, or `None`.
+        met: Whether that is within the bound.
+    """
+
+    _held = (*PruningRecord._held, "_snapshot")
+
+    def __init__(self, tau: float):
+        super().__init__()
+        self.tau = tau
+        self.rule = GateRule(tau)
+        self.error: float | None = None
+        self._snapshot: Any = None
+        self._pending: tuple[Any, Decision] | None = None
+        self._last_epoch = 0
+
+    @property
+    def met(self) -> bool:
+        """Whether the bound is met, within the rule's tolerance."""
+        return self.error is not None and self.error <= self.rule.bound
+
+    @property
+    def fixed_epoch(self) -> int | None:
+        """Epoch at which the size was fixed, `None` if it is not fixed."""
+        return None if self.state is None else self.state.fixed_epoch
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        params = self.params or {}
+        steps = params.get("steps") or 100
+        self.rule = GateRule(
+            self.tau,
+            patience=max(8, math.ceil(_PATIENCE_STEPS / steps)),
+            trial=max(6, math.ceil(_TRIAL_STEPS / steps)),
+            epochs=params.get("epochs"),
+        )
+        self.state = self.rule.init(self.model.latent_dim)
+        self.start_dims = self.model.latent_dim
+        self.decisions = []
+        self._pending = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self._apply(*pending)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs = {} if logs is None else logs
+        self._last_epoch = epoch
+        trained = float(logs["squared_error"])
+        error = float(logs.get("val_squared_error", trained))
+        self.error = error
+        if not self.model.undecided_gates and self.state.phase != "reach":
+            self._set_margin(error - trained)
+        observation = GateObservation(
+            epoch,
+            tuple(float(p) for p in _array(self.model.gates.probabilities())),
+            tuple(float(kl) for kl in _array(self.model.information)),
+            error,
+            bool(_array(self.model.constraint.met)),
+        )
+        state, decision = self.rule.step(self.state, observation)
+        if decision.indices or state.phase != self.state.phase:
+            self._pending = (state, decision)
+        else:
+            self._accept(state, decision)
+
+    def _set_margin(self, gap: float) -> None:
+        margin = self.model.constraint.margin
+        aim = min(max(gap, 0.0), _LARGEST_MARGIN * self.tau)
+        margin.assign(0.5 * (float(_array(margin)) + aim))
+
+    def _apply(self, state: Any, decision: Decision) -> None:
+        if decision.action == "try":
+            self._snapshot = self.model.snapshot()
+        elif decision.action == "restore":
+            self._snapshot.restore()
+        if state.phase in ("look", "trial", "done"):
+            is_open = np.zeros(self.model.latent_dim, bool)
+            is_open[list(state.active)] = True
+            self.model.fix_gates(is_open)
+        self._accept(state, decision)
+
+    def _accept(self, state: Any, decision: Decision) -> None:
+        self.state = state
+        if not state.trial:
+            self._snapshot = None
+        if decision.action != "wait":
+            self.decisions.append(decision)
+
+    def on_fit_end(self, completed: bool = True) -> None:
+        """Closes the run; `GatedVAE.fit` calls it after every `on_train_end`.
+
+        Args:
+            completed: Boolean, whether `fit` ended without an error. Defaults to
+                `True`.
+        """
+        pending, self._pending = self._pending, None
+        if self.state is None or self.error is None:
+            return
+        if pending is not None and pending[1].action != "try":
+            self._apply(*pending)
+        if self.state.trial:
+            decision = undecided(self.state, self._last_epoch, "`fit` has ended")
+            active = sorted((*self.state.active, *self.state.trial))
+            state = self.rule.fixed(self.state, active)
+            self._apply(state, decision)
+        if not completed:
+            return
+        if (self.params or {}).get("verbose"):
+            print(self.result())
+        if not self.is_decided or not self.met:
+            warnings.warn(self.result(), stacklevel=2)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every gate is nearly always open or nearly always closed."""
+        return not self.model.undecided_gates
+
+    def result(self) -> str:
+        """The outcome in one line."""
+        if self.state is None or self.error is None:
+            return "GatedVAE: not run yet."
+        text = (
+            f"GatedVAE: {self.start_dims} -> {self.model.active_dims} latent dimensions"
+        )
+        if self.state.phase == "reach":
+            return (
+                f"{text}: the bound of {self.tau:g} was never met, the error is "
+                f"{self.error:.4g}. No gate has closed."
+            )
+        if not self.is_decided:
+            many = len(self.model.undecided_gates)
+            text += f", {many} gates undecided: `fit` ended before"
+        elif self.fixed_epoch is None:
+            text += ", decided, but whether fewer would do is not: `fit` ended before"
+        else:
+            text += f", decided at epoch {self.fixed_epoch + 1}"
+        within = "within" if self.met else "ABOVE"
+        return f"{text}; error {self.error:.4g}, {within} the bound of {self.tau:g}."
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(value))

@@ -1,0 +1,204 @@
+"""How the rule on gates decides once all are fixed: pure steps between states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ald_keras.rules.checks import check_integer, check_real
+from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.gate_state import GateState
+
+if TYPE_CHECKING:
+    from ald_keras.rules.gates import GateRule
+
+
+@dataclass(frozen=True)
+class GateObservation(Immutable):
+    """What is known after an epoch.
+
+    Args:
+        epoch: Integer >= 0.
+        probabilities: Of each gate, of being open.
+        information: Mean KL of each dimension, nats.
+        error: Float >= 0, squared error a sample of validation data, with the gates at
+            inference and sampled codes.
+        met: Boolean, whether training has met the bound once.
+    """
+
+    epoch: int
+    probabilities: tuple[float, ...]
+    information: tuple[float, ...]
+    error: float
+    met: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epoch", check_integer("epoch", self.epoch, 0))
+        object.__setattr__(self, "error", check_real("error", self.error))
+        for name in ("probabilities", "information"):
+            values = tuple(check_real(name, value) for value in getattr(self, name))
+            object.__setattr__(self, name, values)
+        if not all(0.0 <= p <= 1.0 for p in self.probabilities):
+            raise ValueError(
+                "`probabilities` must lie in [0, 1]. "
+                f"Received: probabilities={self.probabilities}"
+            )
+
+
+def look(
+    rule: GateRule, state: GateState, seen: GateObservation
+) -> tuple[GateState, Decision]:
+    """Decide while nothing is on trial."""
+    if seen.error > rule.bound:
+        return _wait_for_bound(rule, state, seen)
+    candidates = _candidates(rule, state, seen)
+    if not candidates:
+        state = replace(state, phase="done", fixed_epoch=seen.epoch)
+        tried = len(state.needed)
+        why = (
+            f"without any of the {tried} tried last it was not"
+            if tried
+            else "no smaller space is left to try"
+        )
+        reason = (
+            f"Fixed: the error of {seen.error:.4g} is within the bound of "
+            f"{rule.tau:g}, and {why}."
+        )
+        return state, decide(state, seen, "stop", reason)
+    group = tuple(sorted(candidates))
+    active = tuple(i for i in state.active if i not in group)
+    state = replace(
+        state,
+        phase="trial",
+        active=active,
+        trial=group,
+        errors=(),
+    )
+    kl = sum(seen.information[i] for i in group)
+    reason = (
+        f"Closed {len(group)} on trial, {kl:.3g} nats in all: the error of "
+        f"{seen.error:.4g} is within the bound of {rule.tau:g}."
+    )
+    return state, decide(state, seen, "try", reason, group)
+
+
+def _candidates(
+    rule: GateRule, state: GateState, seen: GateObservation
+) -> tuple[int, ...]:
+    """The next group: undecided gates first, then the least informative."""
+    undecided = [i for i in state.undecided if i not in state.needed]
+    if len(state.needed) >= rule.attempts:
+        return ()
+    if undecided:
+        return tuple(undecided[: min(state.group, len(state.active) - 1)])
+    weakest = sorted(
+        (i for i in state.active if i not in state.needed),
+        key=lambda i: seen.information[i],
+    )
+    most = max(1, len(state.active) // 4)
+    return tuple(weakest[: min(state.group, most, len(state.active) - 1)])
+
+
+def judge(
+    rule: GateRule, state: GateState, seen: GateObservation
+) -> tuple[GateState, Decision]:
+    """Decide on what is on trial."""
+    if seen.error <= rule.bound:
+        gone = state.trial
+        state = replace(
+            state,
+            phase="look",
+            trial=(),
+            undecided=tuple(i for i in state.undecided if i not in gone),
+            needed=(),
+            shut=(*state.shut, *gone),
+            errors=(),
+            group=state.group if state.undecided else 2 * state.group,
+        )
+        reason = (
+            f"Keep {len(gone)} closed: the error of {seen.error:.4g} is within the "
+            f"bound of {rule.tau:g}."
+        )
+        return state, decide(state, seen, "keep", reason)
+    if not _is_hopeless(rule, state.errors):
+        reason = f"{len(state.trial)} on trial, error {seen.error:.4g}."
+        return state, decide(state, seen, "wait", reason)
+    back = state.trial
+    single = len(back) == 1
+    state = replace(
+        state,
+        phase="look",
+        active=tuple(sorted((*state.active, *back))),
+        trial=(),
+        errors=(),
+        group=1 if single else len(back) // 2,
+        needed=(*state.needed, *back) if single else state.needed,
+    )
+    reason = (
+        f"Open {len(back)} again, with the weights they had: without them the "
+        f"error came to {seen.error:.4g}, above the bound of {rule.tau:g}."
+    )
+    return state, decide(state, seen, "restore", reason, back)
+
+
+def _wait_for_bound(
+    rule: GateRule, state: GateState, seen: GateObservation
+) -> tuple[GateState, Decision]:
+    """The error is too large with nothing on trial: too many gates are shut."""
+    if not _is_hopeless(rule, state.errors):
+        reason = f"Error {seen.error:.4g}, above the bound of {rule.tau:g} yet."
+        return state, decide(state, seen, "wait", reason)
+    if not state.shut:
+        state = replace(state, phase="done", fixed_epoch=seen.epoch)
+        reason = (
+            f"The error of {seen.error:.4g} is above the bound of {rule.tau:g} "
+            "with all gates open: they stay so."
+        )
+        return state, decide(state, seen, "stop", reason)
+    likeliest, *shut = state.shut
+    state = replace(
+        state,
+        active=tuple(sorted((*state.active, likeliest))),
+        shut=tuple(shut),
+        needed=(*state.needed, likeliest),
+        errors=(),
+    )
+    reason = (
+        f"Opened the likeliest of those shut: the error of {seen.error:.4g} is "
+        f"above the bound of {rule.tau:g}."
+    )
+    return state, decide(state, seen, "open", reason, (likeliest,))
+
+
+def _is_hopeless(rule: GateRule, errors: tuple[float, ...]) -> bool:
+    """Whether the error will not come down to the bound soon enough."""
+    if len(errors) < rule.trial:
+        return False
+    if len(errors) >= 2 * rule.trial:
+        return True
+    recent = errors[-max(3, rule.trial // 2) :]
+    slope = float(np.polyfit(np.arange(len(recent)), recent, 1)[0])
+    left = 2 * rule.trial - len(errors)
+    return errors[-1] + slope * left > rule.bound
+
+
+def decide(
+    state: GateState,
+    seen: GateObservation,
+    action: Action,
+    reason: str,
+    indices: tuple[int, ...] = (),
+) -> Decision:
+    """The decision that leads to a state."""
+    return Decision(
+        epoch=seen.epoch,
+        action=action,
+        indices=indices,
+        step=state.step,
+        active_dims=len(state.active),
+        slopes={},
+        reason=reason,
+    )
