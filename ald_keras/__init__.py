@@ -3,7 +3,8 @@
 from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
 from ald_keras.compaction import compact
 from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.models import MaskedVAE
+from ald_keras.metrics import tau_for
+from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.rules import ALDRule, InformationRule
 
 __version__ = "0.1.0"
@@ -11,6 +12,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ALDCallback",
     "ALDRule",
+    "GatedVAE",
     "GaussianSampling",
     "InformationRule",
     "KLWarmup",
@@ -18,4 +20,5 @@ __all__ = [
     "LatentTensorBoard",
     "MaskedVAE",
     "compact",
+    "tau_for",
 ]

@@ -25,7 +25,7 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
     inputs.
 
     Args:
-        model: `MaskedVAE`, compiled or not. It is left as it is.
+        model: `MaskedVAE` or `GatedVAE`, compiled or not. It is left as it is.
         keep_optimizer: Boolean. `False` compiles the result with a fresh optimizer of
             the same configuration. Defaults to `True`.
 
@@ -56,8 +56,7 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
     small = _smaller_twin(model, kept)
     _copy(model.encoder.variables, small.encoder.variables, kept)
     _copy(model.decoder.variables, small.decoder.variables, kept)
-    small.beta.assign(model.beta)
-    small.sampling.seed_generator.state.assign(model.sampling.seed_generator.state)
+    _copy(model.carried_variables(), small.carried_variables(), kept)
     if model.compiled:
         _compile_alike(model, small, kept, keep_optimizer)
     difference = largest_difference(model, small)

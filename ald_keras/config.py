@@ -18,7 +18,9 @@ from ald_keras.config_checks import (
     nested,
 )
 from ald_keras.files import parse_yaml
+from ald_keras.layers.latent_gates import ESTIMATORS
 from ald_keras.likelihoods import LIKELIHOODS
+from ald_keras.models.construction_checks import check_tau
 from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
 
 _Made = TypeVar("_Made")
@@ -28,7 +30,7 @@ RULES: dict[str, Any] = {
     "ald_to_the_end": ALDToTheEndRule,
     "information": InformationRule,
 }
-METHODS = ("ald", "fixed")
+METHODS = ("ald", "fixed", "geco")
 
 # Keys with a name and its options, and the name where only options are given.
 _NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "information"}
@@ -111,6 +113,48 @@ class BetaConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class GecoConfig:
+    """What `method: geco` is told; see `ald_keras.GatedVAE`.
+
+    Args:
+        tau: Float, largest squared error a sample, or `None`. Defaults to `None`.
+        explained: Float in [0, 1), share of the training data's variance to explain
+            instead (`tau_for`), or `None`. Defaults to `None`.
+        gate_penalty: Float > 0, nats. Defaults to 5.0.
+        estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
+        gated: Boolean, `False` keeps all gates open. Defaults to `True`.
+        max_multiplier: Float > 0. Defaults to 1e4.
+    """
+
+    tau: float | None = None
+    explained: float | None = None
+    gate_penalty: float = 5.0
+    estimator: str = "arm"
+    gated: bool = True
+    max_multiplier: float = 1e4
+
+    def __post_init__(self) -> None:
+        for name in ("tau", "explained"):
+            if getattr(self, name) is not None:
+                check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
+        for name in ("gate_penalty", "max_multiplier"):
+            check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
+        check_choice("geco.estimator", self.estimator, ESTIMATORS)
+        check_flag("geco.gated", self.gated)
+
+    def check_complete(self) -> None:
+        """Raise a `ValueError` unless there is one bound on the error."""
+        given = [n for n in ("tau", "explained") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "config: `method: geco` needs `geco.tau` or `geco.explained`, and not "
+                f"both. Received: {given or 'neither'}"
+            )
+        if self.tau is not None:
+            check_tau(self.tau, self.gated)
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """Everything that decides a training run.
 
@@ -123,9 +167,11 @@ class Config:
             to `mlp`.
         likelihood: Name of a likelihood. Defaults to `"bernoulli"`.
         beta: Weight of the KL. Defaults to 1.0 without warm-up.
-        method: `"ald"` prunes, `"fixed"` trains `latent_dim` dimensions throughout.
-            Defaults to `"ald"`.
+        method: `"ald"` prunes, `"fixed"` trains `latent_dim` dimensions throughout,
+            `"geco"` finds the dimensions that a bound on the error needs. Defaults to
+            `"ald"`.
         rule: Name of a rule, with its fields. Defaults to `information`.
+        geco: What `"geco"` is told.
         probe: What is measured on each epoch.
         batch_size: Integer >= 1. Defaults to 64.
         optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with
@@ -148,6 +194,7 @@ class Config:
     beta: BetaConfig = BetaConfig()
     method: str = "ald"
     rule: Named = Named(_NAMED["rule"])
+    geco: GecoConfig = GecoConfig()
     probe: ProbeConfig = ProbeConfig()
     batch_size: int = 64
     optimizer: Named = dataclasses.field(
@@ -169,6 +216,13 @@ class Config:
         if self.data.get("dir") is not None:
             check_value("data.dir", self.data["dir"], str)
         self.make_rule()
+        if self.method == "geco":
+            self.geco.check_complete()
+            if self.beta != BetaConfig():
+                raise ValueError(
+                    "config: `beta` has no place in `method: geco`, whose multiplier "
+                    f"weighs error against KL. Received: {self.beta}"
+                )
 
     def make_rule(self) -> Any:
         """The rule, built from its name and fields."""
@@ -197,6 +251,7 @@ class Config:
             if name in values:
                 values[name] = Named.from_value(name, values[name])
         values["data"] = check_mapping("data", values.get("data"))
+        values["geco"] = nested(GecoConfig, "geco", values.get("geco"))
         values["probe"] = nested(ProbeConfig, "probe", values.get("probe"))
         beta = values.get("beta")
         if isinstance(beta, (int, float)):
@@ -213,7 +268,7 @@ class Config:
             "name": self.rule.name,
             **dataclasses.asdict(self.make_rule()),
         }
-        for name in ("beta", "probe"):
+        for name in ("beta", "probe", "geco"):
             values[name] = dataclasses.asdict(values[name])
         values["data"] = dict(self.data)
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,10 @@ def evaluate_model(
 
     Returns:
         `reconstruction_loss`, `kl_loss` and `elbo` in nats per sample, from one
-        posterior sample for each of all `x`; `active_dims` of the mask;
+        posterior sample for each of all `x`; `squared_error`, that of the data's mean
+        summed over the values of a sample, from the same number of posterior samples,
+        and `squared_error_of_means`, from the posterior means; `active_dims` of the
+        mask;
         `active_units`, dimensions whose posterior means vary by more than 0.01 (Burda
         et al. 2016); `silhouette`, with `y` also `clustering_accuracy`, and the Frechet
         distances, on at most 2,000 samples.
@@ -46,18 +50,42 @@ def evaluate_model(
     rng = np.random.default_rng(seed)
     blocks = row_blocks(len(x), model.data_shape)
     nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
-    means = [ops.convert_to_numpy(model.encode(x[rows])[0]) for rows in blocks]
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
     part = x.take(sample) if isinstance(x, LazySamples) else x[sample]
     quality, _, _ = meter.measure(part, None if y is None else y[sample], rng)
+    means, errors = _means_and_errors(model, (x[rows] for rows in blocks), rng)
     return {
         "active_dims": model.active_dims,
-        "active_units": active_units(np.concatenate(means)),
+        "active_units": active_units(means),
         "reconstruction_loss": nll,
         "kl_loss": kl,
         "elbo": -nll - kl,
+        **errors,
         **quality,
     }
+
+
+def _means_and_errors(
+    model: Any, blocks: Iterable[np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Posterior means of all samples, and the squared errors of a sample."""
+    means, sampled, certain = [], 0.0, 0.0
+    for x in blocks:
+        z_mean, z_log_var = map(ops.convert_to_numpy, model.encode(x))
+        noise = rng.standard_normal(z_mean.shape).astype(z_mean.dtype)
+        z = z_mean + np.exp(0.5 * z_log_var) * noise
+        sampled += _squared_error(x, model.decode(z))
+        certain += _squared_error(x, model.decode(z_mean))
+        means.append(z_mean)
+    everything = np.concatenate(means)
+    return everything, {
+        "squared_error": sampled / len(everything),
+        "squared_error_of_means": certain / len(everything),
+    }
+
+
+def _squared_error(x: np.ndarray, mean: Any) -> float:
+    return float(np.square(x - ops.convert_to_numpy(mean), dtype="float64").sum())
 
 
 def parameter_count(model: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
@@ -19,14 +20,21 @@ from ald_keras.datasets import (
     OrderedBatches,
 )
 from ald_keras.files import run_folder
-from ald_keras.metrics import FeatureExtractor
-from ald_keras.models import MaskedVAE
+from ald_keras.metrics import FeatureExtractor, tau_for
+from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.architectures import build_architecture
 from ald_keras.run_files import TENSORBOARD, clear_logs, load_parts, write_run
 
 
-def build_model(config: Config, data_shape: tuple[int, ...]) -> MaskedVAE:
+def build_model(
+    config: Config, data_shape: tuple[int, ...], tau: float | None = None
+) -> Any:
     """The compiled model that a config describes.
+
+    Args:
+        config: The run's config.
+        data_shape: Shape of one sample.
+        tau: What `find_tau` gave, of `method: geco`. Defaults to `None`.
 
     Raises:
         ValueError: If the architecture or the optimizer is unknown, or an option is.
@@ -38,16 +46,29 @@ def build_model(config: Config, data_shape: tuple[int, ...]) -> MaskedVAE:
         seed=config.seed,
         **config.architecture.options,
     )
-    model = MaskedVAE(
-        encoder,
-        decoder,
-        config.latent_dim,
-        likelihood=config.likelihood,
-        beta=config.beta.value,
-        seed=config.seed,
-    )
+    shared: dict[str, Any] = {"likelihood": config.likelihood, "seed": config.seed}
+    model: Any
+    if config.method == "geco":
+        options = dataclasses.asdict(config.geco)
+        options |= {"tau": tau, **shared}
+        del options["explained"]
+        model = GatedVAE(encoder, decoder, config.latent_dim, **options)
+    else:
+        beta = config.beta.value
+        model = MaskedVAE(encoder, decoder, config.latent_dim, beta=beta, **shared)
     model.compile(optimizer=_build_optimizer(config))
     return model
+
+
+def find_tau(config: Config, data: Dataset) -> float | None:
+    """The bound on the error of `method: geco`, `None` of the others.
+
+    Raises:
+        ValueError: If the data do not vary.
+    """
+    if config.method != "geco" or config.geco.explained is None:
+        return config.geco.tau
+    return tau_for(data.x_train, config.geco.explained)
 
 
 def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
@@ -78,17 +99,17 @@ def train(
         log_dir: Folder for TensorBoard, or `None` to write none. Defaults to `None`.
 
     Returns:
-        The model, the `History`, and the `ALDCallback` or `None`.
+        The model, the `History`, and the `ALDCallback` or `GateSearch` or `None`.
     """
     keras.utils.set_random_seed(config.seed)
-    model = build_model(config, data.data_shape)
+    model = build_model(config, data.data_shape, find_tau(config, data))
     logs = [] if log_dir is None else [LatentTensorBoard(log_dir, seed=config.seed)]
     history, pruning = fit_model(model, config, data, extractor, *logs, verbose=verbose)
     return model, history, pruning
 
 
 def fit_model(
-    model: MaskedVAE,
+    model: Any,
     config: Config,
     data: Dataset,
     extractor: FeatureExtractor,
@@ -109,7 +130,7 @@ def fit_model(
         verbose: As `fit` takes it. Defaults to `"auto"`.
 
     Returns:
-        The `History`, and the `ALDCallback` or `None`.
+        The `History`, and the `ALDCallback` or `GateSearch` or `None`.
     """
     model.check_data("dataset", data.x_train)
     batches = EpochShuffledBatches(
@@ -134,7 +155,7 @@ def fit_model(
         callbacks=callbacks,
         verbose=verbose,
     )
-    return history, pruning
+    return history, getattr(model, "search", pruning)
 
 
 def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:

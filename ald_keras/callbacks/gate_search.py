@@ -34,8 +34,8 @@ class GateSearch(PruningRecord):
 
     Attributes:
         rule: The `GateRule`, once `fit` has begun.
-        error: Error on validation data (of training, where there are none) after the
-            last epoch, or `None`.
+        error: Error on validation data (of training, where there are none) of the
+            weights there are, or `None`.
         met: Whether that is within the bound.
     """
 
@@ -47,6 +47,7 @@ class GateSearch(PruningRecord):
         self.rule = GateRule(tau)
         self.error: float | None = None
         self._snapshot: Any = None
+        self._error_before: float | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch = 0
 
@@ -102,14 +103,18 @@ class GateSearch(PruningRecord):
 
     def _set_margin(self, gap: float) -> None:
         margin = self.model.constraint.margin
-        aim = min(max(gap, 0.0), _LARGEST_MARGIN * self.tau)
+        # Half of the tolerance is left for what changes from epoch to epoch.
+        aim = gap + 0.5 * (self.rule.bound - self.tau)
+        aim = min(max(aim, 0.0), _LARGEST_MARGIN * self.tau)
         margin.assign(0.5 * (float(_array(margin)) + aim))
 
     def _apply(self, state: Any, decision: Decision) -> None:
         if decision.action == "try":
             self._snapshot = self.model.snapshot()
+            self._error_before = self.error
         elif decision.action == "restore":
             self._snapshot.restore()
+            self.error = self._error_before
         if state.phase in ("look", "trial", "done"):
             is_open = np.zeros(self.model.latent_dim, bool)
             is_open[list(state.active)] = True

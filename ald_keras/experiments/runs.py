@@ -125,8 +125,8 @@ def differences(
 ) -> list[str]:
     """Keys in which two configs would give different runs.
 
-    Where the data lie does not count, nor whether a report or logs are written, nor the
-    rule of a run without pruning.
+    Where the data lie does not count, nor whether a report or logs are written, nor
+    what another method is told.
 
     Args:
         one: A config.
@@ -135,8 +135,10 @@ def differences(
     """
     first, second = one.to_dict(), other.to_dict()
     skipped = {*left_out, "report", "tensorboard"}
-    if one.method == other.method == "fixed":
-        skipped.add("rule")
+    if one.method == other.method:
+        skipped |= {"fixed": {"rule", "geco"}, "ald": {"geco"}, "geco": {"rule"}}[
+            one.method
+        ]
     for values in (first, second):
         values["data"].pop("dir", None)
     return [key for key in first if key not in skipped and first[key] != second[key]]

@@ -6,6 +6,7 @@ from ald_keras.metrics.frechet import frechet_distance
 from ald_keras.metrics.kl import active_units, gaussian_kl
 from ald_keras.metrics.reconstruction import reconstruction_nll
 from ald_keras.metrics.silhouette import silhouette
+from ald_keras.metrics.variance import tau_for
 
 __all__ = [
     "FeatureExtractor",
@@ -17,4 +18,5 @@ __all__ = [
     "gaussian_kl",
     "reconstruction_nll",
     "silhouette",
+    "tau_for",
 ]

@@ -124,6 +124,15 @@ class GatedVAE(LatentVAE):
         self.search = GateSearch(self.tau)
         return [self.search]
 
+    def carried_variables(self) -> list[Any]:
+        return [
+            *super().carried_variables(),
+            self.gates.seed_generator.state,
+            *self.gates.weights,
+            *self.constraint.weights,
+            self.information,
+        ]
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())

@@ -97,6 +97,10 @@ class LatentVAE(CheckedModel):
         """
         return Snapshot(self)
 
+    def carried_variables(self) -> list[Any]:
+        """What a compact copy takes over beside the weights of encoder and decoder."""
+        return [self.sampling.seed_generator.state]
+
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances, each of shape `(batch, latent_dim)`.
 

@@ -83,6 +83,9 @@ class MaskedVAE(LatentVAE):
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
         self.kl_tracker = keras.metrics.Mean(name="kl_loss")
 
+    def carried_variables(self) -> list[Any]:
+        return [*super().carried_variables(), self.beta]
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return [self.loss_tracker, self.reconstruction_tracker, self.kl_tracker]

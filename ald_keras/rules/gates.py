@@ -31,10 +31,10 @@ class GateRule(Immutable):
     meets the bound on average. So, once the expected number of open gates has not
     fallen for `patience` epochs, all gates are fixed: those below `closed` shut, the
     others open. Then groups of open ones, the undecided first and after them the least
-    informative, are closed on trial. They stay away if the bound holds within `trial`
-    epochs, twice as many where the error is about to get there; otherwise they come
-    back with the weights they had, and a smaller group is tried. The size is fixed when
-    `attempts` single dimensions in a row were needed.
+    informative, are closed on trial. They stay away if the bound holds in two epochs in
+    a row within `trial` epochs, twice as many where the error is about to get there;
+    otherwise they come back with the weights they had, and a smaller group is tried.
+    The size is fixed when `attempts` single dimensions in a row were needed.
 
     Args:
         tau: Float > 0, the bound.
@@ -84,6 +84,11 @@ class GateRule(Immutable):
     def bound(self) -> float:
         """The largest error with which the bound counts as met."""
         return self.tau * (1.0 + self.tolerance)
+
+    @property
+    def bound_text(self) -> str:
+        """The bound in words."""
+        return f"the bound of {self.tau:g} + {100 * self.tolerance:g} %"
 
     def init(self, n_dims: int) -> GateState:
         """State before the first epoch, no gate decided."""

@@ -1,0 +1,55 @@
+"""How large an error is, beside the variance of the data."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+# Values looked at at once.
+_BLOCK = 4_000_000
+
+
+def tau_for(x: Any, explained: float = 0.95) -> float:
+    """The squared error a sample that leaves a share of the variance explained.
+
+    The share is `1 - error / variance`, where the variance is that of the data summed
+    over the values of a sample: the error of a model that always gives the mean.
+
+    Args:
+        x: Array of shape `(samples, *data_shape)`, or `LazySamples`.
+        explained: Float in [0, 1). Defaults to 0.95.
+
+    Returns:
+        Float, in squared data units, as `GatedVAE` takes it for `tau`.
+
+    Raises:
+        ValueError: If `explained` is out of range, or the data do not vary or are not
+            finite.
+
+    Example:
+    >>> tau_for(np.array([[0.0, 1.0], [2.0, 1.0]]), explained=0.75)
+    0.25
+    """
+    share: Any = explained
+    real = isinstance(share, numbers.Real) and not isinstance(share, bool)
+    if not real or not 0.0 <= share < 1.0:
+        raise ValueError(
+            f"`explained` must lie in [0, 1). Received: explained={explained!r}"
+        )
+    rows = max(1, _BLOCK // math.prod(x.shape[1:]))
+    total: Any = 0.0
+    squared = 0.0
+    for start in range(0, len(x), rows):
+        block = np.asarray(x[start : start + rows], "float64")
+        total = total + block.sum(axis=0)
+        squared += float(np.square(block).sum())
+    variance = squared / len(x) - float(np.square(total / len(x)).sum())
+    if not 0.0 < variance < math.inf:
+        raise ValueError(
+            "`x` must be finite and vary, to have a variance to explain. "
+            f"Received: a variance of {variance:g}"
+        )
+    return (1.0 - float(explained)) * variance
