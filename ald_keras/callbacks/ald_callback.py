@@ -125,6 +125,11 @@ class ALDCallback(PruningRecord):
                 "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
                 f"Received: {type(self.model).__name__}"
             )
+        if hasattr(self.model, "gates"):
+            raise TypeError(
+                "`ALDCallback` prunes a MaskedVAE; a GatedVAE decides by itself which "
+                "dimensions stay, and would write over its mask."
+            )
         self._meter = EpochMeter(
             self.model,
             self.probe,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -71,7 +72,11 @@ class GateSearch(PruningRecord):
             epochs=params.get("epochs"),
         )
         self.state = self.rule.init(self.model.latent_dim)
-        self.start_dims = self.model.latent_dim
+        if self._all_fixed():
+            active = tuple(map(int, self.model.latent_mask.active_indices))
+            self.state = replace(self.state, phase="done", active=active)
+        self.start_dims = self.model.active_dims
+        self.error = None
         self.decisions = []
         self._pending = None
 
@@ -86,7 +91,7 @@ class GateSearch(PruningRecord):
         trained = float(logs["squared_error"])
         error = float(logs.get("val_squared_error", trained))
         self.error = error
-        if not self.model.undecided_gates and self.state.phase != "reach":
+        if self._all_fixed():
             self._set_margin(error - trained)
         observation = GateObservation(
             epoch,
@@ -100,6 +105,10 @@ class GateSearch(PruningRecord):
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
+
+    def _all_fixed(self) -> bool:
+        """Whether no gate is left to be trained."""
+        return not _array(self.model.gates.undecided()).any()
 
     def _set_margin(self, gap: float) -> None:
         margin = self.model.constraint.margin
@@ -172,6 +181,8 @@ class GateSearch(PruningRecord):
         if not self.is_decided:
             many = len(self.model.undecided_gates)
             text += f", {many} gates undecided: `fit` ended before"
+        elif self.state.phase == "done" and self.fixed_epoch is None:
+            text += ", fixed before"
         elif self.fixed_epoch is None:
             text += ", decided, but whether fewer would do is not: `fit` ended before"
         else:

@@ -43,7 +43,7 @@ class GatedVAE(LatentVAE):
         gate_penalty: Float > 0, nats that an open gate costs. Defaults to 5.0.
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean. `False` keeps all gates open: GECO alone. Defaults to `True`.
-        max_multiplier: Float, upper bound of the error's multiplier, in nats per
+        max_multiplier: Float >= 1, upper bound of the error's multiplier, in nats per
             squared data unit. Defaults to 1e4.
         seed: Integer seed of noise, gates and added heads' weights, or `None`. Defaults
             to `None`.
@@ -90,6 +90,9 @@ class GatedVAE(LatentVAE):
             "gate_penalty", gate_penalty, "positive", lambda value: value > 0.0
         )
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
+        if not isinstance(gated, bool):
+            raise ValueError(f"`gated` must be a boolean. Received: gated={gated!r}")
+        check_number("max_multiplier", max_multiplier, "at least 1", lambda m: m >= 1.0)
         self.tau, self.gate_penalty, self.gated = tau, penalty, gated
         self.estimator, self.max_multiplier = estimator, max_multiplier
         self.gates = LatentGates(

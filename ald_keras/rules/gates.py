@@ -77,7 +77,7 @@ class GateRule(Immutable):
             )
         if not 0.0 < self.closed < 1.0:
             raise ValueError(
-                f"`closed` must lie between 0 and 1. Received: closed={self.closed}"
+                f"`closed` must be above 0 and below 1. Received: closed={self.closed}"
             )
 
     @property

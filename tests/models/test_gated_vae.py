@@ -1,0 +1,312 @@
+import itertools
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from builders import digits, small_decoder, small_encoder
+
+from ald_keras import ALDCallback, GatedVAE, compact, tau_for
+from ald_keras.datasets import load_dataset
+from ald_keras.models.architectures import build_architecture
+
+X = digits(256)
+to_numpy = keras.ops.convert_to_numpy
+
+
+def gated(latent_dim=4, tau=5.0, seed=0, **options):
+    keras.utils.set_random_seed(0)
+    encoder, decoder = small_encoder(), small_decoder(latent_dim)
+    vae = GatedVAE(encoder, decoder, latent_dim, tau, seed=seed, **options)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+def fit(vae, x=X, **options):
+    """Train for so short that nothing is decided, which `fit` tells of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "GatedVAE: ", UserWarning)
+        return vae.fit(x, verbose=0, **options).history
+
+
+def gate_gradient(vae, x):
+    with tf.GradientTape() as tape:
+        loss, _ = vae._lagrangian(x, None)
+    multiplier = float(to_numpy(vae.constraint.multiplier))
+    return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (1 + multiplier)
+
+
+@pytest.mark.parametrize("estimator", ["arm", "disarm"])
+def test_the_gates_gradient_is_that_of_the_expected_lagrangian(estimator):
+    vae = gated(3, estimator=estimator, gate_penalty=2.0)
+    logits = np.array([0.5, -1.0, 1.5])
+    vae.gates.weight.assign(logits / vae.gates.speed)
+    vae.constraint.met.assign(1.0)
+    vae.constraint.multiplier.assign(3.0)
+    x = X[:2]
+    noise = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
+    vae.sampling.noise = lambda shape, dtype: np.resize(noise, shape)
+    # By enumeration, in NumPy alone but for the networks.
+    mean, log_var = (to_numpy(h).astype("float64") for h in vae.encoder(x))
+    z = mean + np.exp(log_var / 2) * noise
+    kl = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var)
+    p = 1 / (1 + np.exp(-logits))
+    exact = 2.0 * p * (1 - p)
+    for pattern in itertools.product((0, 1), repeat=3):
+        pattern = np.array(pattern)
+        out = to_numpy(vae.decoder((z * pattern).astype("float32")))
+        data = 1 / (1 + np.exp(-out.astype("float64")))
+        error = ((x - data) ** 2).reshape(2, -1).sum(axis=1)
+        loss = (3.0 * error + (kl * pattern).sum(axis=1)).mean()
+        exact += np.where(pattern, p, 1 - p).prod() * loss * (pattern - p)
+    many = np.tile(x, (20_000, 1, 1, 1))
+    found = np.mean([gate_gradient(vae, many) for _ in range(5)], axis=0)
+    np.testing.assert_allclose(found / vae.gates.speed, exact, atol=0.02)
+
+
+def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw():
+    vae = gated(3)
+    vae.constraint.met.assign(1.0)
+    vae.constraint.multiplier.assign(2.0)
+    uniform = vae.gates.draw(8)
+    vae.gates.draw = lambda samples: uniform
+    noise = np.random.default_rng(1).normal(size=(8, 3)).astype("float32")
+    vae.sampling.noise = lambda shape, dtype: noise
+    variables = [v.value for v in (*vae.encoder.variables, *vae.decoder.variables)]
+    with tf.GradientTape() as tape:
+        loss, _ = vae._lagrangian(X[:8], None)
+    found = tape.gradient(loss, variables)
+    with tf.GradientTape() as tape:
+        mean, log_var = vae.encoder(X[:8])
+        gates = vae.gates.pair(uniform)[1]
+        z = mean + tf.exp(log_var / 2) * noise
+        kl = 0.5 * (mean**2 + tf.exp(log_var) - 1 - log_var) * gates
+        error = tf.reduce_sum((X[:8] - tf.sigmoid(vae.decoder(z * gates))) ** 2)
+        other = (2.0 * error + tf.reduce_sum(kl)) / 8 / 3.0
+    for one, two in zip(found, tape.gradient(other, variables), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_until_the_bound_is_met_all_gates_are_open_and_untrained():
+    vae = gated(3)
+    assert gate_gradient(vae, X[:64]).tolist() == [0.0, 0.0, 0.0]
+    vae.constraint.met.assign(1.0)
+    assert (gate_gradient(vae, X[:64]) != 0).all()
+
+
+def test_the_second_pass_is_left_out_where_draws_agree():
+    vae = gated(3)
+    vae.constraint.met.assign(1.0)
+    passes = []
+    decoder = vae.decoder
+    vae.decoder = lambda *args, **kwargs: passes.append(1) or decoder(*args, **kwargs)
+    vae._lagrangian(X[:8], None)
+    assert len(passes) == 2
+    passes.clear()
+    vae.fix_gates([True, False, True])
+    vae._lagrangian(X[:8], None)
+    assert len(passes) == 1
+
+
+def test_a_head_closed_for_good_that_overflows_does_no_harm():
+    vae = gated(3)
+    vae.constraint.met.assign(1.0)
+    vae.fix_gates([True, False, True])
+    vae.z_log_var.bias.assign([0.0, 1e4, 0.0])
+    history = fit(vae)
+    assert np.isfinite(history["loss"]).all()
+    assert np.isfinite(to_numpy(vae.z_mean.kernel)).all()
+
+
+def test_what_is_logged(capsys):
+    vae = gated(4, tau=6.0)
+    with pytest.warns(UserWarning, match="never met"):
+        history = vae.fit(
+            X[:200], validation_data=X[200:], epochs=2, verbose=2, batch_size=50
+        ).history
+    names = {"loss", "squared_error", "reconstruction_loss", "kl_loss"}
+    gates = {"constraint", "multiplier", "expected_gates", "gate_entropy"}
+    expected = {*names, *(f"val_{name}" for name in names), *gates, "active_dims"}
+    assert set(history) == expected
+    printed = capsys.readouterr().out
+    assert "expected_gates" in printed
+    assert "never met" in printed
+    p = to_numpy(vae.gates.probabilities()).astype("float64")
+    assert history["expected_gates"][-1] == pytest.approx(p.sum(), rel=1e-5)
+    entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p)).mean()
+    assert history["gate_entropy"][-1] == pytest.approx(entropy, rel=1e-4)
+
+
+def test_the_error_is_summed_over_values_and_from_sampled_codes():
+    vae = gated(3)
+    x = X[:64]
+    noise = np.random.default_rng(1).normal(size=(64, 3)).astype("float32")
+    vae.sampling.noise = lambda shape, dtype: noise
+    found = vae.evaluate(x, batch_size=64, verbose=0, return_dict=True)
+    mean, log_var = (to_numpy(v) for v in vae.encode(x))
+    decoded = to_numpy(vae.decode(mean + np.exp(log_var / 2) * noise))
+    error = ((x - decoded) ** 2).reshape(64, -1).sum(axis=1).mean()
+    assert found["squared_error"] == pytest.approx(error, rel=1e-5)
+
+
+def test_sample_weights_leave_samples_out():
+    weight = np.repeat([2.0, 0.0], 32).astype("float32")
+    results = []
+    for x, w in ((X[:64], weight), (X[:32], None)):
+        vae = gated(3)
+        vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
+        results.append(
+            vae.evaluate(x, sample_weight=w, batch_size=64, verbose=0, return_dict=True)
+        )
+    for name in ("squared_error", "kl_loss"):
+        assert results[0][name] == pytest.approx(results[1][name], rel=1e-5)
+
+
+def test_fixed_gates_are_a_masked_vae_physically_smaller():
+    vae = gated(4)
+    vae.fix_gates([True, False, False, True])
+    fit(vae)
+    small = compact(vae)
+    assert isinstance(small, GatedVAE)
+    assert (small.latent_dim, small.active_dims) == (2, 2)
+    np.testing.assert_allclose(
+        to_numpy(small.reconstruct(X)), to_numpy(vae.reconstruct(X)), atol=1e-5
+    )
+    for name in ("multiplier", "average", "met", "margin"):
+        one, two = (getattr(v.constraint, name) for v in (vae, small))
+        assert float(to_numpy(one)) == float(to_numpy(two))
+    kept = to_numpy(vae.information)[[0, 3]]
+    np.testing.assert_array_equal(to_numpy(small.information), kept)
+    # And it goes on alike: with the noise of the kept dimensions the same.
+    noise = np.random.default_rng(2).normal(size=(64, 4)).astype("float32")
+    vae.sampling.noise = lambda shape, dtype: noise
+    small.sampling.noise = lambda shape, dtype: noise[:, [0, 3]]
+    for model in (vae, small):
+        fit(model, X[:64], epochs=10, batch_size=64, shuffle=False)
+    np.testing.assert_allclose(
+        to_numpy(small.reconstruct(X)), to_numpy(vae.reconstruct(X)), atol=1e-4
+    )
+
+
+def test_harden_fixes_the_gates_and_does_not_hide_that_some_were_undecided():
+    vae = gated(4)
+    vae.gates.weight.assign(np.array([3.2, -0.2, 0.4, -5.0]) / vae.gates.speed)
+    assert vae.undecided_gates == [1, 2]
+    with pytest.warns(UserWarning, match=r"2 gates were undecided .*\[1, 2\]"):
+        vae.harden()
+    assert vae.latent_mask.active_indices.tolist() == [0, 2]
+    assert vae.undecided_gates == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        vae.harden()
+    fit(vae)
+    assert vae.latent_mask.active_indices.tolist() == [0, 2]
+    with pytest.raises(ValueError, match="`is_open` must hold 4 booleans"):
+        vae.fix_gates([False] * 4)
+
+
+def test_the_mask_follows_the_gates_while_training():
+    vae = gated(3)
+    vae.gates.weight.assign(np.array([2.0, -2.0, 2.0]) / vae.gates.speed)
+    fit(vae, X[:64], batch_size=64)
+    assert vae.latent_mask.active_indices.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}])
+def test_it_trains_however_it_is_compiled(options):
+    vae = gated(4, tau=8.0)
+    vae.constraint.met.assign(1.0)
+    vae.compile(keras.optimizers.Adam(1e-2), **options)
+    history = fit(vae, epochs=3, batch_size=64)
+    assert history["squared_error"][-1] < history["squared_error"][0]
+
+
+def test_without_gates_it_goes_for_the_lowest_error():
+    vae = gated(3, tau=0.0, gated=False, max_multiplier=100.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        history = vae.fit(X, epochs=130, batch_size=64, verbose=0).history
+    assert vae.search is None
+    assert history["multiplier"][-1] == pytest.approx(100.0)
+    assert vae.active_dims == 3
+    assert history["squared_error"][-1] < 0.8 * history["squared_error"][0]
+
+
+def test_a_bound_that_is_never_met_is_told():
+    vae = gated(3, tau=0.01)
+    with pytest.warns(UserWarning, match=r"the bound of 0.01 was never met"):
+        vae.fit(X, epochs=2, verbose=0)
+    assert vae.active_dims == 3
+
+
+def test_undecided_gates_are_told():
+    vae = gated(3, tau=50.0)
+    vae.constraint.met.assign(1.0)
+    vae.gates.weight.assign([0.0, 0.0, 0.5])
+    with pytest.warns(UserWarning, match="gates undecided: `fit` ended before"):
+        vae.fit(X, epochs=1, verbose=0)
+
+
+def test_a_known_number_of_factors_is_found():
+    data = load_dataset(
+        "smooth_map", None, seed=0, n_factors=3, n_features=40, samples=2500
+    )
+    # Noise of variance 0.5 in 40 features, less what three dimensions take of it.
+    tau = 0.5 * 37 * 1.15
+    encoder, decoder = build_architecture("mlp", (40,), 10, seed=0, hidden=[64])
+    vae = GatedVAE(encoder, decoder, 10, tau, likelihood="gaussian", seed=0)
+    vae.compile(keras.optimizers.Adam(2e-3))
+    keras.utils.set_random_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        vae.fit(
+            data.x_train,
+            validation_data=(data.x_val, None),
+            epochs=130,
+            batch_size=32,
+            verbose=0,
+        )
+    assert vae.active_dims == 3
+    assert vae.undecided_gates == []
+    assert vae.search.met
+    assert vae.search.fixed_epoch is not None
+    assert "10 -> 3 latent dimensions, decided at epoch" in vae.search.result()
+
+
+def test_a_pruning_callback_has_no_place_here():
+    with pytest.raises(TypeError, match="a GatedVAE decides by itself"):
+        gated().fit(X, validation_data=X[:50], callbacks=[ALDCallback()], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tau": -1.0}, "`tau` must be a finite number above 0"),
+        ({"tau": float("inf")}, "`tau` must be a finite number"),
+        ({"tau": float("nan")}, "`tau` must be a finite number"),
+        ({"tau": "20"}, "`tau` must be a finite number"),
+        ({"tau": 0}, "`tau` must be above 0, .* pass gated=False"),
+        ({"gate_penalty": 0.0}, "`gate_penalty` must be"),
+        ({"estimator": "rebar"}, "`estimator` must be one of"),
+        ({"max_multiplier": 0.0}, "`max_multiplier`"),
+        ({"gated": 1}, "`gated` must be"),
+        ({"latent_dim": 0}, "`latent_dim`"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    arguments = {"latent_dim": 3, "tau": 1.0, **arguments}
+    with pytest.raises(ValueError, match=message):
+        GatedVAE(small_encoder(), small_decoder(3), **arguments)
+
+
+def test_data_that_are_not_finite():
+    bad = X.copy()
+    bad[3, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        gated().fit(bad, verbose=0)
+
+
+def test_tau_of_digits_is_a_share_of_their_variance():
+    total = X.reshape(256, -1).astype("float64").var(axis=0).sum()
+    assert tau_for(X, 0.9) == pytest.approx(0.1 * total, rel=1e-6)

@@ -1,0 +1,223 @@
+import dataclasses
+
+import pytest
+
+from ald_keras.rules import GateObservation, GateRule, GateState
+
+TAU = 10.0
+
+
+class World:
+    """Gates of which some are needed; what training would give is made up."""
+
+    def __init__(self, n_dims, needed, probabilities=None, information=None):
+        self.n_dims, self.needed = n_dims, set(needed)
+        likely = [0.99 if i in self.needed else 0.01 for i in range(n_dims)]
+        self.probabilities = likely if probabilities is None else probabilities
+        self.information = information or [1.0 + i for i in range(n_dims)]
+
+    def error(self, active, since):
+        """Without a needed dimension it stays above; else it comes down in an epoch."""
+        if self.needed <= set(active):
+            return TAU * (0.95 if since else 1.1)
+        return TAU * 1.4
+
+    def run(self, rule, epochs, met_at=3):
+        state, decisions = rule.init(self.n_dims), []
+        since = 0
+        for epoch in range(epochs):
+            fixed = state.phase in ("look", "trial", "done")
+            p = [float(i in state.active) for i in range(self.n_dims)]
+            seen = GateObservation(
+                epoch,
+                p if fixed else self.probabilities,
+                self.information,
+                self.error(state.active if fixed else range(self.n_dims), since),
+                epoch >= met_at,
+            )
+            before = state.active
+            state, decision = rule.step(state, seen)
+            since = since + 1 if state.active == before else 0
+            decisions.append(decision)
+        return state, decisions
+
+
+def actions(decisions):
+    return [d.action for d in decisions if d.action != "wait"]
+
+
+def rule(**changes):
+    return GateRule(**{"tau": TAU, "patience": 4, "trial": 4, **changes})
+
+
+def test_gates_that_training_has_decided_are_confirmed():
+    state, decisions = World(6, {1, 4}).run(rule(), 60)
+    assert (state.phase, state.active) == ("done", (1, 4))
+    tries = ["try", "restore"] * 2
+    assert actions(decisions) == ["prune", *tries, "stop"]
+    # Nothing may close before the bound was met; then the number has to settle.
+    first = next(d for d in decisions if d.action == "prune")
+    assert (first.epoch, first.indices) == (3 + 5, (0, 2, 3, 5))
+    stop = next(d for d in decisions if d.action == "stop")
+    assert stop.epoch == state.fixed_epoch
+    assert "without any of the 2 tried last it was not" in stop.reason
+
+
+def test_one_that_hovers_is_tried_first_and_closed():
+    p = [0.99, 0.5, 0.99, 0.01]
+    state, decisions = World(4, {0, 2}, p, [1.0, 9.0, 2.0, 0.0]).run(rule(), 60)
+    assert state.active == (0, 2)
+    tried = [d.indices for d in decisions if d.action == "try"]
+    assert tried[0] == (1,)
+    assert actions(decisions)[:3] == ["prune", "try", "keep"]
+
+
+def test_one_that_hovers_and_is_needed_comes_back():
+    p = [0.99, 0.4, 0.99, 0.01]
+    state, decisions = World(4, {0, 1, 2}, p).run(rule(attempts=1), 60)
+    assert state.active == (0, 1, 2)
+    assert actions(decisions) == ["prune", "try", "restore", "stop"]
+
+
+def test_training_that_left_too_many_open_is_brought_down():
+    p = [0.99] * 12
+    information = [float(i % 7) for i in range(12)]
+    world = World(12, {3, 5, 6}, p, information)
+    state, decisions = world.run(rule(attempts=9), 400)
+    assert state.active == (3, 5, 6)
+    assert "prune" not in actions(decisions)
+    groups = [len(d.indices) for d in decisions if d.action == "try"]
+    assert max(groups) > 1  # not one by one all the way down
+
+
+def test_training_that_shut_too_many_is_made_up_for():
+    p = [0.99, 0.01, 0.03, 0.99]
+    state, decisions = World(4, {0, 2, 3}, p).run(rule(), 80)
+    assert state.active == (0, 2, 3)
+    assert actions(decisions)[:2] == ["prune", "open"]
+    assert next(d for d in decisions if d.action == "open").indices == (2,)
+
+
+def test_a_bound_out_of_reach_opens_everything_and_says_so():
+    world = World(3, {7}, [0.99, 0.01, 0.02])
+    state, decisions = world.run(rule(), 120)
+    assert (state.phase, state.active) == ("done", (0, 1, 2))
+    stop = next(d for d in decisions if d.action == "stop")
+    assert "above the bound of 10 + 2 % with all gates open" in stop.reason
+
+
+def test_a_bound_that_is_never_met_closes_nothing():
+    state, decisions = World(3, {0}).run(rule(), 120, met_at=10**6)
+    assert (state.phase, state.active) == ("reach", (0, 1, 2))
+    assert actions(decisions) == []
+    told = [d.epoch for d in decisions if "not met in" in d.reason]
+    assert told == [49, 99]
+    assert "the lowest error was 9.5" in decisions[49].reason
+
+
+def test_without_any_likely_gate_the_likeliest_stays():
+    state, _ = World(3, set(), [0.01, 0.03, 0.02]).run(rule(), 40)
+    assert state.active == (1,)
+
+
+def test_narrowing_ends_when_the_epochs_run_out():
+    n = 10
+    patient = rule(epochs=100, patience=15)
+    state = patient.init(n)
+    for epoch in range(80):
+        # One more gate closes all the time.
+        p = [0.99 if i > epoch / 10 else 0.3 for i in range(n)]
+        seen = GateObservation(epoch, p, [1.0] * n, 9.0, True)
+        state, _ = patient.step(state, seen)
+        if state.phase != "narrow":
+            break
+    assert epoch == 59
+
+
+def test_a_single_good_epoch_is_not_enough():
+    errors = iter([12.0, 9.0, 12.4, 12.6])
+    state = dataclasses.replace(
+        rule().init(3), phase="trial", active=(0, 1), trial=(2,)
+    )
+    seen = [
+        GateObservation(e, [1.0, 1.0, 0.0], [1.0] * 3, next(errors), True)
+        for e in range(4)
+    ]
+    made = []
+    for observation in seen:
+        state, decision = rule().step(state, observation)
+        made.append(decision.action)
+    assert made == ["wait", "wait", "wait", "restore"]
+
+
+def test_an_error_that_is_about_to_get_there_has_twice_the_time():
+    state = dataclasses.replace(
+        rule().init(3), phase="trial", active=(0, 1), trial=(2,)
+    )
+    made = []
+    for epoch in range(8):
+        error = 13.0 - 0.45 * epoch  # at most 10.2 in the eighth epoch
+        seen = GateObservation(epoch, [1.0, 1.0, 0.0], [1.0] * 3, error, True)
+        state, decision = rule().step(state, seen)
+        made.append(decision.action)
+    assert made[:7] == ["wait"] * 7
+    assert state.phase == "look"
+
+
+def test_a_trial_that_was_ended_from_outside():
+    state = dataclasses.replace(
+        rule().init(3), phase="trial", active=(0, 1), trial=(2,), errors=(12.0,)
+    )
+    state = rule().fixed(state, (0, 1, 2))
+    assert (state.phase, state.active, state.trial) == ("look", (0, 1, 2), ())
+
+
+def test_nothing_is_changed_in_place():
+    before = rule().init(4)
+    copy = dataclasses.replace(before)
+    rule().step(before, GateObservation(0, [0.9] * 4, [1.0] * 4, 11.0, False))
+    assert before == copy
+    with pytest.raises(AttributeError):
+        before.phase = "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"tau": 0.0}, "tau"),
+        ({"tau": float("inf")}, "tau"),
+        ({"tolerance": -0.1}, "tolerance"),
+        ({"closed": 1.0}, "closed"),
+        ({"patience": 0}, "patience"),
+        ({"trial": 1}, "trial"),
+        ({"attempts": True}, "attempts"),
+        ({"epochs": 0}, "epochs"),
+    ],
+)
+def test_wrong_arguments(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be .* Received: "):
+        GateRule(**{"tau": TAU, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"probabilities": (0.5,)}, "probabilities"),
+        ({"information": (0.5,)}, "information"),
+    ],
+)
+def test_an_observation_of_another_number_of_gates(arguments, name):
+    seen = {"probabilities": (0.5,) * 3, "information": (0.1,) * 3, **arguments}
+    with pytest.raises(ValueError, match=f"`{name}` must hold a value for each of 3"):
+        rule().step(rule().init(3), GateObservation(0, error=1.0, met=True, **seen))
+
+
+def test_wrong_observations_and_states():
+    with pytest.raises(ValueError, match=r"`probabilities` must lie in \[0, 1\]"):
+        GateObservation(0, (1.5,), (0.0,), 1.0, True)
+    with pytest.raises(ValueError, match="`error` must be a finite number"):
+        GateObservation(0, (0.5,), (0.0,), float("nan"), True)
+    with pytest.raises(ValueError, match="`phase` must be one of"):
+        GateState(3, (0,), phase="end")
+    with pytest.raises(ValueError, match="`active` must name at least one"):
+        GateState(3, (0, 1), trial=(1,))
