@@ -90,4 +90,6 @@ def _squared_error(x: np.ndarray, mean: Any) -> float:
 
 def parameter_count(model: Any) -> int:
     """Trainable numbers of encoder, heads and decoder."""
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
+    parts = (model.encoder, model.decoder)
+    weights = [weight for part in parts for weight in part.trainable_variables]
+    return sum(int(np.prod(weight.shape)) for weight in weights)

@@ -180,6 +180,7 @@ def _record(
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
         "outcome": None if pruning is None else pruning.result(),
         **_rule_stop(pruning),
+        **_bound(config, model, history, pruning),
         "parameters": parameter_count(model),
         "samples": {
             "train": len(data.x_train),
@@ -197,6 +198,20 @@ def _rule_stop(pruning: Any) -> dict[str, Any]:
     if state.stop_epoch is None:
         return {"rule_stop": None}
     return {"rule_stop": {"epoch": state.stop_epoch, "active_dims": state.stop_dims}}
+
+
+def _bound(config: Config, model: Any, history: Any, search: Any) -> dict[str, Any]:
+    """The bound on the error and what became of it, of `method: geco`."""
+    if config.method != "geco":
+        return {}
+    found: dict[str, Any] = {"tau": model.tau}
+    if search is None:
+        errors = history.history.get("val_squared_error", [])
+        found |= {"max_multiplier": model.max_multiplier}
+        return {"bound": {**found, "lowest_error": min(errors, default=None)}}
+    undecided = len(model.undecided_gates)
+    found |= {"error": search.error, "met": search.met, "undecided_gates": undecided}
+    return {"bound": found}
 
 
 def _decision_log(pruning: Any) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ def check_round_trip(instance) -> None:
     assert set(dir(again)) == set(dir(instance))
 
 
-def check_reloads(model, folder, inputs) -> None:
-    """A saved model reloads with the same outputs and weights."""
+def check_reloads(model, folder, inputs):
+    """A saved model reloads, with the same outputs and weights; returns it."""
     model.save(folder / "saved.keras")
     again = keras.saving.load_model(folder / "saved.keras")
     assert as_json(again.get_config()) == as_json(model.get_config())
@@ -26,6 +26,7 @@ def check_reloads(model, folder, inputs) -> None:
         one, other = (keras.ops.convert_to_numpy(v) for v in (one, other))
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(model(inputs), again(inputs))
+    return again
 
 
 def as_json(config):

@@ -6,13 +6,14 @@ import json
 import keras
 import numpy as np
 import pytest
-from builders import digits, small_vae
+from builders import digits, small_decoder, small_encoder, small_vae
 from conformance import check_reloads, check_round_trip
 
 import ald_keras
 from ald_keras import (
     ALDCallback,
     ALDRule,
+    GatedVAE,
     GaussianSampling,
     InformationRule,
     KLWarmup,
@@ -22,11 +23,24 @@ from ald_keras import (
     layers,
     likelihoods,
 )
-from ald_keras.rules import ALDToTheEndRule
+from ald_keras.rules import ALDToTheEndRule, GateRule
 
 KERAS_OBJECTS = {
     LatentMask: lambda: LatentMask(5, name="mask_of_five"),
     GaussianSampling: lambda: GaussianSampling(seed=3, name="noise"),
+    layers.LatentGates: lambda: layers.LatentGates(
+        5, probability=0.7, speed=3.0, estimator="disarm", seed=2, name="five_gates"
+    ),
+    layers.ConstraintMultiplier: lambda: layers.ConstraintMultiplier(
+        3.0,
+        initial=2.0,
+        rate=0.1,
+        band=0.3,
+        decay=0.5,
+        least=0.1,
+        most=9.0,
+        name="bound",
+    ),
     layers.AxialAttention: lambda: layers.AxialAttention(2, heads=3, seed=4),
     layers.AxialAttention3D: lambda: layers.AxialAttention3D(heads=3, seed=4),
     layers.AxialAttentionBlock: lambda: layers.AxialAttentionBlock(
@@ -34,6 +48,18 @@ KERAS_OBJECTS = {
     ),
     MaskedVAE: lambda: small_vae(
         5, likelihood="gaussian_optimal_sigma", beta=2.5, seed=4, name="vae"
+    ),
+    GatedVAE: lambda: GatedVAE(
+        small_encoder(),
+        small_decoder(5),
+        5,
+        tau=2.5,
+        likelihood="gaussian",
+        gate_penalty=3.0,
+        estimator="disarm",
+        max_multiplier=50.0,
+        seed=4,
+        name="gated",
     ),
     likelihoods.Bernoulli: lambda: likelihoods.Bernoulli(from_logits=True),
     likelihoods.Poisson: lambda: likelihoods.Poisson(from_log_rate=False),
@@ -51,6 +77,15 @@ RULES = {
         target="silhouette",
         selection="random",
         without=("trend", "groups"),
+    ),
+    GateRule: lambda: GateRule(
+        tau=4.0,
+        tolerance=0.1,
+        closed=0.1,
+        patience=3,
+        trial=5,
+        attempts=4,
+        epochs=70,
     ),
     ALDToTheEndRule: lambda: ALDToTheEndRule(
         initial_step=4,
@@ -87,7 +122,8 @@ def test_rules_go_round(cls):
     rule = RULES[cls]()
     fields = json.loads(json.dumps(dataclasses.asdict(rule)))
     assert cls(**fields) == rule
-    defaults = dataclasses.asdict(cls())
+    needed = {"tau": 1.0} if cls is GateRule else {}
+    defaults = dataclasses.asdict(cls(**needed))
     same = [name for name, value in fields.items() if value == defaults[name]]
     assert same == []
 
@@ -107,10 +143,24 @@ def test_models_reload(tmp_path):
     check_reloads(vae, tmp_path, digits(5))
 
 
+def test_gated_models_reload_with_all_that_decides(tmp_path):
+    vae = KERAS_OBJECTS[GatedVAE]()
+    vae.gates.weight.assign(np.linspace(-1.0, 1.0, 5))
+    vae.gates.decided.assign([1.0, 0.0, 0.0, -1.0, 0.0])
+    vae.latent_mask.mask.assign([1.0, 0.0, 1.0, 0.0, 1.0])
+    for name in ("multiplier", "average", "steps", "margin", "met"):
+        getattr(vae.constraint, name).assign(0.75)
+    vae.information.assign(np.arange(5.0))
+    vae.gates.draw(3)
+    again = check_reloads(vae, tmp_path, digits(5))
+    states = [model.gates.seed_generator.state for model in (vae, again)]
+    assert np.asarray(states[0]).tolist() == np.asarray(states[1]).tolist()
+
+
 def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
-    classes.add(ALDToTheEndRule)
+    classes |= {ALDToTheEndRule, GateRule}
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS}

@@ -26,6 +26,13 @@ def test_figures_against_their_definitions():
         z = mean + np.exp(0.5 * log_var) * rng.standard_normal(mean.shape)
         out = np.asarray(vae.decode(z.astype("float32")))
         errors.append(-stats.norm.logpdf(X, out).reshape(len(X), -1).sum(axis=1).mean())
+    # Of a Gaussian of unit variance the squared error is twice the rest.
+    squared = 2 * (np.mean(errors) - 32 * np.log(2 * np.pi))
+    assert figures["squared_error"] == pytest.approx(squared, rel=0.02)
+    certain = np.square(X - np.asarray(vae.reconstruct(X))).reshape(len(X), -1)
+    assert figures["squared_error_of_means"] == pytest.approx(
+        certain.sum(axis=1).mean(), rel=1e-5
+    )
     spread = 5 * np.std(errors)
     assert abs(figures["reconstruction_loss"] - np.mean(errors)) < spread
     assert figures["elbo"] == pytest.approx(

@@ -221,6 +221,50 @@ def test_numbers_with_an_exponent_are_numbers(config_file):
     assert config.beta.value == 0.5
 
 
+GECO = {"method": "geco", "geco": {"tau": 40.0}, "epochs": 4}
+
+
+def test_a_bound_on_the_error(config_file, tmp_path, capsys):
+    arguments = ["--config", str(config_file(**GECO)), "--output"]
+    with pytest.warns(UserWarning, match="GatedVAE: "):
+        assert main([*arguments, str(tmp_path / "run")]) == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["outcome"].startswith("GatedVAE: 8 -> ")
+    assert record["outcome"] in capsys.readouterr().out
+    assert record["bound"]["tau"] == 40.0
+    assert record["bound"]["met"] == (record["bound"]["error"] <= 40.8)
+    with open(tmp_path / "run" / "history.csv", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 4
+    assert {"expected_gates", "multiplier", "val_squared_error"} <= set(rows[0])
+    report = export(tmp_path / "run" / "model.keras")
+    assert report["after"]["dimensions"] == record["active_dims"]
+    small = keras.saving.load_model(tmp_path / "run" / "compact.keras")
+    assert small.latent_dim == record["active_dims"]
+
+
+@pytest.mark.filterwarnings("ignore:GatedVAE")
+def test_the_bound_as_a_share_of_the_variance(config_file, tmp_path):
+    settings = {**GECO, "geco": {"explained": 0.5}}
+    config = load_config(config_file(**settings))
+    record = run(config, tmp_path / "run", verbose=0)
+    x = load_dataset("digits", seed=0, limit=200).x_train
+    variance = x.reshape(len(x), -1).astype("float64").var(axis=0).sum()
+    assert record["bound"]["tau"] == pytest.approx(0.5 * variance)
+
+
+def test_without_gates_there_is_nothing_to_decide(config_file, tmp_path):
+    settings = {**GECO, "geco": {"tau": 0, "gated": False, "max_multiplier": 50}}
+    record = run(load_config(config_file(**settings)), tmp_path / "run", verbose=0)
+    assert record["outcome"] is None
+    assert record["active_dims"] == 8
+    assert record["bound"] == {
+        "tau": 0.0,
+        "max_multiplier": 50,
+        "lowest_error": pytest.approx(record["bound"]["lowest_error"]),
+    }
+
+
 def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):
     folder = tmp_path / "run"
     path = config_file(epochs=2, optimizer="muon", method="fixed", report=True)
