@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -22,13 +22,23 @@ _TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
 _LARGEST_MARGIN = 0.5
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """Weights to go back to, with their error and epoch."""
+
+    snapshot: Any
+    error: float
+    epoch: int
+
+
 class GateSearch(PruningRecord):
     """Asks `GateRule` at the end of each epoch, and carries out what it decides.
 
     `GatedVAE.fit` brings it along. What changes takes effect when the next epoch
-    begins. Once the gates are fixed, the error on validation data is compared with that
-    of training, and training is held so far below the bound as they differ. What is on
-    trial when `fit` ends comes back.
+    begins. The bound is on validation data: as far as their error is above that of
+    training, training is held below the bound. What is on trial when `fit` ends comes
+    back; and if the error has risen above the bound again by then, the weights of the
+    last epoch within it do.
 
     Args:
         tau: Float > 0, the bound.
@@ -37,18 +47,19 @@ class GateSearch(PruningRecord):
         rule: The `GateRule`, once `fit` has begun.
         error: Error on validation data (of training, where there are none) of the
             weights there are, or `None`.
-        met: Whether that is within the bound.
+        weights_epoch: Epoch whose weights there are, or `None`.
+        met: Whether the error is within the bound.
     """
 
-    _held = (*PruningRecord._held, "_snapshot")
+    _held = (*PruningRecord._held, "_good")
 
     def __init__(self, tau: float):
         super().__init__()
         self.tau = tau
         self.rule = GateRule(tau)
         self.error: float | None = None
-        self._snapshot: Any = None
-        self._error_before: float | None = None
+        self.weights_epoch: int | None = None
+        self._good: _Weights | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch = 0
 
@@ -76,7 +87,7 @@ class GateSearch(PruningRecord):
             active = tuple(map(int, self.model.latent_mask.active_indices))
             self.state = replace(self.state, phase="done", active=active)
         self.start_dims = self.model.active_dims
-        self.error = None
+        self.error = self._good = None
         self.decisions = []
         self._pending = None
 
@@ -87,11 +98,11 @@ class GateSearch(PruningRecord):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
-        self._last_epoch = epoch
+        self._last_epoch = self.weights_epoch = epoch
         trained = float(logs["squared_error"])
         error = float(logs.get("val_squared_error", trained))
         self.error = error
-        if self._all_fixed():
+        if self.state.phase != "reach":
             self._set_margin(error - trained)
         observation = GateObservation(
             epoch,
@@ -101,6 +112,13 @@ class GateSearch(PruningRecord):
             bool(_array(self.model.constraint.met)),
         )
         state, decision = self.rule.step(self.state, observation)
+        if (
+            self._all_fixed()
+            and self.met
+            and not state.trial
+            or decision.action == "try"
+        ):
+            self._good = _Weights(self.model.snapshot(), error, epoch)
         if decision.indices or state.phase != self.state.phase:
             self._pending = (state, decision)
         else:
@@ -118,12 +136,10 @@ class GateSearch(PruningRecord):
         margin.assign(0.5 * (float(_array(margin)) + aim))
 
     def _apply(self, state: Any, decision: Decision) -> None:
-        if decision.action == "try":
-            self._snapshot = self.model.snapshot()
-            self._error_before = self.error
-        elif decision.action == "restore":
-            self._snapshot.restore()
-            self.error = self._error_before
+        if decision.action == "restore":
+            self._go_back()
+        elif decision.action in ("prune", "open"):
+            self._good = None
         if state.phase in ("look", "trial", "done"):
             is_open = np.zeros(self.model.latent_dim, bool)
             is_open[list(state.active)] = True
@@ -132,10 +148,15 @@ class GateSearch(PruningRecord):
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
-        if not state.trial:
-            self._snapshot = None
         if decision.action != "wait":
             self.decisions.append(decision)
+
+    def _go_back(self) -> None:
+        """To the weights of the last epoch within the bound with all that is open."""
+        if self._good is None:
+            raise RuntimeError("There are no weights to go back to.")
+        self._good.snapshot.restore()
+        self.error, self.weights_epoch = self._good.error, self._good.epoch
 
     def on_fit_end(self, completed: bool = True) -> None:
         """Closes the run; `GatedVAE.fit` calls it after every `on_train_end`.
@@ -154,6 +175,9 @@ class GateSearch(PruningRecord):
             active = sorted((*self.state.active, *self.state.trial))
             state = self.rule.fixed(self.state, active)
             self._apply(state, decision)
+        if completed and not self.met and self._good is not None:
+            self._go_back()
+        self._good = None
         if not completed:
             return
         if (self.params or {}).get("verbose"):
@@ -188,7 +212,10 @@ class GateSearch(PruningRecord):
         else:
             text += f", decided at epoch {self.fixed_epoch + 1}"
         within = "within" if self.met else "ABOVE"
-        return f"{text}; error {self.error:.4g}, {within} the bound of {self.tau:g}."
+        text += f"; error {self.error:.4g}, {within} {self.rule.bound_text}"
+        if self.weights_epoch not in (None, self._last_epoch):
+            text += f", with the weights of epoch {(self.weights_epoch or 0) + 1}"
+        return f"{text}."
 
 
 def _array(value: Any) -> np.ndarray:
