@@ -112,12 +112,8 @@ class GateSearch(PruningRecord):
             bool(_array(self.model.constraint.met)),
         )
         state, decision = self.rule.step(self.state, observation)
-        if (
-            self._all_fixed()
-            and self.met
-            and not state.trial
-            or decision.action == "try"
-        ):
+        settled = self._all_fixed() and not state.trial
+        if self.met and (settled or decision.action == "try"):
             self._good = _Weights(self.model.snapshot(), error, epoch)
         if decision.indices or state.phase != self.state.phase:
             self._pending = (state, decision)
