@@ -210,7 +210,12 @@ def _bound(config: Config, model: Any, history: Any, search: Any) -> dict[str, A
         found |= {"max_multiplier": model.max_multiplier}
         return {"bound": {**found, "lowest_error": min(errors, default=None)}}
     undecided = len(model.undecided_gates)
-    found |= {"error": search.error, "met": search.met, "undecided_gates": undecided}
+    found |= {
+        "tolerance": search.rule.tolerance,
+        "error": search.error,
+        "met": search.met,
+        "undecided_gates": undecided,
+    }
     return {"bound": found}
 
 

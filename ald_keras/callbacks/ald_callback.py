@@ -15,7 +15,7 @@ from ald_keras.callbacks.outcome import (
     INFORMATIVE_KL,
     undecided,
 )
-from ald_keras.callbacks.pruning_record import PruningRecord
+from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.callbacks.quality import UserMetric
 from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
 from ald_keras.rules import (
@@ -27,7 +27,7 @@ from ald_keras.rules import (
 )
 
 
-class ALDCallback(PruningRecord):
+class ALDCallback(ReportedRecord):
     """Finds the number of latent dimensions during `fit`.
 
     What to remove is the rule's decision: `InformationRule`, or `ALDRule`, that of the
@@ -89,7 +89,7 @@ class ALDCallback(PruningRecord):
             validation data, or if a metric is not finite.
     """
 
-    _held = (*PruningRecord._held, "_meter", "_writer")
+    _held = (*ReportedRecord._held, "_meter", "_writer")
 
     def __init__(
         self,

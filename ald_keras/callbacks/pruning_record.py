@@ -67,6 +67,19 @@ class PruningRecord(keras.callbacks.Callback):
             print(decision_line(decision))
         print(self.result())
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy without the model and data that a `fit` left here."""
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        for name, value in self.__dict__.items():
+            held = name in self._held
+            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
+        return new
+
+
+class ReportedRecord(PruningRecord):
+    """A record that can be written as a report, of a run whose samples it has seen."""
+
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write the run that has ended as one HTML file, figures included.
 
@@ -92,12 +105,3 @@ class PruningRecord(keras.callbacks.Callback):
         from ald_keras.report.notebook import write_callback_report
 
         write_callback_report(self, pathlib.Path(path))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A copy without the model and data that a `fit` left here."""
-        new = type(self).__new__(type(self))
-        memo[id(self)] = new
-        for name, value in self.__dict__.items():
-            held = name in self._held
-            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
-        return new

@@ -37,6 +37,7 @@ class Curves:
             Defaults to `None`.
         features: Text, what the Frechet distances are taken on. Defaults to `""`.
         test: Mapping from metrics to final figures on the test part. Defaults to none.
+        bounds: Mapping from metrics to what they were not to exceed. Defaults to none.
 
     Raises:
         ValueError: If there is no epoch, or a curve is of another length.
@@ -51,6 +52,7 @@ class Curves:
     stop: Event | None = None
     features: str = ""
     test: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    bounds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.values.items()}
@@ -66,6 +68,9 @@ class Curves:
 METRICS = {
     "reconstruction": ("Reconstruction loss", "nats per sample"),
     "kl": ("KL divergence", "nats per sample"),
+    "squared_error": ("Squared error (dashed: the bound)", "per sample"),
+    "expected_gates": ("Open gates (steps) and their expected number", "gates"),
+    "multiplier": ("Weight of the error against the KL", "nats per unit"),
     "silhouette": ("Silhouette of the clusters", "−1 to 1"),
     "frechet_reconstruction": ("Frechet distance, reconstructions", "squared units"),
     "frechet_generation": ("Frechet distance, samples", "squared units"),

@@ -29,8 +29,11 @@ LANES = {
     "try": ("on trial", "v", VERMILLION, False),
     "keep": ("stay away", "o", GREEN, True),
     "restore": ("brought back", "^", BLUE, True),
+    "open": ("opened", "^", PURPLE, True),
     "restart": ("starts over", "X", PURPLE, True),
 }
+
+_CHANGES = ("prune", "try", "restore", "open")
 
 # The first epochs fall so far that the later ones could not be read beside them.
 _LEFT_OUT = 0.05
@@ -70,15 +73,35 @@ def training_figure(curves: Curves) -> Figure:
     for axes, (name, values) in zip(
         panels[len(strip) :], curves.values.items(), strict=True
     ):
-        axes.plot(curves.epochs, values, color=BLUE)
+        _draw_metric(axes, curves, name, values)
         title, unit = title_and_unit(name, curves.features)
         axes.set_title(title)
         axes.set_ylabel(unit)
-        axes.set_ylim(*readable_limits(values))
     epoch_axis(panels[-1], max(curves.epochs))
     _explain(figure, curves)
     figure.align_ylabels(list(panels[len(strip) :]))
     return figure
+
+
+def _draw_metric(
+    axes: Axes, curves: Curves, name: str, values: Sequence[float]
+) -> None:
+    shown = list(values)
+    if name == "expected_gates":
+        axes.step(curves.epochs, curves.dims, where="mid", color=VERMILLION)
+        shown = [
+            value for pair in zip(values, curves.dims, strict=True) for value in pair
+        ]
+    axes.plot(curves.epochs, values, color=BLUE)
+    limits = readable_limits(shown)
+    if name in curves.bounds:
+        bound = curves.bounds[name]
+        axes.axhline(bound, color=INK, linestyle="--", linewidth=1.2)
+        limits = min(limits[0], 0.98 * bound), max(limits[1], 1.02 * bound)
+    if name == "multiplier":
+        axes.set_yscale("log")
+        limits = 0.8 * min(values), 1.25 * max(values)
+    axes.set_ylim(*limits)
 
 
 def readable_limits(values: Sequence[float]) -> tuple[float, float]:
@@ -94,7 +117,7 @@ def readable_limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _mark_changes(axes: Axes, curves: Curves) -> None:
-    changes = [e for e in curves.events if e.action in ("prune", "try", "restore")]
+    changes = [e for e in curves.events if e.action in _CHANGES]
     if len(changes) <= _MOST_LINES:
         for event in changes:
             axes.axvline(event.epoch, color=FAINT, linewidth=0.8, zorder=0.5)

@@ -14,6 +14,7 @@ ACTIONS = {
     "try": "removed on trial",
     "keep": "stay away",
     "restore": "brought back",
+    "open": "opened",
     "stop": "size fixed",
     "restart": "starts over",
 }
@@ -50,6 +51,10 @@ def answer_sentence(facts: RunFacts) -> str:
     parts = [f"{before} → {after} dimensions"]
     if record.get("outcome") is None and before == after:
         parts = [f"{after} dimensions throughout"]
+    likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
+    if record.get("bound") is not None:
+        parts += [*_bound_parts(record), f"{likelihood} likelihood"]
+        return ", ".join(parts) + "."
     compared = _compared(facts)
     if compared is not None:
         against = "since the first removal"
@@ -58,13 +63,17 @@ def answer_sentence(facts: RunFacts) -> str:
             against = f"against {size} dimensions throughout"
         parts.append(f"reconstruction loss {_percent(*compared[:2])} {against}")
     parts.append(_when(record))
-    likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
     beta = facts.config["beta"]["value"]
     return ", ".join([*parts, f"{likelihood} likelihood, beta {beta:g}"]) + "."
 
 
 def comparison_sentences(facts: RunFacts) -> str:
-    """What exactly the change of the reconstruction loss compares."""
+    """What exactly the change of the reconstruction loss, or a bound, is about."""
+    if facts.record.get("bound") is not None:
+        return (
+            "The squared error is summed over the values of a sample; the bound is on "
+            "that of validation data, from codes that are sampled."
+        )
     compared = _compared(facts)
     if compared is not None:
         return compared[2]
@@ -80,6 +89,8 @@ def outcome_words(record: Mapping[str, Any]) -> str:
         record: What `run.json` holds.
     """
     outcome = record.get("outcome")
+    if record.get("bound") is not None:
+        return _bound_words(record)
     if outcome is None and record["start_dims"] != record["active_dims"]:
         return "Idle dimensions were removed once, and the network trained on."
     words = _MEANING["none" if outcome is None else outcome_kind(outcome)]
@@ -103,6 +114,45 @@ def decision_rows(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]
         }
         for decision in decisions
     ]
+
+
+def _bound_parts(record: Mapping[str, Any]) -> list[str]:
+    """What became of a bound on the error, for the answer's sentence."""
+    bound, fixed = record["bound"], record.get("fixed_epoch")
+    if "error" not in bound:
+        return [f"lowest squared error {bound['lowest_error']:.4g}"]
+    within = "within" if bound["met"] else "above"
+    allowed = f"{bound['tau']:g} + {100 * bound['tolerance']:g} %"
+    error = f"squared error {bound['error']:.4g}, {within} the bound of {allowed}"
+    return [error, "not decided" if fixed is None else f"decided at epoch {fixed + 1}"]
+
+
+def _bound_words(record: Mapping[str, Any]) -> str:
+    bound = record["bound"]
+    if "error" not in bound:
+        return (
+            "All gates stayed open: the network was trained for the lowest error, with "
+            f"a weight of at most {bound['max_multiplier']:g} against the KL."
+        )
+    if not bound["met"]:
+        return (
+            "The error is above the bound, so the number is no finding. Allow a larger "
+            "error, train for longer, or give the network more room."
+        )
+    if bound["undecided_gates"]:
+        return (
+            f"{bound['undecided_gates']} gates are undecided: training ended before. "
+            "The number is where it had come to, and no finding. Train for more epochs."
+        )
+    if record.get("fixed_epoch") is None:
+        return (
+            "All gates are decided and the bound is met, but training ended before it "
+            "was tried whether fewer would do."
+        )
+    return (
+        "Every gate is decided and the bound is met on validation data. Without any "
+        "of those tried last it was not."
+    )
 
 
 def _when(record: Mapping[str, Any]) -> str:

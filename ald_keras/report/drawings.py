@@ -68,7 +68,7 @@ def _training(facts: RunFacts) -> Drawing:
     sizes = f"{curves.dims[0]} to {curves.dims[-1]}"
     caption = (
         "Metrics on validation data after each epoch."
-        if "reconstruction" in curves.values
+        if "loss" not in curves.values
         else "The loss of each epoch."
     )
     caption += " The frame leaves out the steep fall of the first epochs."

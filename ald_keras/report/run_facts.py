@@ -18,6 +18,13 @@ _COLUMNS = {
     "frechet_generation": ("val_frechet_generation",),
 }
 
+# The same of a run with a bound on the error.
+_BOUNDED = {
+    "squared_error": ("val_squared_error", "squared_error"),
+    "expected_gates": ("expected_gates",),
+    "multiplier": ("multiplier",),
+}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunFacts:
@@ -75,8 +82,9 @@ def run_curves(
         decisions: What `decisions.json` holds. Defaults to none.
         label: How a legend names the run. Defaults to `""`.
     """
+    bound = record.get("bound")
     values = {}
-    for name, columns in _COLUMNS.items():
+    for name, columns in (_COLUMNS if bound is None else _BOUNDED).items():
         found = next((column for column in columns if column in history), None)
         if found is not None:
             values[name] = list(history[found])
@@ -99,6 +107,7 @@ def run_curves(
         else Event(stop["epoch"] + 1, "stop", stop["active_dims"]),
         features=record.get("features", ""),
         test=record.get("test", {}),
+        bounds={"squared_error": bound["tau"]} if bound and bound["tau"] else {},
     )
 
 

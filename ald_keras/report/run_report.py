@@ -23,6 +23,8 @@ _FIGURES = {
     "reconstruction_loss": ("reconstruction loss, nats per sample", "{:.2f}"),
     "kl_loss": ("KL divergence, nats per sample", "{:.2f}"),
     "elbo": ("ELBO, nats per sample", "{:.2f}"),
+    "squared_error": ("squared error, sampled codes", "{:.4g}"),
+    "squared_error_of_means": ("squared error, means of the codes", "{:.4g}"),
     "silhouette": ("silhouette of the clusters, −1 to 1", "{:.3f}"),
     "clustering_accuracy": ("clustering accuracy, 0 to 1", "{:.3f}"),
     "frechet_reconstruction": ("Frechet distance, reconstructions", "{:.4g}"),
@@ -88,9 +90,9 @@ def asked(facts: RunFacts) -> list[tuple[str, str]]:
         ),
         ("network", str(config["architecture"]["name"])),
         ("dimensions at the start", str(record["start_dims"])),
-        ("pruning", f"rule “{name}” ({settings})" if pruned else "none"),
+        ("pruning", f"rule “{name}” ({settings})" if pruned else _gates(facts)),
         ("likelihood", str(config["likelihood"])),
-        ("beta", _beta(config["beta"])),
+        ("beta", "" if record.get("bound") else _beta(config["beta"])),
         ("epochs", str(record["epochs"])),
         ("seed", str(record["seed"])),
         ("time for training", _seconds(record.get("seconds"))),
@@ -123,6 +125,19 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
         ]
         rows.append([label, *cells])
     return list(sides), rows
+
+
+def _gates(facts: RunFacts) -> str:
+    """What a run without a rule was asked."""
+    if facts.record.get("bound") is None:
+        return "none"
+    settings = facts.config["geco"]
+    if not settings["gated"]:
+        return "none; the lowest error"
+    return (
+        f"gates, squared error of at most {facts.record['bound']['tau']:g} a sample "
+        f"({settings['estimator']}, {settings['gate_penalty']:g} nats a gate)"
+    )
 
 
 def _plain(value: Any) -> str:

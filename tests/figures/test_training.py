@@ -20,6 +20,28 @@ def curves(epochs=60, dims=None, metrics=METRICS, **changes):
     return Curves("a run", range(1, epochs + 1), dims, values, **changes)
 
 
+def test_gates_and_the_bound_on_the_error():
+    dims = [20] * 20 + [12] * 10 + [11] * 30
+    events = [Event(30, "prune", 12), Event(31, "try", 11), Event(40, "open", 12)]
+    names = ("squared_error", "expected_gates", "multiplier", "kl")
+    drawn = curves(dims=dims, metrics=names, events=events, bounds={"squared_error": 9})
+    drawn.values["expected_gates"][:] = [d - 0.4 for d in dims]
+    figure = training_figure(drawn)
+    check_figure(figure)
+    error, gates, weight, _ = figure.axes[1:5]
+    dashed = [line for line in error.get_lines() if line.get_linestyle() == "--"]
+    assert [line.get_ydata()[0] for line in dashed] == [9]
+    low, high = error.get_ylim()
+    assert low < 9 < high
+    steps, line = (x for x in gates.get_lines() if len(x.get_xdata()) == 60)
+    assert list(steps.get_ydata()) == dims
+    assert steps.get_drawstyle() == "steps-mid"
+    assert line.get_ydata()[0] == pytest.approx(19.6)
+    assert gates.get_ylim()[1] >= 20
+    assert weight.get_yscale() == "log"
+    assert lane(figure, "open") == [40.0]
+
+
 def lane(figure, action):
     """Epochs that the strip marks with an action."""
     lines = [line for line in figure.axes[0].get_lines() if line.get_label() == action]

@@ -94,6 +94,42 @@ def test_a_run_without_pruning():
     assert "Nothing was pruned" in outcome_words(told.record)
 
 
+@pytest.mark.parametrize(
+    ("changes", "fixed_epoch", "sentence", "meaning"),
+    [
+        (
+            {},
+            34,
+            "within the bound of 20 + 2 %, decided at epoch 35, Bernoulli",
+            "Every gate is decided and the bound is met",
+        ),
+        ({}, None, "within the bound of 20 + 2 %, not decided", "whether fewer"),
+        ({"met": False}, 34, "above the bound of 20 + 2 %", "no finding. Allow"),
+        ({"undecided_gates": 3}, None, "not decided", "3 gates are undecided"),
+    ],
+)
+def test_a_bound_on_the_error(changes, fixed_epoch, sentence, meaning):
+    bound = {"tau": 20.0, "tolerance": 0.02, "error": 20.25, "met": True}
+    bound |= {"undecided_gates": 0, **changes}
+    told = facts(fixed_epoch=fixed_epoch, bound=bound)
+    answer = answer_sentence(told)
+    assert answer.startswith("64 → 14 dimensions, squared error 20.25, ")
+    assert sentence in answer
+    assert "beta" not in answer
+    assert meaning in outcome_words(told.record)
+    assert "codes that are sampled" in comparison_sentences(told)
+
+
+def test_the_lowest_error():
+    bound = {"tau": 0.0, "max_multiplier": 1e4, "lowest_error": 13.98}
+    told = facts(fixed_epoch=None, outcome=None, active_dims=64, bound=bound)
+    answer = answer_sentence(told)
+    assert answer == (
+        "64 dimensions throughout, lowest squared error 13.98, Bernoulli likelihood."
+    )
+    assert "weight of at most 10000 against the KL" in outcome_words(told.record)
+
+
 def test_a_single_removal_is_called_that():
     told = facts(fixed_epoch=49, outcome=None)
     assert "64 → 14 dimensions" in answer_sentence(told)
