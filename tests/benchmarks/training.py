@@ -1,4 +1,4 @@
-"""What the mask costs an epoch, and what the callback adds to one.
+"""What mask and gates cost an epoch, and what the callback adds to one.
 
 Runs on data of MNIST's shape; every ratio compares two measurements of one run, taken
 in turn. From the root of the repository:
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ald_keras import ALDCallback, ALDRule, MaskedVAE
+from ald_keras import ALDCallback, ALDRule, GatedVAE, MaskedVAE
 
 LATENT_DIM = 64
 
@@ -111,13 +111,32 @@ def mask_cost(x: np.ndarray, rounds: int) -> None:
     for model in (plain, masked):
         model.compile(keras.optimizers.Adam(1e-3))
         model.fit(x[:640], batch_size=64, verbose=0)
-    pairs = [(epoch_seconds(masked, x), epoch_seconds(plain, x)) for _ in range(rounds)]
-    ratios = [a / b for a, b in pairs]
     print(f"epoch of {len(x)} samples, batch 64, median of {rounds} rounds")
-    print(f"  MaskedVAE        {statistics.median(a for a, _ in pairs):8.2f} s")
-    print(f"  VAE without mask {statistics.median(b for _, b in pairs):8.2f} s")
+    compare(("MaskedVAE", masked), ("VAE without mask", plain), x, rounds)
+
+
+def compare(one, other, x: np.ndarray, rounds: int) -> None:
+    """Print the seconds of an epoch of two named models, measured in turn."""
+    pairs = [
+        [epoch_seconds(model, x) for _, model in (one, other)] for _ in range(rounds)
+    ]
+    ratios = [a / b for a, b in pairs]
+    for (name, _), seconds in zip((one, other), zip(*pairs, strict=True), strict=True):
+        print(f"  {name:16} {statistics.median(seconds):8.2f} s")
     print(f"  ratio            {statistics.median(ratios):8.3f}", end="")
     print(f"   ({min(ratios):.3f} to {max(ratios):.3f})")
+
+
+def gate_cost(x: np.ndarray, rounds: int) -> None:
+    """Of gates that are being trained, all undecided: the second pass in every step."""
+    masked = MaskedVAE(*networks(), LATENT_DIM, seed=0)
+    gated = GatedVAE(*networks(), LATENT_DIM, tau=30.0, gate_penalty=1e-6, seed=0)
+    gated.constraint.met.assign(1.0)
+    gated.own_callbacks = list
+    for model in (gated, masked):
+        model.compile(keras.optimizers.Adam(1e-3))
+        model.fit(x[:640], batch_size=64, verbose=0)
+    compare(("GatedVAE", gated), ("MaskedVAE", masked), x, rounds)
 
 
 def callback_cost(x: np.ndarray, rounds: int) -> None:
@@ -158,6 +177,7 @@ def main() -> None:
     arguments = parser.parse_args()
     x = np.random.default_rng(0).random((arguments.samples, 784)).astype("float32")
     mask_cost(x, arguments.rounds)
+    gate_cost(x, arguments.rounds)
     callback_cost(x, arguments.rounds)
 
 
