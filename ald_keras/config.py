@@ -123,7 +123,8 @@ class GecoConfig:
         gate_penalty: Float > 0, nats. Defaults to 5.0.
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean, `False` keeps all gates open. Defaults to `True`.
-        max_multiplier: Float > 0. Defaults to 1e4.
+        max_multiplier: Float >= 1. Defaults to 1e4.
+        warmup: Integer >= 0, steps. Defaults to 1000.
     """
 
     tau: float | None = None
@@ -132,6 +133,7 @@ class GecoConfig:
     estimator: str = "arm"
     gated: bool = True
     max_multiplier: float = 1e4
+    warmup: int = 1000
 
     def __post_init__(self) -> None:
         for name in ("tau", "explained"):
@@ -139,6 +141,7 @@ class GecoConfig:
                 check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
         for name in ("gate_penalty", "max_multiplier"):
             check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
+        check_value("geco.warmup", self.warmup, int, 0)
         check_choice("geco.estimator", self.estimator, ESTIMATORS)
         check_flag("geco.gated", self.gated)
 

@@ -28,6 +28,8 @@ class ConstraintMultiplier(keras.layers.Layer):
         decay: Float in [0, 1), of the moving average. Defaults to 0.99.
         least: Float > 0, lower bound. Defaults to 1e-3.
         most: Float above `least`, upper bound. Defaults to 1e4.
+        warmup: Integer >= 0, steps during which the multiplier rests, unless the bound
+            is met before. Defaults to 0.
 
     Attributes:
         multiplier: Non-trainable scalar.
@@ -49,6 +51,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         decay: float = 0.99,
         least: float = 1e-3,
         most: float = 1e4,
+        warmup: int = 0,
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -67,6 +70,9 @@ class ConstraintMultiplier(keras.layers.Layer):
             initial,
             f"between the bounds {least} and {most}",
             lambda v: self.least <= v <= self.most,
+        )
+        self.warmup = int(
+            check_number("warmup", warmup, "at least 0", lambda v: v >= 0.0)
         )
         self.multiplier = self._scalar("multiplier", self.initial)
         self.average = self._scalar("average", 0.0)
@@ -89,6 +95,12 @@ class ConstraintMultiplier(keras.layers.Layer):
         """What must not be above 0: the error minus `tau`, with the margin."""
         return error - self.tau + ops.cast(self.margin, error.dtype)
 
+    def warming(self) -> Any:
+        """Share of the warm-up to come, from 1 to 0; 0 once the bound was met."""
+        left = 1.0 - self.steps / max(1.0, float(self.warmup))
+        open_ended = 1.0 - ops.convert_to_tensor(self.met)
+        return ops.maximum(left, 0.0) * open_ended if self.warmup else 0.0 * left
+
     def update(self, error: Any) -> None:
         """Take in the mean error of one step.
 
@@ -102,12 +114,13 @@ class ConstraintMultiplier(keras.layers.Layer):
         average = self.average + share * (constraint - self.average)
         scale = self.band * self.tau if self.tau > 0.0 else 1e-12
         violation = ops.clip(average / scale, -1.0, 1.0)
-        raised = self.multiplier * ops.exp(self.rate * violation)
+        moving = ops.cast(self.warming() <= 0.0, "float32")
+        raised = self.multiplier * ops.exp(moving * self.rate * violation)
         self.steps.assign(steps)
         self.average.assign(average)
         self.multiplier.assign(ops.clip(raised, self.least, self.most))
         self.met.assign(ops.maximum(self.met, ops.cast(average <= 0.0, "float32")))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("tau", "initial", "rate", "band", "decay", "least", "most")
+        names = ("tau", "initial", "rate", "band", "decay", "least", "most", "warmup")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -45,6 +45,10 @@ class GatedVAE(LatentVAE):
         gated: Boolean. `False` keeps all gates open: GECO alone. Defaults to `True`.
         max_multiplier: Float >= 1, upper bound of the error's multiplier, in nats per
             squared data unit. Defaults to 1e4.
+        warmup: Integer >= 0, steps in which training passes over from a plain VAE's
+            NLL to the squared error, unless the bound is met before. A squared error
+            alone can drive a decoder with a sigmoid to where it has no gradient, all
+            black for example. Defaults to 1000.
         seed: Integer seed of noise, gates and added heads' weights, or `None`. Defaults
             to `None`.
 
@@ -82,6 +86,7 @@ class GatedVAE(LatentVAE):
         estimator: str = "arm",
         gated: bool = True,
         max_multiplier: float = 1e4,
+        warmup: int = 1000,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -103,8 +108,9 @@ class GatedVAE(LatentVAE):
         )
         if not gated:
             self.gates.decided.assign([1.0] * latent_dim)
+        self.warmup = warmup
         self.constraint = ConstraintMultiplier(
-            tau, most=max_multiplier, name="constraint"
+            tau, most=max_multiplier, warmup=warmup, name="constraint"
         )
         self.information = self.add_weight(
             name="information",
@@ -184,8 +190,11 @@ class GatedVAE(LatentVAE):
         )
         met = ops.convert_to_tensor(self.constraint.met)
 
+        warming = ops.stop_gradient(self.constraint.warming())
+
         def lagrangian(terms: _Terms) -> Tensor:
-            return multiplier * terms.error + terms.kl
+            blended = (1.0 - warming) * terms.error + warming * terms.nll
+            return multiplier * blended + terms.kl
 
         uniform = self.gates.draw(ops.shape(x)[0])
         first, second = (
@@ -208,8 +217,8 @@ class GatedVAE(LatentVAE):
         carrier = ops.sum(ops.stop_gradient(estimate) * logits)
         penalty = met * self.gate_penalty * ops.sum(self.gates.probabilities())
         error = ops.mean(weight * terms.error)
-        loss = ops.mean(weight * terms.kl) + penalty
-        loss = loss + multiplier * self.constraint.constraint(error)
+        loss = ops.mean(weight * lagrangian(terms)) + penalty
+        loss = loss + multiplier * (self.constraint.constraint(error) - error)
         for extra in self.losses:
             loss = loss + ops.cast(extra, loss.dtype)
         self._track(x, terms, weight, loss)
@@ -304,7 +313,14 @@ class GatedVAE(LatentVAE):
         self.latent_mask.mask.assign(is_open.astype("float32"))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("tau", "gate_penalty", "estimator", "gated", "max_multiplier")
+        names = (
+            "tau",
+            "gate_penalty",
+            "estimator",
+            "gated",
+            "max_multiplier",
+            "warmup",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -61,6 +61,21 @@ def test_one_step_goes_with_the_error_and_is_bounded_by_the_rate(error, step):
     assert values(layer)["multiplier"] == pytest.approx(np.exp(step), rel=1e-5)
 
 
+def test_it_rests_during_the_warm_up_unless_the_bound_is_met():
+    layer = ConstraintMultiplier(1.0, warmup=4)
+    shares = []
+    for _ in range(6):
+        shares.append(float(layer.warming()))
+        layer.update(np.float32(5.0))
+    assert shares == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    # Of six steps the last two moved it.
+    assert values(layer)["multiplier"] == pytest.approx(np.exp(0.02))
+    layer = ConstraintMultiplier(1.0, warmup=4)
+    layer.update(np.float32(0.5))
+    assert float(layer.warming()) == 0.0
+    assert float(ConstraintMultiplier(1.0).warming()) == 0.0
+
+
 def test_a_margin_makes_the_constraint_tighter():
     layer = ConstraintMultiplier(4.0)
     layer.margin.assign(0.5)
@@ -80,6 +95,7 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"decay": 1.0}, "decay"),
         ({"least": 0.0}, "least"),
         ({"most": 1e-6}, "most"),
+        ({"warmup": -1}, "warmup"),
     ],
 )
 def test_wrong_arguments(arguments, name):

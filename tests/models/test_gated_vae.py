@@ -16,6 +16,7 @@ to_numpy = keras.ops.convert_to_numpy
 
 
 def gated(latent_dim=4, tau=5.0, seed=0, **options):
+    options = {"warmup": 0, **options}
     keras.utils.set_random_seed(0)
     encoder, decoder = small_encoder(), small_decoder(latent_dim)
     vae = GatedVAE(encoder, decoder, latent_dim, tau, seed=seed, **options)
