@@ -22,7 +22,7 @@ from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import print_comparison, write_comparison
 from ald_keras.experiments.plan import check_data_dir, check_settings
 from ald_keras.experiments.roles import ALONE, CHIEF, WORKER, find_role
-from ald_keras.experiments.runner import Job, Runner, is_done
+from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searches import Comparison, load_comparison
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
@@ -238,11 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             failures = compare(comparison, output, arguments.seeds, console)
         if role != WORKER or arguments.report:
             report(comparison, output, arguments.seeds, failures, console)
-        if failures:
-            name, reason = next(iter(failures.items()))
-            raise RuntimeError(
-                f"{len(failures)} failed: {', '.join(failures)}. {name}: {reason}"
-            )
+        raise_failures(failures)
 
     return run_command(parser.prog, command)
 

@@ -16,8 +16,13 @@ from ald_keras.experiments.compare_summary import (
     ComparisonSummary,
     Row,
 )
-from ald_keras.experiments.table import markdown_cells, number, pair, print_cells
-from ald_keras.files import replacing, write_csv, write_json
+from ald_keras.experiments.table import (
+    markdown_result,
+    number,
+    pair,
+    print_result,
+    write_result,
+)
 
 NOTES = (
     "Figures of the test part, which neither a rule nor a search has seen: mean ± "
@@ -137,11 +142,8 @@ def print_comparison(
     summary: ComparisonSummary, console: Console | None = None
 ) -> None:
     """Print what came out and the table."""
-    console = console or Console()
-    for line in head_lines(summary):
-        console.print(line, highlight=False)
-    print_cells([cells(row, summary) for row in summary.rows], console)
-    console.print(NOTES, highlight=False)
+    rows = [cells(row, summary) for row in summary.rows]
+    print_result(head_lines(summary), rows, NOTES, console)
 
 
 def write_comparison(
@@ -156,9 +158,6 @@ def write_comparison(
     """
     names = summary.rows[0] if summary.rows else ()
     columns = {name: [row[name] for row in summary.rows] for name in names}
-    write_csv(output / "table.csv", columns)
     rows = [cells(row, summary) for row in summary.rows]
-    lines = [*head_lines(summary), "", *markdown_cells(rows), "", NOTES, ""]
-    with replacing(output / "table.md") as temporary:
-        temporary.write_text("\n".join(lines), encoding="utf-8")
-    write_json(output / "summary.json", {**summary.to_dict(), **extra})
+    text = markdown_result(head_lines(summary), rows, NOTES)
+    write_result(output, columns, text, {**summary.to_dict(), **extra})

@@ -41,8 +41,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("seeds", "fixed_seeds"):
-            _check_counts(f"--{name.replace('_', '-')}", [getattr(self, name)])
-        _check_counts("--starts", self.starts)
+            check_counts(f"--{name.replace('_', '-')}", [getattr(self, name)])
+        check_counts("--starts", self.starts)
         if not self.starts:
             raise ValueError("`--starts` must name at least one size.")
 
@@ -62,7 +62,7 @@ class Plan:
 
     def fixed_jobs(self, sizes: Sequence[int]) -> list[Job]:
         """Every fixed size with every seed, trained for as many epochs."""
-        _check_counts("--sizes", sizes)
+        check_counts("--sizes", sizes)
         return [
             _job(FIXED, self.base, size, seed, "fixed")
             for seed in range(self.fixed_seeds)
@@ -97,7 +97,8 @@ def _job(group: str, config: Config, start: int, seed: int, method: str) -> Job:
     return Job(run_name(group, start, seed), config)
 
 
-def _check_counts(name: str, values: Sequence[int]) -> None:
+def check_counts(name: str, values: Sequence[int]) -> None:
+    """Raise a `ValueError` unless values are distinct integers >= 1."""
     if any(value < 1 for value in values) or len(set(values)) != len(values):
         raise ValueError(
             f"`{name}` must be distinct integers >= 1. Received: {list(values)}"
@@ -119,11 +120,19 @@ def read_base(
         OSError: If a file or folder is missing.
     """
     check_settings("--set", settings, _DECIDED)
-    config = load_config(path, settings)
-    if data_dir is not None:
-        check_data_dir(data_dir)
-        config = dataclasses.replace(config, data={**config.data, "dir": data_dir})
-    return config
+    return with_data_dir(load_config(path, settings), data_dir)
+
+
+def with_data_dir(config: Config, data_dir: str | None) -> Config:
+    """A config whose data are in a folder, or as it says itself for `None`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    if data_dir is None:
+        return config
+    check_data_dir(data_dir)
+    return dataclasses.replace(config, data={**config.data, "dir": data_dir})
 
 
 def make_groups(
@@ -222,11 +231,12 @@ def check_settings(
     Args:
         argument: The command's argument that gave them.
         settings: Texts `key=value`.
-        decided: Mapping from keys to what decides them.
+        decided: Mapping from keys, of which some may be dotted, to what decides them.
     """
     for setting in settings:
-        key = setting.partition("=")[0].partition(".")[0]
-        if key in decided:
-            raise ValueError(
-                f"`{argument} {setting}`: {key!r} is decided by {decided[key]}."
-            )
+        path = setting.partition("=")[0]
+        for key, what in decided.items():
+            if f"{path}.".startswith(f"{key}."):
+                raise ValueError(
+                    f"`{argument} {setting}`: {key!r} is decided by {what}."
+                )

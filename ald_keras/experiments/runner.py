@@ -170,6 +170,19 @@ class Runner:
         self.note(job.name, problem, time.monotonic() - started)
 
 
+def raise_failures(failures: Mapping[str, str]) -> None:
+    """Raise a `RuntimeError` that names the runs that failed, where there are some.
+
+    Args:
+        failures: Mapping from their names to the reason.
+    """
+    if failures:
+        name, reason = next(iter(failures.items()))
+        raise RuntimeError(
+            f"{len(failures)} failed: {', '.join(failures)}. {name}: {reason}"
+        )
+
+
 def run_module(
     module: str,
     arguments: Sequence[str],

@@ -71,11 +71,13 @@ def read_run_config(folder: pathlib.Path) -> Config:
         ) from error
 
 
-def read_runs(output: pathlib.Path) -> list[Run]:
+def read_runs(output: pathlib.Path, may_differ: tuple[str, ...] = ()) -> list[Run]:
     """All whole runs of an experiment, in the order of group, start and seed.
 
     Args:
         output: The experiment's folder.
+        may_differ: Keys, as `differences` leaves them out, in which runs of one group
+            may differ beside `latent_dim` and `seed`. Defaults to none.
 
     Raises:
         ValueError: If runs that belong together were made from different configs, or a
@@ -92,7 +94,7 @@ def read_runs(output: pathlib.Path) -> list[Run]:
         start, seed = int(found["size"]), int(found["seed"])
         runs.append(Run(found["group"], start, seed, config, record))
     runs.sort(key=lambda run: (run.group, run.start, run.seed))
-    _check_groups(output, runs)
+    _check_groups(output, runs, may_differ)
     return runs
 
 
@@ -107,11 +109,14 @@ def _check_figures(folder: pathlib.Path, record: dict[str, Any]) -> None:
         raise ValueError(f"{folder / 'run.json'} must hold `active_dims`.")
 
 
-def _check_groups(output: pathlib.Path, runs: list[Run]) -> None:
+def _check_groups(
+    output: pathlib.Path, runs: list[Run], may_differ: tuple[str, ...]
+) -> None:
+    left_out = ("latent_dim", "seed", *may_differ)
     first: dict[str, Run] = {}
     for run in runs:
         other = first.setdefault(run.group, run)
-        differing = differences(run.config, other.config, ("latent_dim", "seed"))
+        differing = differences(run.config, other.config, left_out)
         if differing:
             names = [run_name(r.group, r.start, r.seed) for r in (other, run)]
             raise ValueError(
@@ -131,7 +136,8 @@ def differences(
     Args:
         one: A config.
         other: Another.
-        left_out: Further keys that do not count. Defaults to none.
+        left_out: Further keys that do not count, of which some may be dotted, such as
+            `"geco.tau"`. Defaults to none.
     """
     first, second = one.to_dict(), other.to_dict()
     skipped = {*left_out, "report", "tensorboard"}
@@ -140,5 +146,8 @@ def differences(
             one.method
         ]
     for values in (first, second):
-        values["data"].pop("dir", None)
+        for name in ("data.dir", *left_out):
+            section, _, key = name.partition(".")
+            if key:
+                values[section].pop(key, None)
     return [key for key in first if key not in skipped and first[key] != second[key]]

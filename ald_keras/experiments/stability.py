@@ -18,7 +18,7 @@ from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import RULES, Config
 from ald_keras.experiments.edge import sizes_to_train
 from ald_keras.experiments.plan import GUESSES, Plan, make_groups, read_base
-from ald_keras.experiments.runner import Job, Runner, is_done
+from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import read_record, read_runs
 from ald_keras.experiments.summary import fixed_figures, summarize
 from ald_keras.experiments.table import print_table, write_table
@@ -225,11 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         if read_runs(output) or not failures:
             report(output, failures, console)
-        if failures:
-            name, reason = next(iter(failures.items()))
-            raise RuntimeError(
-                f"{len(failures)} failed: {', '.join(failures)}. {name}: {reason}"
-            )
+        raise_failures(failures)
 
     return run_command(parser.prog, command)
 

@@ -136,8 +136,8 @@ def _row(
         "run": group,
         "start": start,
         "runs": len(runs),
-        **_size_figures([float(record["active_dims"]) for record in records]),
-        **(_EMPTY_FIX if group == FIXED else _fix_figures(records)),
+        **size_figures([float(record["active_dims"]) for record in records]),
+        **(_EMPTY_FIX if group == FIXED else fix_figures(records)),
     }
     for name in FIGURES:
         values = [record["test"].get(name) for record in records]
@@ -149,7 +149,8 @@ def _row(
     }
 
 
-def _size_figures(sizes: Sequence[float]) -> Row:
+def size_figures(sizes: Sequence[float]) -> Row:
+    """Mean, deviation, interval of the mean and range of final sizes."""
     low, high = t_interval(sizes)
     mean, sd = mean_and_sd(sizes)
     return {
@@ -167,7 +168,7 @@ _EMPTY_FIX: Row = dict.fromkeys(
 )
 
 
-def _fix_figures(records: Sequence[Mapping[str, Any]]) -> Row:
+def fix_figures(records: Sequence[Mapping[str, Any]]) -> Row:
     """When sizes were fixed: after so many epochs, counted from 1, and steps."""
     fixed = [record for record in records if record.get("fixed_epoch") is not None]
     epochs = [record["fixed_epoch"] + 1 for record in fixed]

@@ -119,12 +119,22 @@ NOTES = (
 
 def print_table(summary: Summary, console: Console | None = None) -> None:
     """Print the right answer and the table."""
-    console = console or Console()
-    for line in head_lines(summary):
-        console.print(line, highlight=False)
     rows = [cells(row) for row in summary.rows]
+    print_result(head_lines(summary), rows, NOTES, console)
+
+
+def print_result(
+    head: Sequence[str],
+    rows: Sequence[Mapping[str, str]],
+    notes: str,
+    console: Console | None = None,
+) -> None:
+    """Print what came out, the table and what its cells are."""
+    console = console or Console()
+    for line in head:
+        console.print(line, highlight=False)
     print_cells(rows, console)
-    console.print(NOTES, highlight=False)
+    console.print(notes, highlight=False)
 
 
 def print_cells(rows: Sequence[Mapping[str, str]], console: Console) -> None:
@@ -160,17 +170,40 @@ def write_table(
         extra: What else belongs into `summary.json`.
     """
     columns = {name: [row[name] for row in summary.rows] for name in COLUMNS}
+    write_result(output, columns, markdown(summary), {**summary.to_dict(), **extra})
+
+
+def write_result(
+    output: pathlib.Path,
+    columns: Mapping[str, Sequence[Any]],
+    text: str,
+    values: Mapping[str, Any],
+) -> None:
+    """Write the files of `TABLE_FILES`.
+
+    Args:
+        output: The experiment's folder; it must exist.
+        columns: The table's numbers, as `write_csv` takes them.
+        text: The table as Markdown.
+        values: What `summary.json` holds.
+    """
     write_csv(output / "table.csv", columns)
     with replacing(output / "table.md") as temporary:
-        temporary.write_text(markdown(summary), encoding="utf-8")
-    write_json(output / "summary.json", {**summary.to_dict(), **extra})
+        temporary.write_text(text, encoding="utf-8")
+    write_json(output / "summary.json", values)
 
 
 def markdown(summary: Summary) -> str:
     """The right answer and the table as Markdown."""
     rows = [cells(row) for row in summary.rows]
-    lines = [*head_lines(summary), "", *markdown_cells(rows)]
-    return "\n".join([*lines, "", NOTES, ""])
+    return markdown_result(head_lines(summary), rows, NOTES)
+
+
+def markdown_result(
+    head: Sequence[str], rows: Sequence[Mapping[str, str]], notes: str
+) -> str:
+    """What came out, the table and what its cells are as Markdown."""
+    return "\n".join([*head, "", *markdown_cells(rows), "", notes, ""])
 
 
 def _line(texts: Any) -> str:
