@@ -7,6 +7,7 @@ import pathlib
 from collections import Counter
 from collections.abc import Sequence
 
+from ald_keras.experiments.bottleneck_plan import budget_of
 from ald_keras.experiments.compare_summary import SCRATCH, TRIAL, ComparisonSummary
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
@@ -78,6 +79,35 @@ def draw_comparison(
     for rule, members in rules.items():
         drawings += _rule(output, rule, members, groups.get(FIXED, []))
     return drawings
+
+
+def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
+    """Draw the gated runs of each budget.
+
+    Args:
+        output: The experiment's folder.
+        runs: Its whole runs.
+    """
+    groups: dict[float, list[Run]] = {}
+    for run in runs:
+        budget = budget_of(run.group)
+        if budget is not None:
+            groups.setdefault(budget, []).append(run)
+    return [_gates(output, budget, groups[budget]) for budget in sorted(groups)]
+
+
+def _gates(output: pathlib.Path, budget: float, runs: Sequence[Run]) -> Drawing:
+    curves = []
+    for size in sorted({run.start for run in runs}):
+        members = [run for run in runs if run.start == size]
+        ends = ", ".join(str(run.record["active_dims"]) for run in members)
+        curves += [_curves(output, run, f"n = {size}: {ends}") for run in members]
+    caption = (
+        f"Gated runs with {budget:g} times the epochs of their references. The legend "
+        "gives the dimensions of the reference and the open gates they ended with."
+    )
+    alt = f"Open gates and loss over epochs of {len(runs)} gated runs."
+    return Drawing(f"gates-b{budget:g}", starts_figure(curves), caption, alt)
 
 
 def _costs(summary: ComparisonSummary) -> Drawing:

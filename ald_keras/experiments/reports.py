@@ -1,4 +1,4 @@
-"""`report.html` of an experiment: of stability or of a comparison."""
+"""`report.html` of an experiment: of stability, a comparison or bottlenecks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ald_keras.experiments.bottleneck_plan import MAY_DIFFER
+from ald_keras.experiments.bottleneck_summary import summarize_bottlenecks
+from ald_keras.experiments.bottleneck_table import NOTES as BOTTLENECK_NOTES
+from ald_keras.experiments.bottleneck_table import cells as bottleneck_cells
+from ald_keras.experiments.bottleneck_table import head_lines as bottleneck_lines
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
 from ald_keras.experiments.compare_table import cells as comparison_cells
 from ald_keras.experiments.compare_table import head_lines as comparison_lines
-from ald_keras.experiments.drawings import draw_comparison, draw_experiment
+from ald_keras.experiments.drawings import (
+    draw_bottlenecks,
+    draw_comparison,
+    draw_experiment,
+)
 from ald_keras.experiments.plan import GUESSES
 from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
 from ald_keras.experiments.searches import Comparison
@@ -52,7 +61,12 @@ def write_report(output: pathlib.Path) -> list[Drawing]:
         OSError: If a file cannot be read or written.
     """
     settings = _settings(output)
-    told = _comparison(output, settings) if "search" in settings else _stability(output)
+    if "search" in settings:
+        told = _comparison(output, settings)
+    elif "budgets" in settings:
+        told = _bottlenecks(output)
+    else:
+        told = _stability(output)
     write_experiment_report(
         output / REPORT,
         title=output.resolve().name,
@@ -93,6 +107,19 @@ def _comparison(output: pathlib.Path, settings: Mapping[str, Any]) -> _Told:
         [comparison_cells(row, summary) for row in summary.rows],
         COMPARISON_NOTES,
         draw_comparison(output, runs, comparison, summary),
+    )
+
+
+def _bottlenecks(output: pathlib.Path) -> _Told:
+    runs = read_runs(output, MAY_DIFFER)
+    if not runs:
+        raise ValueError(f"{output} holds no whole run to report on.")
+    summary = summarize_bottlenecks(runs)
+    return _Told(
+        bottleneck_lines(summary),
+        [bottleneck_cells(row) for row in summary.rows],
+        BOTTLENECK_NOTES,
+        draw_bottlenecks(output, runs),
     )
 
 
