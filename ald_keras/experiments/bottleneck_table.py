@@ -28,12 +28,13 @@ LABELS = {GATED: "GECO + gates", ALD: "ALD"}
 
 NOTES = (
     "Mean ± standard deviation over runs. n: dimensions of the reference, which is "
-    "trained without gates for the lowest error; that error on validation data is tau. "
-    "Budget: epochs as a multiple of the reference's. Squared errors are summed over "
-    "the values of a sample, from sampled codes unless it says from means. Met: validation error, from sampled codes and with the "
-    "gates as at inference, within 2 % of tau. Decided: every gate's probability below "
-    "0.05 or above 0.95. Fixed: whether fewer gates would do was tried to the end; "
-    "epochs are counted from 1. Seconds are those of training."
+    "trained without gates for the lowest error; that error on validation data is "
+    "tau. Budget: epochs as a multiple of the reference's. Squared errors are summed "
+    "over the values of a sample, from sampled codes unless it says from means. Met: "
+    "validation error, from sampled codes and with the gates as at inference, within "
+    "2 % of tau. Decided: every gate's probability below 0.05 or above 0.95. Fixed: "
+    "whether fewer gates would do was tried to the end; epochs are counted from 1. "
+    "Seconds are those of training."
 )
 
 
@@ -41,8 +42,8 @@ def head_lines(summary: BottleneckSummary) -> list[str]:
     """What stands above the table: a line a budget."""
     lines = [
         f"Budget {row['budget']:g}: of {_runs(row['runs'])}, "
-        f"{row['met_and_decided']} met tau with all gates decided, {row['close']} ended "
-        f"with at most n + {CLOSE} open gates, {row['all_three']} did both."
+        f"{row['met_and_decided']} met tau with all gates decided, {row['close']} "
+        f"ended with at most n + {CLOSE} open gates, {row['all_three']} did both."
         for row in summary.budgets
     ]
     return lines or ["No gated run is whole yet."]
