@@ -57,8 +57,8 @@ def cells(row: Row) -> dict[str, str]:
     """A row as text by the name of its column."""
     form = "{:.0f}" if row["dims_sd"] is None else "{:.1f}"
     return {
-        "n": number(row["reference"], "{}"),
         "run": LABELS[row["run"]],
+        "n": number(row["reference"], "{}"),
         "start": str(row["start"]),
         "budget": number(row["budget"], "{:g}"),
         "epochs": str(row["epochs"]),

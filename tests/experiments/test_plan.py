@@ -2,7 +2,13 @@ import pathlib
 
 import pytest
 
-from ald_keras.experiments.plan import Plan, make_groups, read_base, split_settings
+from ald_keras.experiments.plan import (
+    Plan,
+    check_settings,
+    make_groups,
+    read_base,
+    split_settings,
+)
 
 
 def plan_of(base, **changes):
@@ -100,6 +106,15 @@ def test_wrong_rules_and_variants(tiny_file, rules, variants, message):
     base = read_base(tiny_file, [], None)
     with pytest.raises(ValueError, match=message):
         make_groups(tiny_file, base, [], rules, variants)
+
+
+def test_settings_of_what_is_decided_elsewhere():
+    decided = {"seed": "us", "geco.tau": "them"}
+    for setting in ("geco.tau=3", "geco.tau.x=3", "seed=1", "seed.x=1"):
+        with pytest.raises(ValueError, match=f"{setting}.* is decided by"):
+            check_settings("--set", [setting], decided)
+    others = ["geco.taus=3", "geco.gated=true", "seeds=1", "epochs=3"]
+    check_settings("--set", others, decided)
 
 
 def test_wrong_settings_and_folders(tiny_file):

@@ -27,6 +27,19 @@ def test_runs_of_one_name_from_different_configs(tmp_path, write_run):
         read_runs(tmp_path)
 
 
+def test_runs_of_one_name_may_differ_in_what_is_named(tmp_path, write_run):
+    for seed, tau in enumerate((3.0, 4.0)):
+        geco = {"method": "geco", "geco": {"tau": tau}}
+        write_run(tmp_path, "gated", 8, seed, 5, -100.0, config=geco)
+    with pytest.raises(ValueError, match="gated-8-seed1.*other geco"):
+        read_runs(tmp_path)
+    assert len(read_runs(tmp_path, ("geco.tau",))) == 2
+    geco = {"method": "geco", "geco": {"tau": 3.0, "gate_penalty": 2.0}}
+    write_run(tmp_path, "gated", 8, 2, 5, -100.0, config=geco)
+    with pytest.raises(ValueError, match="gated-8-seed2.*other geco"):
+        read_runs(tmp_path, ("geco.tau",))
+
+
 def test_a_run_without_figures_is_named(tmp_path, write_run):
     folder = write_run(tmp_path, "ald", 8, 0, 5, -100.0)
     (folder / "run.json").write_text('{"active_dims": 3, "test": {"elbo": 1}}')
