@@ -181,6 +181,12 @@ def _counts(runs: Iterable[Run]) -> Row:
     }
 
 
+def met_and_decided(run: Run) -> bool:
+    """Whether a gated run ended with all gates decided, its bound met."""
+    met, decided, _ = _told(run)
+    return met and decided
+
+
 def _told(run: Run) -> tuple[bool, bool, bool]:
     """Whether the bound is met, all gates are decided, and few enough are open."""
     bound = run.record["bound"]

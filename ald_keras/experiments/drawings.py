@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ald_keras.experiments.bottleneck_plan import budget_of
+from ald_keras.experiments.bottleneck_summary import met_and_decided
 from ald_keras.experiments.compare_summary import SCRATCH, TRIAL, ComparisonSummary
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
@@ -17,7 +18,9 @@ from ald_keras.experiments.summary import fixed_figures
 from ald_keras.figures import (
     Cost,
     Curves,
+    OpenGates,
     costs_figure,
+    gates_figure,
     scratch_figure,
     sizes_figure,
     starts_figure,
@@ -82,21 +85,47 @@ def draw_comparison(
 
 
 def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
-    """Draw the gated runs of each budget.
+    """Draw the gated runs of an experiment on bottlenecks.
 
     Args:
         output: The experiment's folder.
         runs: Its whole runs.
+
+    Returns:
+        Drawings: open gates by the reference's size; the runs of each budget.
     """
     groups: dict[float, list[Run]] = {}
     for run in runs:
         budget = budget_of(run.group)
         if budget is not None:
             groups.setdefault(budget, []).append(run)
-    return [_gates(output, budget, groups[budget]) for budget in sorted(groups)]
+    if not groups:
+        return []
+    ordered = {budget: groups[budget] for budget in sorted(groups)}
+    each = [_narrowing(output, budget, gated) for budget, gated in ordered.items()]
+    return [_gates(ordered), *each]
 
 
-def _gates(output: pathlib.Path, budget: float, runs: Sequence[Run]) -> Drawing:
+def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:
+    ends = [
+        OpenGates(
+            f"{budget:g} times the epochs",
+            run.start,
+            int(run.record["active_dims"]),
+            met_and_decided(run),
+        )
+        for budget, runs in groups.items()
+        for run in runs
+    ]
+    caption = (
+        "Gates open at the end of each run, under the lowest error of a network of n "
+        "dimensions; hollow where tau was not met or gates were undecided."
+    )
+    alt = f"Open gates of {len(ends)} runs by the dimensions of their references."
+    return Drawing("gates", gates_figure(ends), caption, alt)
+
+
+def _narrowing(output: pathlib.Path, budget: float, runs: Sequence[Run]) -> Drawing:
     curves = []
     for size in sorted({run.start for run in runs}):
         members = [run for run in runs if run.start == size]

@@ -10,6 +10,7 @@ from ald_keras.figures.comparison import (
 )
 from ald_keras.figures.costs import Cost, costs_figure
 from ald_keras.figures.curves import Curves, Event
+from ald_keras.figures.gates import OpenGates, gates_figure
 from ald_keras.figures.images import reconstruction_figure, samples_figure
 from ald_keras.figures.latents import codes_figure, kl_figure, traversal_figure
 from ald_keras.figures.style import Figure, to_png
@@ -21,8 +22,10 @@ __all__ = [
     "Curves",
     "Event",
     "Figure",
+    "OpenGates",
     "codes_figure",
     "costs_figure",
+    "gates_figure",
     "kl_figure",
     "picture_kind",
     "reconstruction_figure",

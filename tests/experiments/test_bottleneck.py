@@ -78,23 +78,22 @@ def test_an_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     assert main([*arguments, "--budgets", "1"]) == 0
     folders = [output / name for name in ("reference-2-seed0", "gated-b1-2-seed0")]
     before = [mtimes(folder) for folder in folders]
-    assert main([*arguments, "--budgets", "1", "1.5", "--ald"]) == 0
+    assert main([*arguments, "--budgets", "1", "1.5"]) == 0
     assert [mtimes(folder) for folder in folders] == before
-    reference, short, long, ald = (
-        read_json(output / f"{name}-seed0" / "run.json")
-        for name in ("reference-2", "gated-b1-2", "gated-b1.5-2", "ald-3")
+    reference, short, long = (
+        read_json(output / f"{name}-2-seed0" / "run.json")
+        for name in ("reference", "gated-b1", "gated-b1.5")
     )
     tau = reference["bound"]["lowest_error"]
     assert reference["active_dims"] == 2
-    assert "search" not in reference
     with open(output / "reference-2-seed0" / "history.csv", newline="") as file:
         errors = [float(row["val_squared_error"]) for row in csv.DictReader(file)]
     assert tau == min(errors)
     assert len(errors) == 2
     with open(output / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["budget"] for row in rows] == ["1.0", "1.5", ""]
-    for row, record in zip(rows, (short, long), strict=False):
+    assert [row["budget"] for row in rows] == ["1.0", "1.5"]
+    for row, record in zip(rows, (short, long), strict=True):
         assert float(row["tau"]) == record["bound"]["tau"] == tau
         assert float(row["dims_mean"]) == record["active_dims"]
         assert float(row["error_to_tau_mean"]) == record["bound"]["error"] / tau
@@ -105,10 +104,8 @@ def test_an_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
         assert float(row["seconds"]) == record["seconds"]
         assert float(row["reference_seconds"]) == reference["seconds"]
         assert float(row["max_multiplier"]) == 1e4
-    assert [int(row["epochs"]) for row in rows] == [2, 3, 2]
+    assert [int(row["epochs"]) for row in rows] == [2, 3]
     assert (long["epochs"], long["start_dims"]) == (3, 3)
-    assert float(rows[2]["squared_error_mean"]) == ald["test"]["squared_error"]
-    assert (rows[2]["run"], rows[2]["start"], rows[2]["tau"]) == ("ald", "3", "")
     summary = read_json(output / "summary.json")
     assert [budget["budget"] for budget in summary["budgets"]] == [1.0, 1.5]
     page = (output / "report.html").read_text()
@@ -291,14 +288,28 @@ def test_the_figures(tmp_path, write_reference, write_gated):
     write_reference(tmp_path, 2, 0, 8.0)
     for size, tau in ((2, 8.0), (3, 7.0)):
         for budget in (2, 10, 1.5):
-            write_gated(tmp_path, budget, size, 0, size, tau)
+            bound = {"undecided_gates": int((budget, size) == (1.5, 2))}
+            write_gated(tmp_path, budget, size, 0, size, tau, bound=bound)
     drawings = draw_bottlenecks(tmp_path, read_runs(tmp_path, MAY_DIFFER))
     names = [drawing.name for drawing in drawings]
-    assert names == ["gates-b1.5", "gates-b2", "gates-b10"]
+    assert names == ["gates", "gates-b1.5", "gates-b2", "gates-b10"]
     for drawing in drawings:
         check_figure(drawing.figure)
-    legend = [text.get_text() for text in drawings[0].figure.legends[0].get_texts()]
-    assert legend == ["n = 2: 2", "n = 3: 3"]
+    words = [
+        [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+        for drawing in drawings[:2]
+    ]
+    assert words[0][:3] == [f"{budget} times the epochs" for budget in ("1.5", 2, 10)]
+    assert words[1] == ["n = 2: 2", "n = 3: 3"]
+    points = drawings[0].figure.axes[0].lines
+    assert [int(point.get_ydata()[0]) for point in points] == [2] * 3 + [3] * 3
+    hollow = [point.get_markerfacecolor() == "white" for point in points]
+    assert hollow == [True, False, False, False, False, False]
+
+
+def test_references_alone_are_no_figure(tmp_path, write_reference):
+    write_reference(tmp_path, 2, 0, 8.0)
+    assert draw_bottlenecks(tmp_path, read_runs(tmp_path, MAY_DIFFER)) == []
 
 
 @pytest.mark.parametrize(
@@ -359,3 +370,22 @@ def test_a_config_is_needed_to_run(tmp_path, capsys):
         main(["--output", str(tmp_path)])
     assert end.value.code == 2
     assert "--config" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ald_stands_beside_the_gated_runs(tiny_file, tmp_path):
+    output = tmp_path / "out"
+    arguments = ["--config", str(tiny_file), "--output", str(output), "--ald"]
+    arguments += ["--references", "2", "3", "--sizes", "4", "4", "--budgets", "1"]
+    assert main([*arguments, "--set", "rule.patience=1"]) == 0
+    rows = read_json(output / "summary.json")["rows"]
+    assert [(row["run"], row["reference"]) for row in rows] == [
+        ("gated", 2),
+        ("ald", None),
+        ("gated", 3),
+    ]
+    record = read_json(output / "ald-4-seed0" / "run.json")
+    assert rows[1]["squared_error_mean"] == record["test"]["squared_error"]
+    assert rows[1]["dims_mean"] == record["active_dims"]
+    assert rows[1]["seconds"] == record["seconds"]
+    assert (record["start_dims"], record["epochs"]) == (4, 2)
