@@ -109,7 +109,7 @@ def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]
 def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:
     ends = [
         OpenGates(
-            f"{budget:g} times the epochs",
+            f"budget {budget:g}",
             run.start,
             int(run.record["active_dims"]),
             met_and_decided(run),
@@ -119,7 +119,8 @@ def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:
     ]
     caption = (
         "Gates open at the end of each run, under the lowest error of a network of n "
-        "dimensions; hollow where tau was not met or gates were undecided."
+        "dimensions; hollow where tau was not met or gates were undecided. Budget: "
+        "epochs as a multiple of the reference's."
     )
     alt = f"Open gates of {len(ends)} runs by the dimensions of their references."
     return Drawing("gates", gates_figure(ends), caption, alt)

@@ -299,7 +299,7 @@ def test_the_figures(tmp_path, write_reference, write_gated):
         [text.get_text() for text in drawing.figure.legends[0].get_texts()]
         for drawing in drawings[:2]
     ]
-    assert words[0][:3] == [f"{budget} times the epochs" for budget in ("1.5", 2, 10)]
+    assert words[0][:3] == [f"budget {budget}" for budget in ("1.5", 2, 10)]
     assert words[1] == ["n = 2: 2", "n = 3: 3"]
     points = drawings[0].figure.axes[0].lines
     assert [int(point.get_ydata()[0]) for point in points] == [2] * 3 + [3] * 3
