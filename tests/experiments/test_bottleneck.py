@@ -5,6 +5,7 @@ import math
 import pytest
 from figure_checks import check_figure
 
+from ald_keras.config import GecoConfig
 from ald_keras.experiments.bottleneck import bottleneck, main
 from ald_keras.experiments.bottleneck_plan import (
     MAY_DIFFER,
@@ -146,13 +147,15 @@ def test_a_failing_run_is_named_and_loses_no_other(
 
 
 @pytest.mark.parametrize("error", [None, 0.0, math.nan, math.inf])
-def test_an_error_that_can_be_no_bound(tmp_path, plan, write_reference, error):
+def test_an_error_that_can_be_no_bound(tmp_path, plan, write_reference, capsys, error):
     write_reference(tmp_path, 2, 0, error)
     alone = plan(references=(2,), sizes=(4,), seeds=1)
     failures = bottleneck(alone, tmp_path)
     assert list(failures) == ["reference-2-seed0"]
     assert "must be positive and finite" in failures["reference-2-seed0"]
     assert [folder.name for folder in tmp_path.glob("gated*")] == []
+    # Nothing more is to come.
+    assert " 1/1 " in capsys.readouterr().out
 
 
 def test_what_a_plan_runs(plan):
@@ -175,6 +178,7 @@ def test_what_a_plan_runs(plan):
     assert {job.config.method for job in ald} == {"ald"}
     assert [job.config.latent_dim for job in ald] == [4, 7]
     assert ald[0].config.make_rule().patience == 7
+    assert ald[0].config.geco == GecoConfig()
     assert plan().ald_jobs(0) == []
     other = plan(["rule=ald"], ald=True, sizes=(4, 4)).ald_jobs(0)
     assert [job.name for job in other] == ["ald-4-seed0"]
