@@ -139,6 +139,9 @@ def _honest_limits(values: Sequence[float]) -> tuple[float, float]:
 def starts_figure(runs: Sequence[Curves]) -> Figure:
     """Active dimensions and reconstruction loss from several starting sizes.
 
+    Where all runs have a bound on the squared error, that error instead, as a multiple
+    of its bound.
+
     Args:
         runs: Runs of one rule; those with one label share a colour. Where the size was
             fixed there is a dot.
@@ -146,33 +149,45 @@ def starts_figure(runs: Sequence[Curves]) -> Figure:
     figure = new_figure(5.4)
     panels = figure.subplots(2, 1, sharex=True)
     labels = list(dict.fromkeys(run.label for run in runs))
-    limits = []
+    colors = {label: SERIES[i % len(SERIES)] for i, label in enumerate(labels)}
     for run in runs:
-        color = SERIES[labels.index(run.label) % len(SERIES)]
+        color = colors[run.label]
         panels[0].step(run.epochs, run.dims, where="mid", color=color, alpha=0.8)
-        losses = run.values.get("reconstruction", ())
-        if losses:
-            panels[1].plot(run.epochs, losses, color=color, alpha=0.8)
-            limits.append(readable_limits(losses))
         if run.fixed is not None:
             panels[0].plot(run.fixed.epoch, run.fixed.dims, "o", color=color, zorder=3)
     panels[0].set_title("Active latent dimensions (dot: size fixed)")
     panels[0].set_ylabel("dimensions")
     panels[0].set_ylim(bottom=0)
-    panels[1].set_title("Reconstruction loss, validation data")
-    panels[1].set_ylabel("nats per sample")
+    _draw_losses(panels[1], runs, colors)
     epoch_axis(panels[1], max(run.epochs[-1] for run in runs))
-    if limits:
-        panels[1].set_ylim(
-            min(low for low, _ in limits), max(high for _, high in limits)
-        )
     handles = [
-        Line2D([], [], color=SERIES[i % len(SERIES)], label=label)
-        for i, label in enumerate(labels)
+        Line2D([], [], color=color, label=label) for label, color in colors.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.align_ylabels(list(panels))
     return figure
+
+
+def _draw_losses(axes: Axes, runs: Sequence[Curves], colors: Mapping[str, str]) -> None:
+    bounded = all("squared_error" in run.bounds for run in runs)
+    limits = []
+    for run in runs:
+        losses = list(run.values.get("reconstruction", ()))
+        if bounded:
+            bound = run.bounds["squared_error"]
+            losses = [error / bound for error in run.values["squared_error"]]
+        if losses:
+            axes.plot(run.epochs, losses, color=colors[run.label], alpha=0.8)
+            limits.append(readable_limits(losses))
+    axes.set_title("Reconstruction loss, validation data")
+    axes.set_ylabel("nats per sample")
+    if bounded:
+        axes.axhline(1.0, color=INK, linestyle="--", linewidth=1.2)
+        limits.append((0.98, 1.02))
+        axes.set_title("Squared error, validation data (dashed: the bound)")
+        axes.set_ylabel("multiple of the bound")
+    if limits:
+        axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 @styled

@@ -64,10 +64,14 @@ def write_gated(write_run):
         bound = {"tau": tau, **found, **changes.pop("bound", {})}
         test = {"squared_error": 3.0, "squared_error_of_means": 2.0}
         test |= changes.pop("test", {})
-        return write_run(
+        folder = write_run(
             *(output, gated_group(budget), size, seed, dims, -60.0),
             **{"config": config, "bound": bound, "test": test, **changes},
         )
+        rows = ["epoch,active_dims,val_squared_error"]
+        rows += [f"{epoch},{dims},{tau * (3 - epoch)}" for epoch in range(3)]
+        (folder / "history.csv").write_text("\n".join(rows))
+        return folder
 
     return write
 
@@ -305,6 +309,9 @@ def test_the_figures(tmp_path, write_reference, write_gated):
     ]
     assert words[0][:3] == [f"budget {budget}" for budget in ("1.5", 2, 10)]
     assert words[1] == ["n = 2: 2", "n = 3: 3"]
+    errors = drawings[1].figure.axes[1]
+    assert "bound" in errors.get_ylabel()
+    assert [list(line.get_ydata()) for line in errors.lines[:2]] == [[3, 2, 1]] * 2
     points = drawings[0].figure.axes[0].lines
     assert [int(point.get_ydata()[0]) for point in points] == [2] * 3 + [3] * 3
     hollow = [point.get_markerfacecolor() == "white" for point in points]
