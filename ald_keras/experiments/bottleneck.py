@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -156,19 +157,16 @@ def _parser() -> OneLineParser:
     add("--data-dir", metavar="DIR", help="folder with the data set's files")
     add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
     add("--seeds", type=int, default=1, help="runs of everything (default: 1)")
+    sizes: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "N"}
     add(
         "--references",
-        type=int,
-        nargs="+",
+        **sizes,
         default=[5, 10, 30],
-        metavar="N",
         help="dimensions of the networks that give the bounds (default: 5 10 30)",
     )
     add(
         "--sizes",
-        type=int,
-        nargs="+",
-        metavar="N",
+        **sizes,
         help="dimensions that gated runs start with (default: twice the references)",
     )
     add(
