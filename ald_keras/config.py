@@ -139,8 +139,16 @@ class GecoConfig:
         for name in ("tau", "explained"):
             if getattr(self, name) is not None:
                 check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
-        for name in ("gate_penalty", "max_multiplier"):
-            check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
+        if self.explained is not None and self.explained >= 1:
+            raise ValueError(
+                f"`geco.explained` must be below 1. Received: {self.explained!r}"
+            )
+        if isinstance(self.gate_penalty, (int, float)) and self.gate_penalty <= 0:
+            raise ValueError(
+                f"`geco.gate_penalty` must be above 0. Received: {self.gate_penalty!r}"
+            )
+        check_value("geco.gate_penalty", self.gate_penalty, (int, float), 0)
+        check_value("geco.max_multiplier", self.max_multiplier, (int, float), 1)
         check_value("geco.warmup", self.warmup, int, 0)
         check_choice("geco.estimator", self.estimator, ESTIMATORS)
         check_flag("geco.gated", self.gated)

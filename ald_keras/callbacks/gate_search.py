@@ -10,12 +10,20 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
-from ald_keras.rules import Decision, GateObservation, GateRule
+from ald_keras.rules import Decision, GateObservation, GateRule, GateState, gates
 
 # Steps that gates and multiplier need to follow, in trials and to settle.
 _TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
+
+# What takes the place of a decision to open a gate.
+_RETURN: dict[str, Any] = {
+    "action": "wait",
+    "indices": (),
+    "reason": "Back to the weights with which the bound was met.",
+}
 
 # The margin is never more than this share of tau: training far below it would only
 # learn the samples by heart.
@@ -51,7 +59,7 @@ class GateSearch(PruningRecord):
         met: Whether the error is within the bound.
     """
 
-    _held = (*PruningRecord._held, "_good")
+    _held = (*PruningRecord._held, "_good", "_writer")
 
     def __init__(self, tau: float):
         super().__init__()
@@ -62,6 +70,8 @@ class GateSearch(PruningRecord):
         self._good: _Weights | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch = 0
+        self._steps = 0
+        self._is_paced = False
 
     @property
     def met(self) -> bool:
@@ -74,22 +84,49 @@ class GateSearch(PruningRecord):
         return None if self.state is None else self.state.fixed_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        params = self.params or {}
-        steps = params.get("steps") or 100
-        self.rule = GateRule(
-            self.tau,
-            patience=max(8, math.ceil(_PATIENCE_STEPS / steps)),
-            trial=max(6, math.ceil(_TRIAL_STEPS / steps)),
-            epochs=params.get("epochs"),
-        )
+        self.rule = GateRule(self.tau)
         self.state = self.rule.init(self.model.latent_dim)
         if self._all_fixed():
-            active = tuple(map(int, self.model.latent_mask.active_indices))
-            self.state = replace(self.state, phase="done", active=active)
+            self.state = self._go_on()
         self.start_dims = self.model.active_dims
+        self._steps = self._count_steps()
+        self._writer = MaskWriter(self.model)
+        self._is_paced = False
         self.error = self._good = None
         self.decisions = []
         self._pending = None
+
+    def _go_on(self) -> GateState:
+        """The state of a search that finds all gates fixed, perhaps not for good."""
+        mask = _array(self.model.latent_mask.mask) > 0
+        active = tuple(int(i) for i in np.flatnonzero(mask))
+        information = _array(self.model.information)
+        shut = sorted(np.flatnonzero(~mask), key=lambda i: -information[i])
+        settled = bool(_array(self.model.settled))
+        return replace(
+            self.state,
+            phase="done" if settled else "look",
+            active=active,
+            shut=tuple(int(i) for i in shut),
+        )
+
+    def _count_steps(self) -> int:
+        return int(_array(self.model.optimizer.iterations))
+
+    def _pace(self) -> None:
+        """Fit the rule to the steps of an epoch, once they are known."""
+        steps = max(1, self._count_steps() - self._steps)
+        epochs = (self.params or {}).get("epochs")
+        most = epochs or 1_000_000
+        trial = min(math.ceil(_TRIAL_STEPS / steps), most // 10)
+        patience = min(math.ceil(_PATIENCE_STEPS / steps), most // 5)
+        self.rule = replace(
+            self.rule,
+            trial=max(6, trial),
+            patience=max(8, patience),
+            epochs=epochs,
+        )
+        self._is_paced = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if self._pending is not None:
@@ -98,9 +135,14 @@ class GateSearch(PruningRecord):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = {} if logs is None else logs
-        self._last_epoch = self.weights_epoch = epoch
+        if not self._is_paced:
+            self._pace()
         trained = float(logs["squared_error"])
-        error = float(logs.get("val_squared_error", trained))
+        validated = self.model.validation_data is not None
+        if validated and "val_squared_error" not in logs:
+            return  # an epoch that `validation_freq` leaves out
+        self._last_epoch = self.weights_epoch = epoch
+        error = float(logs["val_squared_error"] if validated else trained)
         self.error = error
         if self.state.phase != "reach":
             self._set_margin(error - trained)
@@ -115,7 +157,13 @@ class GateSearch(PruningRecord):
         settled = self._all_fixed() and not state.trial
         if self.met and (settled or decision.action == "try"):
             self._good = _Weights(self.model.snapshot(), error, epoch)
-        if decision.indices or state.phase != self.state.phase:
+        if state.phase == "reach" and len(state.errors) % gates.UNMET == 0:
+            warnings.warn(f"GatedVAE: {decision.reason}", stacklevel=2)
+        if decision.action == "open" and self._good is not None:
+            # It has held with these gates: first the weights with which it did.
+            state = replace(self.state, errors=())
+            self._pending = (state, replace(decision, **_RETURN))
+        elif decision.indices or state.phase != self.state.phase:
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
@@ -132,14 +180,14 @@ class GateSearch(PruningRecord):
         margin.assign(0.5 * (float(_array(margin)) + aim))
 
     def _apply(self, state: Any, decision: Decision) -> None:
-        if decision.action == "restore":
+        if decision.action == "restore" or decision.reason == _RETURN["reason"]:
             self._go_back()
-        elif decision.action in ("prune", "open"):
+        if decision.action in ("prune", "open", "wait") and not state.trial:
             self._good = None
         if state.phase in ("look", "trial", "done"):
             is_open = np.zeros(self.model.latent_dim, bool)
             is_open[list(state.active)] = True
-            self.model.fix_gates(is_open)
+            self.model.fix_gates(is_open, settled=state.phase == "done")
         self._accept(state, decision)
 
     def _accept(self, state: Any, decision: Decision) -> None:
@@ -154,6 +202,10 @@ class GateSearch(PruningRecord):
         self._good.snapshot.restore()
         self.error, self.weights_epoch = self._good.error, self._good.epoch
 
+    def on_training_end(self) -> None:
+        """Notes the weights; `GatedVAE.fit` calls it before any `on_train_end`."""
+        self._writer.note_weights()
+
     def on_fit_end(self, completed: bool = True) -> None:
         """Closes the run; `GatedVAE.fit` calls it after every `on_train_end`.
 
@@ -163,6 +215,9 @@ class GateSearch(PruningRecord):
         """
         pending, self._pending = self._pending, None
         if self.state is None or self.error is None:
+            return
+        if completed and self._writer.weights_were_changed():
+            self._tell_of_restored_weights()
             return
         if pending is not None and pending[1].action != "try":
             self._apply(*pending)
@@ -181,6 +236,16 @@ class GateSearch(PruningRecord):
         if not self.is_decided or not self.met:
             warnings.warn(self.result(), stacklevel=2)
 
+    def _tell_of_restored_weights(self) -> None:
+        active = tuple(int(i) for i in self.model.latent_mask.active_indices)
+        self.state = self.rule.fixed(replace(self.state, fixed_epoch=None), active)
+        self.error = self._good = None
+        warnings.warn(
+            "GatedVAE: weights were restored from outside, with their gates. They stay "
+            "as restored; whether they meet the bound is not known.",
+            stacklevel=2,
+        )
+
     @property
     def is_decided(self) -> bool:
         """Whether every gate is nearly always open or nearly always closed."""
@@ -188,18 +253,19 @@ class GateSearch(PruningRecord):
 
     def result(self) -> str:
         """The outcome in one line."""
-        if self.state is None or self.error is None:
+        if self.state is None:
             return "GatedVAE: not run yet."
-        text = (
-            f"GatedVAE: {self.start_dims} -> {self.model.active_dims} latent dimensions"
-        )
+        found = len(self._active())
+        text = f"GatedVAE: {self.start_dims} -> {found} latent dimensions"
+        if self.error is None:
+            return f"{text}, their error not known."
         if self.state.phase == "reach":
             return (
                 f"{text}: the bound of {self.tau:g} was never met, the error is "
                 f"{self.error:.4g}. No gate has closed."
             )
-        if not self.is_decided:
-            many = len(self.model.undecided_gates)
+        if self.state.phase == "narrow":
+            many = len(self.model.undecided_gates) if self.model else "some"
             text += f", {many} gates undecided: `fit` ended before"
         elif self.state.phase == "done" and self.fixed_epoch is None:
             text += ", fixed before"

@@ -102,7 +102,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         return ops.maximum(left, 0.0) * open_ended if self.warmup else 0.0 * left
 
     def update(self, error: Any) -> None:
-        """Take in the mean error of one step.
+        """Take in the mean error of one step; one that is not finite is passed over.
 
         Args:
             error: Scalar tensor.
@@ -116,10 +116,17 @@ class ConstraintMultiplier(keras.layers.Layer):
         violation = ops.clip(average / scale, -1.0, 1.0)
         moving = ops.cast(self.warming() <= 0.0, "float32")
         raised = self.multiplier * ops.exp(moving * self.rate * violation)
-        self.steps.assign(steps)
-        self.average.assign(average)
-        self.multiplier.assign(ops.clip(raised, self.least, self.most))
-        self.met.assign(ops.maximum(self.met, ops.cast(average <= 0.0, "float32")))
+        met = ops.maximum(self.met, ops.cast(average <= 0.0, "float32"))
+        raised = ops.clip(raised, self.least, self.most)
+        # A step that overflowed, which a scaled optimizer leaves out, is left out here.
+        usable = ops.isfinite(constraint)
+        for variable, value in (
+            (self.steps, steps),
+            (self.average, average),
+            (self.multiplier, raised),
+            (self.met, met),
+        ):
+            variable.assign(ops.where(usable, value, variable))
 
     def get_config(self) -> dict[str, Any]:
         names = ("tau", "initial", "rate", "band", "decay", "least", "most", "warmup")

@@ -103,7 +103,8 @@ class LatentGates(keras.layers.Layer):
 
     def draw(self, samples: Any) -> Any:
         """Uniform random numbers of shape `(samples, units)`, one a gate and sample."""
-        return keras.random.uniform((samples, self.units), seed=self.seed_generator)
+        shape = (samples, self.units)
+        return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
 
     def pair(self, uniform: Any) -> tuple[Any, Any]:
         """The two antithetic draws of all gates.

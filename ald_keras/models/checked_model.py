@@ -118,7 +118,7 @@ class CheckedModel(keras.Model):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=guard.before(callbacks, self, own),
+                callbacks=guard.before(callbacks, self, own, epochs),
                 validation_data=_keep_validation_weights(validation_data),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
@@ -211,13 +211,16 @@ class _Guard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
 
-    def before(self, callbacks: Any, model: keras.Model, own: list[Any]) -> Any:
+    def before(
+        self, callbacks: Any, model: keras.Model, own: list[Any], epochs: int
+    ) -> Any:
         """The callbacks of a `fit`, this one first, so that none decides earlier."""
         first = [self, *own]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             return [*first, *_as_list(callbacks)]
         for callback in first:
             callback.set_model(model)
+            callback.set_params({"epochs": epochs})
         others = callbacks.callbacks
         kept = [c for c in others if not isinstance(c, (_Guard, *map(type, own)))]
         others[:] = [*first, *kept]

@@ -120,6 +120,15 @@ class GatedVAE(LatentVAE):
             dtype="float32",
             autocast=False,
         )
+        # 1 once the gates were fixed for good, by `harden` or a search that has ended.
+        self.settled = self.add_weight(
+            name="settled",
+            shape=(),
+            initializer="zeros",
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+        )
         self.search: Any = None
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
@@ -140,6 +149,7 @@ class GatedVAE(LatentVAE):
             *self.gates.weights,
             *self.constraint.weights,
             self.information,
+            self.settled,
         ]
 
     @property
@@ -171,11 +181,11 @@ class GatedVAE(LatentVAE):
         z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
         gates = ops.convert_to_tensor(self.latent_mask.mask)
         terms = self._terms(x, z, kl, gates, training=False)
-        weight = _weights(sample_weight, terms.error)
+        weight, total = _weights(sample_weight, terms.error)
         error = ops.mean(weight * terms.error)
         loss = ops.mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
         loss = loss + self.constraint.multiplier * (error - self.tau)
-        self._track(x, terms, weight, loss)
+        self._track(x, terms, weight, total, loss)
         return self._results()
 
     def _lagrangian(self, x: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor]:
@@ -183,13 +193,14 @@ class GatedVAE(LatentVAE):
         x = ops.convert_to_tensor(x)
         not_closed = 1.0 - ops.cast(self.gates.decided < 0.0, "float32")
         # Before any exp: what a closed head drifts to can then never overflow.
-        z_mean, z_log_var = (head * not_closed for head in self._heads(x, True))
+        z_mean, z_log_var = (
+            head * ops.cast(not_closed, head.dtype) for head in self._heads(x, True)
+        )
         z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
         multiplier = ops.stop_gradient(
             ops.convert_to_tensor(self.constraint.multiplier)
         )
         met = ops.convert_to_tensor(self.constraint.met)
-
         warming = ops.stop_gradient(self.constraint.warming())
 
         def lagrangian(terms: _Terms) -> Tensor:
@@ -201,6 +212,8 @@ class GatedVAE(LatentVAE):
             met * draw + (1.0 - met) * not_closed for draw in self.gates.pair(uniform)
         )
         terms = self._terms(x, z, kl, second, training=True)
+        # Before the second pass, whose own cannot be read outside of its branch.
+        extras = list(self.losses)
         self._take_in(kl)
         # Where all draws agree the second pass would give the same.
         other = ops.cond(
@@ -209,7 +222,7 @@ class GatedVAE(LatentVAE):
             lambda: lagrangian(terms),
         )
         difference = ops.stop_gradient(other - lagrangian(terms))
-        weight = _weights(sample_weight, terms.error)
+        weight, total = _weights(sample_weight, terms.error)
         estimate = ops.mean(
             self.gates.gradient(uniform, weight * difference), axis=0
         ) * ops.stop_gradient(met)
@@ -219,9 +232,9 @@ class GatedVAE(LatentVAE):
         error = ops.mean(weight * terms.error)
         loss = ops.mean(weight * lagrangian(terms)) + penalty
         loss = loss + multiplier * (self.constraint.constraint(error) - error)
-        for extra in self.losses:
+        for extra in extras:
             loss = loss + ops.cast(extra, loss.dtype)
-        self._track(x, terms, weight, loss)
+        self._track(x, terms, weight, total, loss)
         # The value is the loss's; the direction stays, and steps do not grow with the
         # multiplier.
         loss = (loss + carrier - ops.stop_gradient(carrier)) / (1.0 + multiplier)
@@ -231,22 +244,25 @@ class GatedVAE(LatentVAE):
         self, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
     ) -> _Terms:
         """What samples cost, given codes, KL per dimension and gates."""
+        gates = ops.cast(gates, z.dtype)
         output = at_least_float32(self.decoder(z * gates, training=training))
         x = ops.cast(x, output.dtype)
         squared = ops.square(x - self.likelihood.mean(output))
-        return _Terms(
-            error=sum_over_data(squared),
-            nll=self.likelihood.nll(x, output),
-            kl=ops.sum(kl * gates, axis=-1),
+        terms = (
+            sum_over_data(squared),
+            self.likelihood.nll(x, output),
+            ops.sum(kl * gates, axis=-1),
         )
+        return _Terms(*(ops.cast(term, "float32") for term in terms))
 
     def _take_in(self, kl: Tensor) -> None:
         """The moving average of the KL of each dimension, over some 100 steps."""
         mean = ops.cast(ops.mean(ops.stop_gradient(kl), axis=0), "float32")
         self.information.assign(self.information + 0.01 * (mean - self.information))
 
-    def _track(self, x: Tensor, terms: _Terms, weight: Tensor, loss: Tensor) -> None:
-        samples = ops.shape(x)[0]
+    def _track(
+        self, x: Tensor, terms: _Terms, weight: Tensor, total: Tensor, loss: Tensor
+    ) -> None:
         values = {
             "loss": loss,
             "squared_error": ops.mean(weight * terms.error),
@@ -254,7 +270,7 @@ class GatedVAE(LatentVAE):
             "kl_loss": ops.mean(weight * terms.kl),
         }
         for name, value in values.items():
-            self._trackers[name].update_state(value, sample_weight=samples)
+            self._trackers[name].update_state(value, sample_weight=total)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
         self.unusable_values.update_state(ops.cast(bad, "float32"))
 
@@ -294,11 +310,13 @@ class GatedVAE(LatentVAE):
             )
         self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)
 
-    def fix_gates(self, is_open: Any) -> None:
+    def fix_gates(self, is_open: Any, settled: bool = True) -> None:
         """Fix every gate.
 
         Args:
             is_open: Booleans of shape `(latent_dim,)`, at least one true.
+            settled: Boolean. `False` lets a later `fit` go on looking for fewer.
+                Defaults to `True`.
 
         Raises:
             ValueError: If none is open, or the shape is another.
@@ -310,6 +328,7 @@ class GatedVAE(LatentVAE):
                 f"Received: {is_open.tolist()}"
             )
         self.gates.decided.assign(np.where(is_open, 1.0, -1.0))
+        self.settled.assign(float(settled))
         self.latent_mask.mask.assign(is_open.astype("float32"))
 
     def get_config(self) -> dict[str, Any]:
@@ -332,7 +351,10 @@ class _Terms(NamedTuple):
     kl: Tensor
 
 
-def _weights(sample_weight: Any, like: Tensor) -> Tensor:
+def _weights(sample_weight: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of a mean of 1, so that a bound stays one, and their sum before."""
     if sample_weight is None:
-        return ops.ones_like(like)
-    return ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
+        ones = ops.ones_like(like)
+        return ones, ops.sum(ones)
+    weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
+    return weight / ops.maximum(ops.mean(weight), 1e-12), ops.sum(weight)

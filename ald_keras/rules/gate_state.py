@@ -28,6 +28,7 @@ class GateState(Immutable):
             none.
         needed: Dimensions without which the bound was not met since the last success.
             Defaults to none.
+        reopened: Dimensions that were shut and had to be opened. Defaults to none.
         expected: Expected open gates of each epoch of narrowing. Defaults to none.
         errors: Errors since the phase or the set of dimensions changed. Defaults to
             none.
@@ -45,6 +46,7 @@ class GateState(Immutable):
     undecided: tuple[int, ...] = ()
     shut: tuple[int, ...] = ()
     needed: tuple[int, ...] = ()
+    reopened: tuple[int, ...] = ()
     expected: tuple[float, ...] = ()
     errors: tuple[float, ...] = ()
     group: int = 1
@@ -60,7 +62,7 @@ class GateState(Immutable):
         for name in ("active", "trial"):
             values = check_indices(name, getattr(self, name), n_dims)
             object.__setattr__(self, name, values)
-        for name in ("undecided", "shut", "needed"):
+        for name in ("undecided", "shut", "needed", "reopened"):
             values = tuple(check_integer(name, v, 0) for v in getattr(self, name))
             check_indices(name, sorted(values), n_dims)
             object.__setattr__(self, name, values)

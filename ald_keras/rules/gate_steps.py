@@ -89,13 +89,14 @@ def _candidates(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[int, ...]:
     """The next group: undecided gates first, then the least informative."""
-    undecided = [i for i in state.undecided if i not in state.needed]
+    kept = {*state.needed, *state.reopened}
+    undecided = [i for i in state.undecided if i not in kept]
     if len(state.needed) >= rule.attempts:
         return ()
     if undecided:
         return tuple(undecided[: min(state.group, len(state.active) - 1)])
     weakest = sorted(
-        (i for i in state.active if i not in state.needed),
+        (i for i in state.active if i not in kept),
         key=lambda i: seen.information[i],
     )
     most = max(1, len(state.active) // 4)
@@ -115,7 +116,7 @@ def judge(
             trial=(),
             undecided=tuple(i for i in state.undecided if i not in gone),
             needed=(),
-            shut=(*state.shut, *gone),
+            shut=(*gone, *state.shut),
             errors=(),
             group=state.group if state.undecided else 2 * state.group,
         )
@@ -153,18 +154,17 @@ def _wait_for_bound(
         reason = f"Error {seen.error:.4g}, above {rule.bound_text} yet."
         return state, decide(state, seen, "wait", reason)
     if not state.shut:
-        state = replace(state, phase="done", fixed_epoch=seen.epoch)
         reason = (
             f"The error of {seen.error:.4g} is above {rule.bound_text} "
-            "with all gates open: they stay so."
+            "with all gates open."
         )
-        return state, decide(state, seen, "stop", reason)
+        return replace(state, errors=()), decide(state, seen, "wait", reason)
     likeliest, *shut = state.shut
     state = replace(
         state,
         active=tuple(sorted((*state.active, likeliest))),
         shut=tuple(shut),
-        needed=(*state.needed, likeliest),
+        reopened=(*state.reopened, likeliest),
         errors=(),
     )
     reason = (

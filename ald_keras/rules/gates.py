@@ -19,8 +19,8 @@ _SETTLED = 0.5
 # Share of all epochs after which gates are decided on, settled or not.
 _LATEST = 0.6
 
-# Epochs without the bound being met after which this is said.
-_PATIENT = 50
+# Epochs without the bound being met after which this is said, again and again.
+UNMET = 50
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class GateRule(Immutable):
         if not seen.met:
             state = replace(state, errors=errors)
             reason = f"The error has not come down to {self.tau:g} yet: all gates open."
-            if len(errors) % _PATIENT == 0:
+            if len(errors) % UNMET == 0:
                 reason = (
                     f"The bound of {self.tau:g} was not met in {len(errors)} epochs; "
                     f"the lowest error was {min(errors):.4g}."

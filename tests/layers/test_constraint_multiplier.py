@@ -76,6 +76,15 @@ def test_it_rests_during_the_warm_up_unless_the_bound_is_met():
     assert float(ConstraintMultiplier(1.0).warming()) == 0.0
 
 
+def test_an_error_that_is_not_finite_is_passed_over():
+    one, other = ConstraintMultiplier(1.0), ConstraintMultiplier(1.0)
+    for error in (3.0, np.inf, np.nan, 2.0):
+        one.update(np.float32(error))
+    for error in (3.0, 2.0):
+        other.update(np.float32(error))
+    assert values(one) == values(other)
+
+
 def test_a_margin_makes_the_constraint_tighter():
     layer = ConstraintMultiplier(4.0)
     layer.margin.assign(0.5)

@@ -214,6 +214,41 @@ def test_the_mask_follows_the_gates_while_training():
     assert vae.latent_mask.active_indices.tolist() == [0, 2]
 
 
+def test_a_bound_does_not_depend_on_the_scale_of_weights():
+    found = []
+    for scale in (1.0, 0.5):
+        vae = gated(3)
+        vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
+        weight = np.full(64, scale, "float32")
+        fit(vae, X[:64], sample_weight=weight, batch_size=64)
+        average = float(to_numpy(vae.constraint.average))
+        found.append((average, vae.search.error))
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_a_decoder_with_a_loss_of_its_own():
+    keras.utils.set_random_seed(0)
+    decoder = small_decoder(3)
+    decoder.layers[0].activity_regularizer = keras.regularizers.L2(1e-3)
+    vae = GatedVAE(small_encoder(), decoder, 3, 5.0, warmup=0, seed=0)
+    vae.compile("adam")
+    vae.constraint.met.assign(1.0)
+    assert np.isfinite(fit(vae)["loss"]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
+def test_other_precisions(dtype):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        vae = gated(4)
+        vae.constraint.met.assign(1.0)
+        history = fit(vae, epochs=2)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert history["squared_error"][1] < history["squared_error"][0]
+
+
 @pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}])
 def test_it_trains_however_it_is_compiled(options):
     vae = gated(4, tau=8.0)

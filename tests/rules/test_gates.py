@@ -101,9 +101,46 @@ def test_training_that_shut_too_many_is_made_up_for():
 def test_a_bound_out_of_reach_opens_everything_and_says_so():
     world = World(3, {7}, [0.99, 0.01, 0.02])
     state, decisions = world.run(rule(), 120)
-    assert (state.phase, state.active) == ("done", (0, 1, 2))
-    stop = next(d for d in decisions if d.action == "stop")
-    assert "above the bound of 10 + 2 % with all gates open" in stop.reason
+    assert (state.phase, state.active) == ("look", (0, 1, 2))
+    assert (state.fixed_epoch, "stop" in actions(decisions)) == (None, False)
+    told = [d.reason for d in decisions if "with all gates open" in d.reason]
+    assert "above the bound of 10 + 2 %" in told[0]
+
+
+def looked(errors, information):
+    """Decisions from where all gates are fixed and open."""
+    n = len(information)
+    state, made = dataclasses.replace(rule().init(n), phase="look"), []
+    for epoch, error in enumerate(errors):
+        seen = GateObservation(epoch, [1.0] * n, information, error, True)
+        state, decision = rule().step(state, seen)
+        made.append(decision)
+    return state, made
+
+
+def test_an_excess_that_passes_is_no_end():
+    _, made = looked([10.5] * 4 + [9.0] * 5, [1.0, 0.5, 2.0])
+    assert next(d.indices for d in made if d.action == "try") == (1,)
+
+
+def test_the_least_informative_goes_first_and_the_last_one_shut_opens_first():
+    errors = [9.0] * 6 + [12.0] * 4
+    state, made = looked(errors, [5.0, 0.3, 2.0, 0.1, 7.0, 1.0])
+    changes = [(d.action, d.indices) for d in made if d.action != "wait"]
+    assert changes == [
+        ("try", (3,)),
+        ("keep", ()),
+        ("try", (1,)),
+        ("keep", ()),
+        ("open", (1,)),
+    ]
+    assert (state.reopened, state.needed, state.shut) == ((1,), (), (3,))
+    # It is not closed again at once, nor does it count as tried.
+    state, made = looked([9.0], [5.0, 0.3, 2.0])
+    state = dataclasses.replace(state, phase="look", active=(0, 1, 2), trial=())
+    state = dataclasses.replace(state, reopened=(1,))
+    seen = GateObservation(1, [1.0] * 3, [5.0, 0.3, 2.0], 9.0, True)
+    assert rule().step(state, seen)[1].indices == (2,)
 
 
 def test_a_bound_that_is_never_met_closes_nothing():

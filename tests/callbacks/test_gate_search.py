@@ -1,0 +1,189 @@
+import copy
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from builders import digits, small_decoder, small_encoder, weights_of
+
+from ald_keras import GatedVAE
+from ald_keras.callbacks.gate_search import GateSearch
+from ald_keras.rules import gates
+
+X = digits(256)
+to_numpy = keras.ops.convert_to_numpy
+
+
+def gated(tau=30.0, **options):
+    keras.utils.set_random_seed(0)
+    options = {"warmup": 0, "seed": 0, **options}
+    vae = GatedVAE(small_encoder(), small_decoder(4), 4, tau, **options)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+def fit(vae, **options):
+    options = {"epochs": 1, "verbose": 0, "batch_size": 64, **options}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "GatedVAE: ", UserWarning)
+        return vae.fit(X[:192], validation_data=(X[192:], None), **options)
+
+
+class Scripted(GateSearch):
+    """A search whose rule sees made-up errors."""
+
+    def __init__(self, tau, errors):
+        super().__init__(tau)
+        self.errors = iter(errors)
+        self.states = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, {**logs, "val_squared_error": next(self.errors)})
+        self.states.append(self.state.phase)
+
+
+def scripted(errors, tau=10.0, **options):
+    """A model of which all gates are fixed and open, and the search of one fit."""
+    vae = gated(tau)
+    vae.fix_gates([True] * 4, settled=False)
+    search = Scripted(tau, errors)
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=len(errors), **options)
+    return vae, search
+
+
+class Weights(keras.callbacks.Callback):
+    """The weights after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append([w.copy() for w in weights_of(self.model.decoder)])
+
+
+def same(vae, weights):
+    found = weights_of(vae.decoder)
+    return all(np.array_equal(a, b) for a, b in zip(found, weights, strict=True))
+
+
+def test_a_trial_that_fails_brings_back_every_bit():
+    record = Weights()
+    errors = [9.0, *[15.0] * 6, 9.0]
+    vae, search = scripted(errors, callbacks=[record])
+    actions = [d.action for d in search.decisions]
+    assert actions == ["try", "restore", "try"][: len(actions)]
+    # The weights of the first epoch came back and were trained for one more epoch.
+    assert search.decisions[1].epoch == 6
+    assert search.error == 9.0
+    assert vae.active_dims == 4
+    assert not same(vae, record.seen[0])
+
+
+def test_what_is_on_trial_when_fit_ends_comes_back():
+    record = Weights()
+    vae, search = scripted([9.0, 15.0, 15.0], callbacks=[record])
+    assert same(vae, record.seen[0])
+    assert (search.error, search.weights_epoch, vae.active_dims) == (9.0, 0, 4)
+    assert "with the weights of epoch 1" in search.result()
+    assert "whether fewer would do is not" in search.result()
+
+
+def test_an_error_that_rises_at_the_end_costs_the_last_epochs():
+    vae = gated(10.0)
+    vae.fix_gates([True, True, False, False])
+    search, record = Scripted(10.0, [9.0, 9.5, 10.9]), Weights()
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=3, callbacks=[record])
+    assert same(vae, record.seen[1])
+    assert (search.error, search.met) == (9.5, True)
+    assert search.states == ["done"] * 3
+    assert "fixed before" in search.result()
+
+
+def test_a_second_fit_goes_on_looking():
+    vae, search = scripted([9.0, 9.0, 9.0, 15.0])
+    assert vae.active_dims == 3
+    again = Scripted(10.0, [9.0, 9.0])
+    vae.own_callbacks = lambda: [again]
+    fit(vae, epochs=2)
+    assert [d.action for d in again.decisions][0] in ("try", "restore")
+    assert again.states[0] == "look"
+
+
+def test_epochs_without_validation_are_passed_over():
+    vae = gated(1e-3)
+    fit(vae, epochs=4, validation_freq=2)
+    assert len(vae.search.state.errors) == 2
+    evaluated = vae.evaluate(X[192:], verbose=0, return_dict=True)["squared_error"]
+    assert vae.search.error == pytest.approx(evaluated, rel=0.05)
+
+
+def test_without_validation_data_the_error_is_that_of_training():
+    vae = gated(1e-3)
+    with pytest.warns(UserWarning, match="never met"):
+        history = vae.fit(X, epochs=1, verbose=0).history
+    assert vae.search.error == pytest.approx(history["squared_error"][0])
+
+
+def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
+    monkeypatch.setattr(gates, "UNMET", 2)
+    vae = gated(1e-3)
+    with pytest.warns(UserWarning, match="GatedVAE: ") as told:
+        vae.fit(X, epochs=3, verbose=0)
+    words = [str(w.message) for w in told if "GatedVAE: " in str(w.message)]
+    assert len(words) == 2
+    assert "was not met in" in words[0]
+
+
+def test_weights_that_are_restored_from_outside_are_noticed():
+    vae = gated(30.0)
+    stopping = keras.callbacks.EarlyStopping(
+        "val_squared_error", mode="max", patience=1, restore_best_weights=True
+    )
+    with pytest.warns(UserWarning, match="restored from outside"):
+        vae.fit(
+            X[:192],
+            validation_data=(X[192:], None),
+            epochs=5,
+            callbacks=[stopping],
+            verbose=0,
+        )
+    assert vae.search.fixed_epoch is None
+    assert "error not known" in vae.search.result()
+
+
+def test_a_callback_list_of_the_users_own():
+    vae = gated(1e-3)
+    callbacks = keras.callbacks.CallbackList([], add_history=True, model=vae)
+    fit(vae, epochs=2, callbacks=callbacks)
+    assert vae.search.rule.epochs == 2
+
+
+def test_the_rule_is_paced_by_the_steps_of_an_epoch():
+    vae = gated(1e-3)
+    fit(vae, epochs=1, batch_size=1)
+    assert (vae.search.rule.trial, vae.search.rule.patience) == (6, 8)
+    vae = gated(1e-3)
+    search = Scripted(1e-3, [9.0] * 100)
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=100, batch_size=192)
+    # One step an epoch would ask for 600; a tenth of the epochs is the most.
+    assert (search.rule.trial, search.rule.patience) == (10, 20)
+
+
+def test_a_copy_tells_the_same():
+    vae, search = scripted([9.0, 9.0])
+    again = copy.deepcopy(search)
+    assert again.decisions == search.decisions
+    assert f"-> {len(search.state.active)} latent" in again.result()
+
+
+def test_the_margin_follows_validation_and_is_bounded():
+    vae = gated(10.0)
+    search = GateSearch(10.0)
+    search.set_model(vae)
+    for gap, expected in ((1.0, 0.55), (1.0, 0.825), (-3.0, 0.4125), (900.0, 2.70625)):
+        search._set_margin(gap)
+        assert float(to_numpy(vae.constraint.margin)) == pytest.approx(expected)
