@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,9 +11,15 @@ from keras import ops
 
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.layers.number_checks import check_number
-from ald_keras.likelihoods import in_support, sum_over_data
+from ald_keras.likelihoods import in_support
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.construction_checks import check_tau
+from ald_keras.models.lagrangian import (
+    Measured,
+    lagrangian,
+    mean_weights,
+    sample_terms,
+)
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
 
 # A gate is decided if its probability lies outside of these.
@@ -162,13 +168,15 @@ class GatedVAE(LatentVAE):
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            loss, error = self._lagrangian(x, sample_weight)
+            loss, error, measured = lagrangian(self, x, sample_weight)
             # Keras sums gradients over replicas.
             loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
             loss = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self._track(x, measured)
+        self._take_in(measured.kl)
         self.constraint.update(error)
         self.latent_mask.mask.assign(self.gates.open_gates())
         return {**self._results(), **self._gate_figures()}
@@ -180,97 +188,29 @@ class GatedVAE(LatentVAE):
         z_mean, z_log_var = self._posterior(x, training=False)
         z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
         gates = ops.convert_to_tensor(self.latent_mask.mask)
-        terms = self._terms(x, z, kl, gates, training=False)
-        weight, total = _weights(sample_weight, terms.error)
+        terms = sample_terms(self, x, z, kl, gates, training=False)
+        weight, total = mean_weights(sample_weight, terms.error)
         error = ops.mean(weight * terms.error)
         loss = ops.mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
         loss = loss + self.constraint.multiplier * (error - self.tau)
-        self._track(x, terms, weight, total, loss)
+        self._track(x, Measured(terms, weight, total, loss, kl))
         return self._results()
-
-    def _lagrangian(self, x: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor]:
-        """The loss, whose gradient holds the gates' estimate, and the mean error."""
-        x = ops.convert_to_tensor(x)
-        not_closed = 1.0 - ops.cast(self.gates.decided < 0.0, "float32")
-        # Before any exp: what a closed head drifts to can then never overflow.
-        z_mean, z_log_var = (
-            head * ops.cast(not_closed, head.dtype) for head in self._heads(x, True)
-        )
-        z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
-        multiplier = ops.stop_gradient(
-            ops.convert_to_tensor(self.constraint.multiplier)
-        )
-        met = ops.convert_to_tensor(self.constraint.met)
-        warming = ops.stop_gradient(self.constraint.warming())
-
-        def lagrangian(terms: _Terms) -> Tensor:
-            blended = (1.0 - warming) * terms.error + warming * terms.nll
-            return multiplier * blended + terms.kl
-
-        uniform = self.gates.draw(ops.shape(x)[0])
-        first, second = (
-            met * draw + (1.0 - met) * not_closed for draw in self.gates.pair(uniform)
-        )
-        terms = self._terms(x, z, kl, second, training=True)
-        # Before the second pass, whose own cannot be read outside of its branch.
-        extras = list(self.losses)
-        self._take_in(kl)
-        # Where all draws agree the second pass would give the same.
-        other = ops.cond(
-            ops.any(ops.not_equal(first, second)),
-            lambda: lagrangian(self._terms(x, z, kl, first, training=True)),
-            lambda: lagrangian(terms),
-        )
-        difference = ops.stop_gradient(other - lagrangian(terms))
-        weight, total = _weights(sample_weight, terms.error)
-        estimate = ops.mean(
-            self.gates.gradient(uniform, weight * difference), axis=0
-        ) * ops.stop_gradient(met)
-        logits = self.gates.logits()
-        carrier = ops.sum(ops.stop_gradient(estimate) * logits)
-        penalty = met * self.gate_penalty * ops.sum(self.gates.probabilities())
-        error = ops.mean(weight * terms.error)
-        loss = ops.mean(weight * lagrangian(terms)) + penalty
-        loss = loss + multiplier * (self.constraint.constraint(error) - error)
-        for extra in extras:
-            loss = loss + ops.cast(extra, loss.dtype)
-        self._track(x, terms, weight, total, loss)
-        # The value is the loss's; the direction stays, and steps do not grow with the
-        # multiplier.
-        loss = (loss + carrier - ops.stop_gradient(carrier)) / (1.0 + multiplier)
-        return loss, error
-
-    def _terms(
-        self, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
-    ) -> _Terms:
-        """What samples cost, given codes, KL per dimension and gates."""
-        gates = ops.cast(gates, z.dtype)
-        output = at_least_float32(self.decoder(z * gates, training=training))
-        x = ops.cast(x, output.dtype)
-        squared = ops.square(x - self.likelihood.mean(output))
-        terms = (
-            sum_over_data(squared),
-            self.likelihood.nll(x, output),
-            ops.sum(kl * gates, axis=-1),
-        )
-        return _Terms(*(ops.cast(term, "float32") for term in terms))
 
     def _take_in(self, kl: Tensor) -> None:
         """The moving average of the KL of each dimension, over some 100 steps."""
         mean = ops.cast(ops.mean(ops.stop_gradient(kl), axis=0), "float32")
         self.information.assign(self.information + 0.01 * (mean - self.information))
 
-    def _track(
-        self, x: Tensor, terms: _Terms, weight: Tensor, total: Tensor, loss: Tensor
-    ) -> None:
+    def _track(self, x: Tensor, measured: Measured) -> None:
+        terms, weight = measured.terms, measured.weight
         values = {
-            "loss": loss,
+            "loss": measured.loss,
             "squared_error": ops.mean(weight * terms.error),
             "reconstruction_loss": ops.mean(weight * terms.nll),
             "kl_loss": ops.mean(weight * terms.kl),
         }
         for name, value in values.items():
-            self._trackers[name].update_state(value, sample_weight=total)
+            self._trackers[name].update_state(value, sample_weight=measured.total)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
         self.unusable_values.update_state(ops.cast(bad, "float32"))
 
@@ -341,20 +281,3 @@ class GatedVAE(LatentVAE):
             "warmup",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-class _Terms(NamedTuple):
-    """Of each sample: squared error, NLL and KL, shape `(batch,)`."""
-
-    error: Tensor
-    nll: Tensor
-    kl: Tensor
-
-
-def _weights(sample_weight: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of a mean of 1, so that a bound stays one, and their sum before."""
-    if sample_weight is None:
-        ones = ops.ones_like(like)
-        return ones, ops.sum(ones)
-    weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
-    return weight / ops.maximum(ops.mean(weight), 1e-12), ops.sum(weight)

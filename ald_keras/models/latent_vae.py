@@ -173,10 +173,11 @@ class LatentVAE(CheckedModel):
 
     def _posterior(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:
         # Masked before any exp: what a pruned head drifts to can then never overflow.
-        z_mean, z_log_var = map(self.latent_mask, self._heads(x, training))
+        z_mean, z_log_var = map(self.latent_mask, self.heads(x, training))
         return z_mean, z_log_var
 
-    def _heads(self, x: Tensor, training: bool | None) -> list[Tensor]:
+    def heads(self, x: Tensor, training: bool | None) -> list[Tensor]:
+        """Means and log variances as the encoder gives them, not masked."""
         x = ops.cast(x, self.encoder.inputs[0].dtype)
         return [at_least_float32(h) for h in self.encoder(x, training=training)]
 

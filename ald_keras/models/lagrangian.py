@@ -1,0 +1,107 @@
+"""What a step of a `GatedVAE` descends on, and what its samples cost."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from ald_keras.likelihoods import sum_over_data
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.models.latent_vae import Tensor, at_least_float32
+
+
+class Terms(NamedTuple):
+    """Of each sample: squared error, NLL and KL, shape `(batch,)`."""
+
+    error: Tensor
+    nll: Tensor
+    kl: Tensor
+
+
+class Measured(NamedTuple):
+    """What a step has measured: terms, weights and their sum, loss, KL by dimension."""
+
+    terms: Terms
+    weight: Tensor
+    total: Tensor
+    loss: Tensor
+    kl: Tensor
+
+
+def lagrangian(
+    model: Any, x: Tensor, sample_weight: Any
+) -> tuple[Tensor, Tensor, Measured]:
+    """The loss, whose gradient holds the gates' estimate, and the mean error."""
+    x = ops.convert_to_tensor(x)
+    not_closed = 1.0 - ops.cast(model.gates.decided < 0.0, "float32")
+    # Before any exp: what a closed head drifts to can then never overflow.
+    z_mean, z_log_var = (
+        head * ops.cast(not_closed, head.dtype)
+        for head in model.heads(x, training=True)
+    )
+    z, kl = model.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
+    multiplier = ops.stop_gradient(ops.convert_to_tensor(model.constraint.multiplier))
+    met = ops.convert_to_tensor(model.constraint.met)
+    warming = ops.stop_gradient(model.constraint.warming())
+
+    def cost(terms: Terms) -> Tensor:
+        blended = (1.0 - warming) * terms.error + warming * terms.nll
+        return multiplier * blended + terms.kl
+
+    uniform = model.gates.draw(ops.shape(x)[0])
+    first, second = (
+        met * draw + (1.0 - met) * not_closed for draw in model.gates.pair(uniform)
+    )
+    terms = sample_terms(model, x, z, kl, second, training=True)
+    # Before the second pass, whose own cannot be read outside of its branch.
+    extras = list(model.losses)
+    # Where all draws agree the second pass would give the same.
+    other = ops.cond(
+        ops.any(ops.not_equal(first, second)),
+        lambda: cost(sample_terms(model, x, z, kl, first, training=True)),
+        lambda: cost(terms),
+    )
+    difference = ops.stop_gradient(other - cost(terms))
+    weight, total = mean_weights(sample_weight, terms.error)
+    estimate = ops.mean(
+        model.gates.gradient(uniform, weight * difference), axis=0
+    ) * ops.stop_gradient(met)
+    logits = model.gates.logits()
+    carrier = ops.sum(ops.stop_gradient(estimate) * logits)
+    penalty = met * model.gate_penalty * ops.sum(model.gates.probabilities())
+    error = ops.mean(weight * terms.error)
+    loss = ops.mean(weight * cost(terms)) + penalty
+    loss = loss + multiplier * (model.constraint.constraint(error) - error)
+    for extra in extras:
+        loss = loss + ops.cast(extra, loss.dtype)
+    measured = Measured(terms, weight, total, loss, kl)
+    # The value is the loss's; the direction stays, and steps do not grow with the
+    # multiplier.
+    loss = (loss + carrier - ops.stop_gradient(carrier)) / (1.0 + multiplier)
+    return loss, error, measured
+
+
+def sample_terms(
+    model: Any, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
+) -> Terms:
+    """What samples cost, given codes, KL per dimension and gates."""
+    gates = ops.cast(gates, z.dtype)
+    output = at_least_float32(model.decoder(z * gates, training=training))
+    x = ops.cast(x, output.dtype)
+    squared = ops.square(x - model.likelihood.mean(output))
+    terms = (
+        sum_over_data(squared),
+        model.likelihood.nll(x, output),
+        ops.sum(kl * gates, axis=-1),
+    )
+    return Terms(*(ops.cast(term, "float32") for term in terms))
+
+
+def mean_weights(sample_weight: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of a mean of 1, so that a bound stays one, and their sum before."""
+    if sample_weight is None:
+        ones = ops.ones_like(like)
+        return ones, ops.sum(ones)
+    weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
+    return weight / ops.maximum(ops.mean(weight), 1e-12), ops.sum(weight)
