@@ -10,11 +10,7 @@ from ald_keras.callbacks.argument_checks import check_arguments
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
-from ald_keras.callbacks.outcome import (
-    COLLAPSE,
-    INFORMATIVE_KL,
-    undecided,
-)
+from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, undecided
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.callbacks.quality import UserMetric
 from ald_keras.callbacks.training_clock import TrainingClock, learning_rate

@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ald_keras.config import Config, GecoConfig, Named, read_settings
+from ald_keras.config import Config, read_settings
 from ald_keras.config_checks import check_mapping
+from ald_keras.config_parts import GecoConfig, Named
 from ald_keras.experiments.plan import check_counts, check_settings, with_data_dir
 from ald_keras.experiments.runner import Job
 from ald_keras.experiments.runs import read_record, run_name

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.config import Config, Named, load_config
+from ald_keras.config import Config, load_config
+from ald_keras.config_parts import Named
 from ald_keras.files import replacing
 from ald_keras.report import check_packages
 from ald_keras.run_files import REPORT

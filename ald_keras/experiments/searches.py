@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ald_keras.config import RULES, Config, Named, read_settings
+from ald_keras.config import RULES, Config, read_settings
 from ald_keras.config_checks import (
     check_choice,
     check_keys,
@@ -18,6 +18,7 @@ from ald_keras.config_checks import (
     check_value,
     nested,
 )
+from ald_keras.config_parts import Named
 from ald_keras.experiments.runs import FIXED
 
 # What keras-tuner searches with, and the options of a search that belong to each.

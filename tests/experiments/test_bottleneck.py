@@ -5,7 +5,7 @@ import math
 import pytest
 from figure_checks import check_figure
 
-from ald_keras.config import GecoConfig
+from ald_keras.config_parts import GecoConfig
 from ald_keras.experiments.bottleneck import bottleneck, main
 from ald_keras.experiments.bottleneck_plan import (
     MAY_DIFFER,
