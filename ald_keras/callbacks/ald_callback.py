@@ -7,20 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ald_keras.callbacks.argument_checks import check_arguments
-from ald_keras.callbacks.beta_watch import BetaWatch
+from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
+from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, undecided
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.callbacks.quality import UserMetric
-from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
-from ald_keras.rules import (
-    Decision,
-    Direction,
-    InformationRule,
-    Observation,
-    Rule,
-)
+from ald_keras.rules import Decision, InformationRule, Rule
 
 
 class ALDCallback(ReportedRecord):
@@ -42,9 +36,12 @@ class ALDCallback(ReportedRecord):
     the weights and the optimizer's slots are copied first (one copy at a time, in main
     memory); dimensions that come back do so with all of these, and what is on trial
     when `fit` ends comes back too. Put `CSVLogger` after this
-    callback, so that it finds the metrics in `logs`.
+    callback, so that it finds the metrics in `logs`; `BackupAndRestore` and
+    `ModelCheckpoint` must come after it, since what it knows is saved with the model.
 
-    Every `fit` starts the rule anew, from the dimensions that are active then. While
+    Every `fit` starts the rule anew, from the dimensions that are active then, unless
+    the model was read from a file that was saved in the middle of a search: then a
+    `fit` whose first epoch is the one after that goes on with it. While
     `beta` moves (see `KLWarmup`) nothing is recorded or decided. Where the mask is
     changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
     weights and mask stay as they were restored, since they belong together: a warning
@@ -85,7 +82,7 @@ class ALDCallback(ReportedRecord):
             validation data, or if a metric is not finite.
     """
 
-    _held = (*ReportedRecord._held, "_meter", "_writer")
+    _held = (*ReportedRecord._held, "_observer", "_writer")
 
     def __init__(
         self,
@@ -110,9 +107,8 @@ class ALDCallback(ReportedRecord):
         self.stop_training = stop_training
         self.verbose = verbose
         check_arguments(self)
-        self._pending: tuple[Any, Decision] | None = None
         self._writer: MaskWriter | None = None
-        self._meter: EpochMeter | None = None
+        self._observer: Observer | None = None
         self._last_epoch: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -126,7 +122,7 @@ class ALDCallback(ReportedRecord):
                 "`ALDCallback` prunes a MaskedVAE; a GatedVAE decides by itself which "
                 "dimensions stay, and would write over its mask."
             )
-        self._meter = EpochMeter(
+        meter = EpochMeter(
             self.model,
             self.probe,
             self.probe_size,
@@ -135,6 +131,8 @@ class ALDCallback(ReportedRecord):
             self.metrics,
             self.seed,
         )
+        directions = {name: direction for name, (_, direction) in self.metrics.items()}
+        self._observer = Observer(self.model, meter, directions)
         mask = self.model.latent_mask
         self.state = self.rule.init(mask.units, self.seed)
         if mask.active_dims < mask.units:
@@ -146,48 +144,30 @@ class ALDCallback(ReportedRecord):
         self.start_dims = mask.active_dims
         self._last_epoch = None
         self.seen = None
-        self._beta = BetaWatch()
-        self._clock = TrainingClock(self.model)
         self._records = 0
-        self._told_of_collapse = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
         self._apply_pending()
-        self._beta.begin_epoch(self.model)
-        self._clock.begin_epoch(self.model)
+        self._watching().begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {} if logs is None else logs
+        self._decide(epoch, {} if logs is None else logs)
+        self._remember(epoch)
+
+    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         self._notice_changed_mask(epoch)
-        if self._meter is None or self._writer is None:
-            raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
-        metrics, kl, spread = self._meter.measure(epoch, logs)
+        observer = self._watching()
+        observation = observer.observe(epoch, logs)
         self._last_epoch = epoch
-        epochs_trained = self._clock.end_epoch(self.model)
-        self._beta.end_epoch(self.model)
-        if self._beta.moved and self._records and self.state.fixed_epoch is None:
+        if observer.beta.moved and self._records and self.state.fixed_epoch is None:
             self._records = 0
             if self.state.trial:
                 self._pending = self._taken_back("`beta` has moved")
                 return  # what was measured belongs to other weights
             self.state = self.rule.restart(self.state, self.state.active)
-        if not self._beta.rests:
+        if not observer.beta.rests:
             return
-        active = tuple(int(i) for i in self.model.latent_mask.active_indices)
-        directions: dict[str, Direction] = {
-            name: direction for name, (_, direction) in self.metrics.items()
-        }
-        observation = Observation(
-            epoch,
-            metrics,
-            active,
-            kl,
-            directions,
-            spread,
-            epochs_trained,
-            learning_rate(self.model),
-        )
         state, decision = self.rule.step(self.state, observation)
         self._records += 1
         if self.stop_training and state.fixed_epoch is not None:
@@ -196,7 +176,30 @@ class ALDCallback(ReportedRecord):
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
-        self._check_collapse(kl, active)
+        told = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
+        self.collapsed = not any(told)
+
+    def _watching(self) -> Observer:
+        if self._observer is None:
+            raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
+        return self._observer
+
+    def _remember(self, epoch: int) -> None:
+        search = {
+            **self._noted(),
+            "collapsed": self.collapsed,
+            "records": self._records,
+            "observer": self._watching().to_dict(),
+        }
+        snapshot = self._writer and self._writer.snapshot
+        remember(self.model, epoch, self.rule, search, snapshot)
+
+    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
+        super()._go_on(epoch, search, arrays)
+        self.collapsed, self._records = search["collapsed"], search["records"]
+        self._watching().go_on(search["observer"])
+        if arrays and self._writer is not None:
+            self._writer.recall(arrays)
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
@@ -225,14 +228,6 @@ class ALDCallback(ReportedRecord):
         self.decisions.append(decision)
         if self.verbose:
             print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
-
-    def _check_collapse(self, kl: tuple[float, ...], active: tuple[int, ...]) -> None:
-        informative = sum(kl[i] > INFORMATIVE_KL for i in active)
-        self.collapsed = informative == 0
-        settled = self._records >= 10 or self.state.fixed_epoch is not None
-        if self.collapsed and settled and not self._told_of_collapse:
-            self._told_of_collapse = True
-            warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
 
     def _notice_changed_mask(self, epoch: int) -> None:
         if self._mask_was_changed():
@@ -270,10 +265,12 @@ class ALDCallback(ReportedRecord):
         """
         if self._last_epoch is not None and (completed or not self._mask_was_changed()):
             self._close(self._last_epoch, completed)
+            if completed and self.collapsed:
+                warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())
-        self.seen = None if self._meter is None else self._meter.seen()
-        self._meter = self._pending = self._writer = None
+        self.seen = None if self._observer is None else self._observer.seen()
+        self._observer = self._pending = self._writer = None
 
     def _close(self, epoch: int, completed: bool) -> None:
         self._notice_changed_mask(epoch)

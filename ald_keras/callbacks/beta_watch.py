@@ -25,6 +25,14 @@ class BetaWatch:
         self._at_begin = self._at_last_end = np.nan
         self.moved = self.rests = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the next epochs need to know, in plain types."""
+        return {"at_last_end": self._at_last_end}
+
+    def go_on(self, data: dict[str, Any]) -> None:
+        """Take up what `to_dict` returned."""
+        self._at_last_end = float(data["at_last_end"])
+
     def begin_epoch(self, model: Any) -> None:
         """Note `beta` as the epoch is trained with."""
         self._at_begin = _beta(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState, gates
-
-# Steps that gates and multiplier need to follow, in trials and to settle.
-_TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {
@@ -68,8 +65,6 @@ class GateSearch(PruningRecord):
         self.error: float | None = None
         self.weights_epoch: int | None = None
         self._good: _Weights | None = None
-        self._pending: tuple[Any, Decision] | None = None
-        self._last_epoch = 0
         self._steps = 0
         self._is_paced = False
 
@@ -87,7 +82,7 @@ class GateSearch(PruningRecord):
         self.rule = GateRule(self.tau)
         self.state = self.rule.init(self.model.latent_dim)
         if self._all_fixed():
-            self.state = self._go_on()
+            self.state = self._all_fixed_state()
         self.start_dims = self.model.active_dims
         self._steps = self._count_steps()
         self._writer = MaskWriter(self.model)
@@ -96,7 +91,7 @@ class GateSearch(PruningRecord):
         self.decisions = []
         self._pending = None
 
-    def _go_on(self) -> GateState:
+    def _all_fixed_state(self) -> GateState:
         """The state of a search that finds all gates fixed, perhaps not for good."""
         mask = _array(self.model.latent_mask.mask) > 0
         active = tuple(int(i) for i in np.flatnonzero(mask))
@@ -116,16 +111,7 @@ class GateSearch(PruningRecord):
     def _pace(self) -> None:
         """Fit the rule to the steps of an epoch, once they are known."""
         steps = max(1, self._count_steps() - self._steps)
-        epochs = (self.params or {}).get("epochs")
-        most = epochs or 1_000_000
-        trial = min(math.ceil(_TRIAL_STEPS / steps), most // 10)
-        patience = min(math.ceil(_PATIENCE_STEPS / steps), most // 5)
-        self.rule = replace(
-            self.rule,
-            trial=max(6, trial),
-            patience=max(8, patience),
-            epochs=epochs,
-        )
+        self.rule = self.rule.paced(steps, (self.params or {}).get("epochs"))
         self._is_paced = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -134,7 +120,35 @@ class GateSearch(PruningRecord):
             self._apply(*pending)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {} if logs is None else logs
+        self._decide(epoch, {} if logs is None else logs)
+        self._remember(epoch)
+
+    def _named_rule(self) -> GateRule:
+        # Without the pace, which is known only after an epoch.
+        return GateRule(self.tau)
+
+    def _remember(self, epoch: int) -> None:
+        good, rule = self._good, self.rule
+        search = {
+            **self._noted(),
+            "pace": [rule.trial, rule.patience, rule.epochs],
+            "error": [self.error, self.weights_epoch],
+            "good": good and [good.error, good.epoch],
+        }
+        snapshot = good and good.snapshot
+        remember(self.model, epoch, self._named_rule(), search, snapshot)
+
+    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
+        trial, patience, epochs = search["pace"]
+        self.rule = replace(self.rule, trial=trial, patience=patience, epochs=epochs)
+        self._is_paced = True
+        super()._go_on(epoch, search, arrays)
+        self.error, self.weights_epoch = search["error"]
+        if search["good"] is not None:
+            snapshot = self.model.snapshot(arrays)
+            self._good = _Weights(snapshot, *search["good"])
+
+    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         if not self._is_paced:
             self._pace()
         trained = float(logs["squared_error"])
@@ -222,7 +236,7 @@ class GateSearch(PruningRecord):
         if pending is not None and pending[1].action != "try":
             self._apply(*pending)
         if self.state.trial:
-            decision = undecided(self.state, self._last_epoch, "`fit` has ended")
+            decision = undecided(self.state, self._last_epoch or 0, "`fit` has ended")
             active = sorted((*self.state.active, *self.state.trial))
             state = self.rule.fixed(self.state, active)
             self._apply(state, decision)

@@ -38,6 +38,15 @@ class MaskWriter:
             self._snapshot = self._model.snapshot()
         mask.deactivate(decision.indices)
 
+    @property
+    def snapshot(self) -> Any:
+        """What the trial may have to bring back, or `None`."""
+        return self._snapshot
+
+    def recall(self, arrays: list[Any]) -> None:
+        """Take up a trial whose copies a file has kept."""
+        self._snapshot = self._model.snapshot(arrays)
+
     def forget(self) -> None:
         """Free the copies: nothing is on trial any more."""
         self._snapshot = None

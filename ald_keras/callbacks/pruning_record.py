@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ald_keras.callbacks.continuation import damaged, recall
 from ald_keras.callbacks.epoch_meter import SeenSample
 from ald_keras.callbacks.outcome import decision_line, outcome_line
 from ald_keras.rules import Decision
@@ -28,6 +29,8 @@ class PruningRecord(keras.callbacks.Callback):
     # Attributes that belong to a `fit` and do not go into a copy.
     _held: tuple[str, ...] = ("_model", "seen")
 
+    rule: Any
+
     def __init__(self) -> None:
         super().__init__()
         self.decisions: list[Decision] = []
@@ -35,6 +38,51 @@ class PruningRecord(keras.callbacks.Callback):
         self.state: Any = None
         self.seen: SeenSample | None = None
         self.start_dims = 0
+        self._pending: tuple[Any, Decision] | None = None
+        self._last_epoch: int | None = None
+
+    def on_fit_begin(self, epoch: int) -> None:
+        """Goes on with a search that a file has brought, if there is one.
+
+        `fit` calls it after every `on_train_begin`: one may have restored the model.
+
+        Args:
+            epoch: Integer >= 0, the epoch that `fit` begins with.
+
+        Raises:
+            ValueError: If another rule had decided, or the notes are damaged.
+        """
+        found = recall(self.model, epoch, self._named_rule())
+        if found is None:
+            return
+        try:
+            self._go_on(epoch, *found)
+        except (KeyError, TypeError) as error:
+            raise damaged(error) from error
+
+    def _named_rule(self) -> Any:
+        """The rule as it was given, by which a search is known."""
+        return self.rule
+
+    def _noted(self) -> dict[str, Any]:
+        """What is decided so far, in plain types."""
+        return {
+            "state": self.state.to_dict(),
+            "pending": self._pending and [part.to_dict() for part in self._pending],
+            "decisions": [decision.to_dict() for decision in self.decisions],
+            "start_dims": self.start_dims,
+        }
+
+    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
+        """Take up what was noted after the epoch before `epoch`."""
+        self.state = self.rule.state_from_dict(search["state"])
+        if search["pending"] is not None:
+            state, decision = search["pending"]
+            state = self.rule.state_from_dict(state)
+            self._pending = state, Decision.from_dict(decision)
+        self.decisions = [Decision.from_dict(d) for d in search["decisions"]]
+        self.start_dims = search["start_dims"]
+        self._last_epoch = epoch - 1
 
     @property
     def fixed_epoch(self) -> int | None:

@@ -21,6 +21,19 @@ class TrainingClock:
         self._before = self._at_begin = _steps(model)
         self._epochs, self._epochs_before = 0, 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the next epochs need to know, in plain types."""
+        return {
+            "before": self._before,
+            "epochs": self._epochs,
+            "epochs_before": self._epochs_before,
+        }
+
+    def go_on(self, data: dict[str, Any]) -> None:
+        """Take up what `to_dict` returned."""
+        self._before, self._epochs = int(data["before"]), int(data["epochs"])
+        self._epochs_before = float(data["epochs_before"])
+
     def begin_epoch(self, model: Any) -> None:
         """Note where an epoch begins."""
         self._at_begin = _steps(model)

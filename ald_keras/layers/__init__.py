@@ -9,6 +9,7 @@ from ald_keras.layers.constraint_multiplier import ConstraintMultiplier
 from ald_keras.layers.gaussian_sampling import GaussianSampling
 from ald_keras.layers.latent_gates import LatentGates
 from ald_keras.layers.latent_mask import LatentMask
+from ald_keras.layers.search_memory import SearchMemory
 
 __all__ = [
     "AxialAttention",
@@ -18,4 +19,5 @@ __all__ = [
     "GaussianSampling",
     "LatentGates",
     "LatentMask",
+    "SearchMemory",
 ]

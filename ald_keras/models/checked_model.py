@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from ald_keras.models import data_checks
+from ald_keras.models.fit_guard import FitGuard, as_list
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,8 @@ class FitValidation:
 class CheckedModel(keras.Model):
     """Training as Keras does it, with checks of what comes in.
 
-    A subclass has `likelihood`, `data_shape` and, for batches of streams, counts
+    A subclass has `likelihood`, `data_shape`, `memory` (what callbacks know, for files
+    that are written while `fit` runs) and, for batches of streams, counts
     values that it cannot use in `unusable_values`, inside its steps.
 
     Attributes:
@@ -41,6 +43,7 @@ class CheckedModel(keras.Model):
 
     likelihood: Any
     data_shape: Any
+    memory: Any
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -86,6 +89,7 @@ class CheckedModel(keras.Model):
         shuffle: bool = True,
         class_weight: Any = None,
         sample_weight: Any = None,
+        initial_epoch: int = 0,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, and check the data.
@@ -96,7 +100,8 @@ class CheckedModel(keras.Model):
         Raises:
             ValueError: If arrays hold values outside the likelihood's support,
                 before the first step; if a stream does, at the end of the epoch; if
-                `class_weight` comes without labels.
+                `class_weight` comes without labels; if a callback that saves the
+                model stands before one that decides on its size.
         """
         x, validation_data = data_checks.as_arrays(x, validation_data)
         data_checks.check_class_weight(class_weight, x, y)
@@ -109,8 +114,11 @@ class CheckedModel(keras.Model):
         steps = kwargs.get("validation_steps")
         frequency = kwargs.get("validation_freq", 1)
         own = self.own_callbacks()
-        everyone = [*own, *_as_list(callbacks)]
-        guard = _Guard(everyone)
+        everyone = [*own, *as_list(callbacks)]
+        guard = FitGuard(everyone)
+        if not self.optimizer.built:
+            # So that what is saved or restored before the first step is whole.
+            self.optimizer.build(self.trainable_variables)
         with self._guarded(FitValidation(validation_data, frequency, steps), everyone):
             history = super().fit(
                 x=x,
@@ -118,11 +126,12 @@ class CheckedModel(keras.Model):
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=guard.before(callbacks, self, own, epochs),
+                callbacks=guard.around(callbacks, self, own, epochs, initial_epoch),
                 validation_data=_keep_validation_weights(validation_data),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
                 sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
                 **kwargs,
             )
         return history
@@ -185,6 +194,7 @@ class CheckedModel(keras.Model):
             completed = True
         finally:
             self.validation_data = None
+            self.memory.clear()
             # After every `on_train_end`: one may have restored other weights.
             for callback in callbacks:
                 getattr(callback, "on_fit_end", _do_nothing)(completed)
@@ -192,52 +202,11 @@ class CheckedModel(keras.Model):
             self._eval_epoch_iterator = None
 
 
-class _Guard(keras.callbacks.Callback):
-    """Comes before all other callbacks.
-
-    Reads the in-graph count of unusable values at the end of each epoch, and tells
-    those with an `on_training_end` when the weights are what training left, before any
-    callback restores others.
-    """
-
-    def __init__(self, others: list[Any]) -> None:
-        super().__init__()
-        self._others = others
-
-    def on_train_end(self, logs: Any = None) -> None:
-        for callback in self._others:
-            getattr(callback, "on_training_end", lambda: None)()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.check_stream()
-
-    def before(
-        self, callbacks: Any, model: keras.Model, own: list[Any], epochs: int
-    ) -> Any:
-        """The callbacks of a `fit`, this one first, so that none decides earlier."""
-        first = [self, *own]
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            return [*first, *_as_list(callbacks)]
-        for callback in first:
-            callback.set_model(model)
-            callback.set_params({"epochs": epochs})
-        others = callbacks.callbacks
-        kept = [c for c in others if not isinstance(c, (_Guard, *map(type, own)))]
-        others[:] = [*first, *kept]
-        return callbacks
-
-
 def _keep_validation_weights(data: Any) -> Any:
     if not isinstance(data, tuple) or len(data) != 3:
         return data
     x, y, sample_weight = data
     return x, data_checks.keep_weights(x, y, sample_weight), sample_weight
-
-
-def _as_list(callbacks: Any) -> list[Any]:
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return list(callbacks.callbacks)
-    return keras.tree.flatten(callbacks) if callbacks else []
 
 
 def _do_nothing(completed: bool) -> None:

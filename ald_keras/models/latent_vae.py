@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from ald_keras.layers import GaussianSampling, LatentMask
+from ald_keras.layers import GaussianSampling, LatentMask, SearchMemory
 from ald_keras.likelihoods import get_likelihood
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
@@ -49,6 +50,7 @@ class LatentVAE(CheckedModel):
         check_ends(self.encoder, decoder)
         self.latent_mask = LatentMask(latent_dim, name="latent_mask")
         self.sampling = GaussianSampling(seed, name="sampling")
+        self.memory = SearchMemory(name="memory")
         self.latent_dim = latent_dim
         self.likelihood = get_likelihood(likelihood)
         if hasattr(self.likelihood, "resolve"):
@@ -89,13 +91,17 @@ class LatentVAE(CheckedModel):
         copies = ("encoder_model", "decoder_model")
         return [name for name in super().__dir__() if name not in copies]
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, arrays: Sequence[Any] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots; `restore()` brings back.
 
         The mask, `beta`, random states and the optimizer's scalars (steps, learning
         rate) are left out: they go on as they are.
+
+        Args:
+            arrays: Those of an earlier snapshot, as `Snapshot` takes them. Defaults to
+                `None`.
         """
-        return Snapshot(self)
+        return Snapshot(self, arrays)
 
     def carried_variables(self) -> list[Any]:
         """What a compact copy takes over beside the weights of encoder and decoder."""

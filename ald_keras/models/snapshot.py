@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class Snapshot:
@@ -18,9 +20,14 @@ class Snapshot:
     Args:
         model: Model with `weights`, `latent_mask`, perhaps `beta` and, if it is
             compiled, an `optimizer`.
+        arrays: What `arrays` of another snapshot of this model were, as a file has
+            kept them. Defaults to `None`: the values of this moment.
+
+    Raises:
+        ValueError: If `arrays` do not fit the model.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, arrays: Sequence[np.ndarray] | None = None) -> None:
         left_out = {id(model.latent_mask.mask), id(getattr(model, "beta", None))}
         kept = [weight for weight in model.weights if id(weight) not in left_out]
         optimizer = getattr(model, "optimizer", None)
@@ -31,9 +38,20 @@ class Snapshot:
                 for slot in optimizer.variables
                 if len(slot.shape) or any(_is_of(slot, w) for w in scalars)
             ]
-        self._values = [
-            (variable, keras.ops.convert_to_numpy(variable).copy()) for variable in kept
-        ]
+        if arrays is None:
+            arrays = [keras.ops.convert_to_numpy(v).copy() for v in kept]
+        shapes = [tuple(variable.shape) for variable in kept]
+        if shapes != [array.shape for array in arrays]:
+            raise ValueError(
+                "`arrays` must hold one array for each weight and slot of the model. "
+                f"Received: {len(arrays)} arrays for {len(kept)} variables"
+            )
+        self._values = list(zip(kept, arrays, strict=True))
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The copies, in an order that depends on the model's structure only."""
+        return [array for _, array in self._values]
 
     def restore(self) -> None:
         """Write everything back, bit by bit as it was."""

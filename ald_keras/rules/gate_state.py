@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ald_keras.rules.checks import check_indices, check_integer, check_real
+from ald_keras.rules.checks import (
+    check_indices,
+    check_integer,
+    check_keys,
+    check_real,
+)
 from ald_keras.rules.frozen import Immutable
 
 PHASES = ("reach", "narrow", "look", "trial", "done")
@@ -90,3 +96,15 @@ class GateState(Immutable):
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GateState:
+        """Rebuilds a state from what `to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If fields are missing, unknown or invalid.
+        """
+        values = check_keys("GateState", data, [f.name for f in fields(cls)])
+        lists = (k for k, v in values.items() if isinstance(v, list))
+        return cls(**{**values, **{name: tuple(values[name]) for name in lists}})

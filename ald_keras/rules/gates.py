@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,10 @@ _LATEST = 0.6
 
 # Epochs without the bound being met after which this is said, again and again.
 UNMET = 50
+
+
+# Steps that gates and multiplier need to follow, in trials and to settle.
+_TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,32 @@ class GateRule(Immutable):
         """The bound in words."""
         return f"the bound of {self.tau:g} + {100 * self.tolerance:g} %"
 
+    def paced(self, steps: int, epochs: int | None) -> GateRule:
+        """This rule with the epochs that trials and settling take where it is used.
+
+        Args:
+            steps: Integer >= 1, training steps of an epoch.
+            epochs: Integer >= 1, epochs of the whole training, or `None`.
+        """
+        most = epochs or 1_000_000
+        trial = min(math.ceil(_TRIAL_STEPS / steps), most // 10)
+        patience = min(math.ceil(_PATIENCE_STEPS / steps), most // 5)
+        trial, patience = max(6, trial), max(8, patience)
+        return replace(self, trial=trial, patience=patience, epochs=epochs)
+
     def init(self, n_dims: int) -> GateState:
         """State before the first epoch, no gate decided."""
         n_dims = check_integer("n_dims", n_dims, 1)
         return GateState(n_dims, tuple(range(n_dims)))
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> GateState:
+        """Rebuilds a state from what `GateState.to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If `data` is invalid.
+        """
+        return GateState.from_dict(data)
 
     def fixed(self, state: GateState, active: Iterable[int]) -> GateState:
         """State after a trial was ended from outside, nothing decided.

@@ -1,0 +1,68 @@
+"""What a rule gets to see of an epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ald_keras.callbacks.beta_watch import BetaWatch
+from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
+from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
+from ald_keras.rules import Direction, Observation
+
+
+class Observer:
+    """Watches a model through one `fit`.
+
+    Args:
+        model: The model, when `fit` begins.
+        meter: Measures it at the end of each epoch.
+        directions: Mapping from the user's own metrics to `"min"` or `"max"`.
+
+    Attributes:
+        beta: Whether the weight of the KL rests.
+    """
+
+    def __init__(
+        self, model: Any, meter: EpochMeter, directions: dict[str, Direction]
+    ) -> None:
+        self._model, self._meter, self._directions = model, meter, directions
+        self._clock = TrainingClock(model)
+        self.beta = BetaWatch()
+
+    def begin_epoch(self) -> None:
+        """Note what the epoch is trained with."""
+        self.beta.begin_epoch(self._model)
+        self._clock.begin_epoch(self._model)
+
+    def observe(self, epoch: int, logs: dict[str, Any]) -> Observation:
+        """Measure an epoch that has ended; `logs` get what is new.
+
+        Raises:
+            ValueError: If a metric is not finite.
+        """
+        metrics, kl, spread = self._meter.measure(epoch, logs)
+        epochs_trained = self._clock.end_epoch(self._model)
+        self.beta.end_epoch(self._model)
+        return Observation(
+            epoch,
+            metrics,
+            tuple(int(i) for i in self._model.latent_mask.active_indices),
+            kl,
+            self._directions,
+            spread,
+            epochs_trained,
+            learning_rate(self._model),
+        )
+
+    def seen(self) -> SeenSample | None:
+        """Some samples of the last epoch; `None` before it."""
+        return self._meter.seen()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the next epochs need to know, in plain types."""
+        return {"beta": self.beta.to_dict(), "clock": self._clock.to_dict()}
+
+    def go_on(self, data: dict[str, Any]) -> None:
+        """Take up what `to_dict` returned."""
+        self.beta.go_on(data["beta"])
+        self._clock.go_on(data["clock"])

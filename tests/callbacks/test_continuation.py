@@ -1,0 +1,163 @@
+"""A `fit` that was interrupted goes on as if it had not been."""
+
+import json
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from ald_keras import ALDCallback, GatedVAE, InformationRule, MaskedVAE
+from ald_keras.datasets import EpochShuffledBatches
+from ald_keras.models.architectures import build_architecture
+
+DIGITS = (load_digits().data / 16.0).astype("float32")
+TRAIN, VALIDATION = DIGITS[:256], DIGITS[256:356]
+RULE = InformationRule(patience=3, window=3, max_loss_increase="5%")
+EPOCHS = {"masked": 36, "gated": 48}
+
+
+def build(kind):
+    keras.utils.set_random_seed(0)
+    encoder, decoder = build_architecture("mlp", (64,), 6, seed=0, hidden=[32])
+    if kind == "gated":
+        vae = GatedVAE(encoder, decoder, 6, tau=3.2, warmup=8, seed=0)
+    else:
+        vae = MaskedVAE(encoder, decoder, 6, seed=0)
+    vae.compile(keras.optimizers.Adam(5e-3 if kind == "gated" else 1e-2))
+    return vae
+
+
+def pruning_of(kind, rule=RULE):
+    if kind == "gated":
+        return []
+    return [ALDCallback(rule, probe_size=50, n_clusters=4, features=None)]
+
+
+def fit(vae, kind, callbacks, **options):
+    batches = EpochShuffledBatches(TRAIN, batch_size=32, seed=0)
+    with warnings.catch_warnings():
+        # How a run this short ends is of no interest here.
+        warnings.filterwarnings("ignore", message="GatedVAE: ")
+        vae.fit(
+            batches.dataset,
+            validation_data=(VALIDATION,),
+            epochs=EPOCHS[kind],
+            callbacks=[batches.callback, *callbacks],
+            verbose=0,
+            **options,
+        )
+    return vae, callbacks[0] if kind == "masked" else vae.search
+
+
+def assert_same(found, wanted):
+    (vae, search), (expected, reference) = found, wanted
+    assert search.decisions == reference.decisions
+    assert search.state == reference.state
+    assert search.result() == reference.result()
+    for a, b in zip(vae.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    slots = (model.optimizer.variables for model in (vae, expected))
+    for a, b in zip(*slots, strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (a, b)))
+
+
+@pytest.fixture(scope="module", params=["masked", "gated"])
+def whole(request, tmp_path_factory):
+    """A run without interruption, and what it has saved after each epoch."""
+    kind, folder = request.param, tmp_path_factory.mktemp("epochs")
+    saving = keras.callbacks.ModelCheckpoint(folder / "{epoch}.keras")
+    run = fit(build(kind), kind, [*pruning_of(kind), saving])
+    actions = [decision.action for decision in run[1].decisions]
+    assert {"try", "restore"} <= set(actions), actions
+    return kind, folder, run
+
+
+def moments(search, kind):
+    """Epochs done at which something is pending, on trial, or to be undone."""
+    trials = [d.epoch for d in search.decisions if d.action == "try"]
+    undone = [d.epoch for d in search.decisions if d.action == "restore"]
+    found = {trials[-1] + 1, trials[-1] + 2, undone[-1] + 1, EPOCHS[kind]}
+    return sorted(epoch for epoch in found if epoch <= EPOCHS[kind])
+
+
+def test_a_checkpoint_of_any_epoch_goes_on_as_if_nothing_had_been(whole):
+    kind, folder, run = whole
+    for epoch in moments(run[1], kind):
+        vae = keras.saving.load_model(folder / f"{epoch}.keras")
+        found = fit(vae, kind, pruning_of(kind), initial_epoch=epoch)
+        assert_same(found, run)
+
+
+@pytest.mark.slow
+def test_backup_and_restore_goes_on_as_if_nothing_had_been(whole, tmp_path):
+    kind, _, run = whole
+    trial = moments(run[1], kind)[0]
+
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations > 8 * trial + 3:
+                raise ArithmeticError
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path / "b", double_checkpoint=True)
+
+    with pytest.raises(ArithmeticError):
+        fit(build(kind), kind, [*pruning_of(kind), backup(), Fail()])
+    assert_same(fit(build(kind), kind, [*pruning_of(kind), backup()]), run)
+
+
+def test_an_epoch_is_not_trained_twice(whole, tmp_path):
+    """Killed after the weights were written, and before the number of the epoch was."""
+    kind, folder, run = whole
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    epoch = EPOCHS[kind] - 2
+    vae = keras.saving.load_model(folder / f"{epoch}.keras")
+    vae.save_weights(tmp_path / "latest.weights.h5")
+    written = {"epoch": epoch - 1, "batch": 0}
+    (tmp_path / "training_metadata.json").write_text(json.dumps(written))
+    assert_same(fit(build(kind), kind, [*pruning_of(kind), backup]), run)
+
+
+def test_a_fit_from_another_epoch_starts_anew_and_says_so(whole):
+    kind, folder, _ = whole
+    vae = keras.saving.load_model(folder / "3.keras")
+    with pytest.warns(UserWarning, match="after epoch 3.*goes on"):
+        _, search = fit(vae, kind, pruning_of(kind), initial_epoch=EPOCHS[kind] - 1)
+    assert search.decisions == []
+
+
+def test_a_file_of_a_finished_run_starts_anew_without_a_word(whole, tmp_path):
+    kind, _, (vae, _) = whole
+    vae.save(tmp_path / "model.keras")
+    vae = keras.saving.load_model(tmp_path / "model.keras")
+    last = EPOCHS[kind] - 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The model was saved")
+        _, search = fit(vae, kind, pruning_of(kind), initial_epoch=last)
+    assert search.start_dims == vae.active_dims
+
+
+def test_another_rule_is_an_error(whole):
+    kind, folder, _ = whole
+    if kind == "gated":
+        pytest.skip("the rule on gates is fixed by the model")
+    vae = keras.saving.load_model(folder / "3.keras")
+    with pytest.raises(ValueError, match="`rule` must be the one under which"):
+        fit(vae, kind, pruning_of(kind, InformationRule()), initial_epoch=3)
+
+
+@pytest.mark.parametrize("saver", ["BackupAndRestore", "ModelCheckpoint"])
+def test_what_saves_must_come_after_what_decides(saver, tmp_path):
+    saving = getattr(keras.callbacks, saver)(str(tmp_path / "model.keras"))
+    with pytest.raises(ValueError, match=f"must hold ALDCallback before {saver}"):
+        build("masked").fit(TRAIN, callbacks=[saving, *pruning_of("masked")])
+
+
+def test_damaged_notes_are_an_error():
+    vae = build("masked")
+    vae.memory.write(2, "search", {"rule": repr(RULE), "search": {"state": 3}})
+    vae.memory._held.is_loaded = True
+    with pytest.raises(ValueError, match="notes of its search are damaged|mapping"):
+        fit(vae, "masked", pruning_of("masked"), initial_epoch=3)
