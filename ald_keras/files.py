@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import filelock
 import yaml
 
 
@@ -31,6 +33,11 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)
 
 
+_LOCK = ".lock"
+_SUFFIX = ".part"
+_TEMPORARY = re.compile(rf"\..+{re.escape(_SUFFIX)}")
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path, folder_too: bool = False) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, which takes its place if all goes well.
@@ -44,7 +51,7 @@ def replacing(path: pathlib.Path, folder_too: bool = False) -> Iterator[pathlib.
         A path of the same ending, which does not exist yet.
     """
     with tempfile.TemporaryDirectory(
-        prefix=f".{path.name}.", dir=path.parent
+        prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent
     ) as folder:
         temporary = pathlib.Path(folder) / path.name
         yield temporary
@@ -62,27 +69,66 @@ def run_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
         overwrite: Boolean, take a folder that is not empty.
 
     Raises:
-        ValueError: If `path` is a file, or not empty and `overwrite` is `False`.
+        ValueError: If `path` is a file, or not empty and `overwrite` is `False`, or
+            another process is writing to it.
         OSError: If it cannot be made or written to.
     """
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file. Expected a folder for the run.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
+    if path.is_dir() and not overwrite and not _is_empty(path):
         raise ValueError(
             f"{path} is not empty, and a run never replaces another unless told: pass "
-            "--overwrite, or another --output."
+            "--overwrite, or another --output; --resume goes on with a run that was "
+            "killed."
         )
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(f"{path} cannot be written to.")
     try:
-        yield path
+        with _locked(path):
+            yield path
     except BaseException:
         for folder in made:
             if not any(folder.iterdir()):
                 folder.rmdir()
         raise
+
+
+def _is_empty(folder: pathlib.Path) -> bool:
+    """Whether a folder holds nothing but what a killed process has left behind."""
+    return all(
+        entry.name == _LOCK or _TEMPORARY.fullmatch(entry.name)
+        for entry in folder.iterdir()
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+    """Keep other processes out; the system frees the lock of one that is killed.
+
+    Raises:
+        ValueError: If another process is in.
+    """
+    lock = filelock.FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise ValueError(f"Another run is writing to {folder} now.") from error
+    try:
+        _clear_temporaries(folder)
+        yield
+    finally:
+        # While it is held: nobody else can be between making and locking it.
+        (folder / _LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def _clear_temporaries(folder: pathlib.Path) -> None:
+    """Remove what a process left that was killed while it wrote."""
+    for entry in folder.iterdir():
+        if _TEMPORARY.fullmatch(entry.name) and entry.is_dir():
+            shutil.rmtree(entry)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:

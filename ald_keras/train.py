@@ -2,202 +2,96 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, load_config
-from ald_keras.datasets import (
-    Dataset,
-    EpochShuffledBatches,
-    LazySamples,
-    OrderedBatches,
-)
-from ald_keras.files import run_folder
-from ald_keras.metrics import FeatureExtractor, tau_for
-from ald_keras.models import GatedVAE, MaskedVAE
-from ald_keras.models.architectures import build_architecture
+from ald_keras.files import read_json, run_folder
+from ald_keras.run_checkpoint import CHECKPOINT
 from ald_keras.run_files import TENSORBOARD, clear_logs, load_parts, write_run
-
-
-def build_model(
-    config: Config, data_shape: tuple[int, ...], tau: float | None = None
-) -> Any:
-    """The compiled model that a config describes.
-
-    Args:
-        config: The run's config.
-        data_shape: Shape of one sample.
-        tau: What `find_tau` gave, of `method: geco`. Defaults to `None`.
-
-    Raises:
-        ValueError: If the architecture or the optimizer is unknown, or an option is.
-    """
-    encoder, decoder = build_architecture(
-        config.architecture.name,
-        data_shape,
-        config.latent_dim,
-        seed=config.seed,
-        **config.architecture.options,
-    )
-    shared: dict[str, Any] = {"likelihood": config.likelihood, "seed": config.seed}
-    model: Any
-    if config.method == "geco":
-        options = dataclasses.asdict(config.geco)
-        options |= {"tau": tau, **shared}
-        del options["explained"]
-        model = GatedVAE(encoder, decoder, config.latent_dim, **options)
-    else:
-        beta = config.beta.value
-        model = MaskedVAE(encoder, decoder, config.latent_dim, beta=beta, **shared)
-    model.compile(optimizer=_build_optimizer(config))
-    return model
-
-
-def find_tau(config: Config, data: Dataset) -> float | None:
-    """The bound on the error of `method: geco`, `None` of the others.
-
-    Raises:
-        ValueError: If the data do not vary.
-    """
-    if config.method != "geco" or config.geco.explained is None:
-        return config.geco.tau
-    return tau_for(data.x_train, config.geco.explained)
-
-
-def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
-    name, options = config.optimizer.name, dict(config.optimizer.options)
-    try:
-        return keras.optimizers.get({"class_name": name, "config": options})
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"`optimizer` must be the name of a Keras optimizer with its arguments. "
-            f"Received: {config.optimizer.to_dict()} ({str(error).splitlines()[0]})"
-        ) from error
-
-
-def train(
-    config: Config,
-    data: Dataset,
-    extractor: FeatureExtractor,
-    verbose: Any = "auto",
-    log_dir: pathlib.Path | None = None,
-) -> tuple[Any, Any, Any]:
-    """Train the model that a config describes.
-
-    Args:
-        config: The run's config.
-        data: The data set, split.
-        extractor: What the Frechet distances are taken on.
-        verbose: As `fit` takes it. Defaults to `"auto"`.
-        log_dir: Folder for TensorBoard, or `None` to write none. Defaults to `None`.
-
-    Returns:
-        The model, the `History`, and the `ALDCallback` or `GateSearch` or `None`.
-    """
-    keras.utils.set_random_seed(config.seed)
-    model = build_model(config, data.data_shape, find_tau(config, data))
-    logs = [] if log_dir is None else [LatentTensorBoard(log_dir, seed=config.seed)]
-    history, pruning = fit_model(model, config, data, extractor, *logs, verbose=verbose)
-    return model, history, pruning
-
-
-def fit_model(
-    model: Any,
-    config: Config,
-    data: Dataset,
-    extractor: FeatureExtractor,
-    *more: Any,
-    initial_epoch: int = 0,
-    verbose: Any = "auto",
-) -> tuple[Any, Any]:
-    """Train a model as a config says.
-
-    Args:
-        model: What `build_model` gave, or such a model after some epochs.
-        config: The run's config.
-        data: The data set, split.
-        extractor: What the Frechet distances are taken on.
-        *more: Further callbacks.
-        initial_epoch: Integer >= 0, epochs that the model was trained before. Defaults
-            to 0.
-        verbose: As `fit` takes it. Defaults to `"auto"`.
-
-    Returns:
-        The `History`, and the `ALDCallback` or `GateSearch` or `None`.
-    """
-    model.check_data("dataset", data.x_train)
-    batches = EpochShuffledBatches(
-        data.x_train, batch_size=config.batch_size, seed=config.seed
-    )
-    callbacks: list[Any] = [batches.callback]
-    if config.beta.warmup:
-        callbacks.append(KLWarmup(config.beta.warmup))
-    pruning = _pruning(config, data, extractor) if config.method == "ald" else None
-    callbacks += [*([] if pruning is None else [pruning]), *more]
-    validation: Any = (data.x_val, data.y_val)
-    validation_batch_size: int | None = max(config.batch_size, 256)
-    if isinstance(data.x_val, LazySamples):
-        validation = OrderedBatches(*validation, batch_size=config.batch_size)
-        validation_batch_size = None
-    history = model.fit(
-        batches.dataset,
-        validation_data=validation,
-        validation_batch_size=validation_batch_size,
-        epochs=config.epochs,
-        initial_epoch=initial_epoch,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
-    return history, getattr(model, "search", pruning)
-
-
-def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:
-    return ALDCallback(
-        rule=config.make_rule(),
-        n_clusters=config.probe.n_clusters or data.n_classes,
-        probe_size=config.probe.size,
-        features=extractor,
-        seed=config.seed,
-    )
+from ald_keras.training import train
 
 
 def run(
-    config: Config, output: pathlib.Path, overwrite: bool = False, verbose: Any = "auto"
+    config: Config,
+    output: pathlib.Path,
+    overwrite: bool = False,
+    verbose: Any = "auto",
+    resume: bool = False,
+    checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
     """Train, measure and write a run: the files of `run_files.RUN_FILES`.
+
+    While it trains, `checkpoint.keras` holds all that a run needs to go on; it is
+    removed when the others are there.
 
     Args:
         config: The run's config.
         output: Folder for the run; made where it is missing.
         overwrite: Boolean, replace the run that is there. Defaults to `False`.
         verbose: As `fit` takes it. Defaults to `"auto"`.
+        resume: Boolean, go on with the run that is there, if it was not finished; with
+            the same seed on the same machine it ends as if it had never been stopped.
+            Defaults to `False`.
+        checkpoint_seconds: Float >= 0, time between two checkpoints; with 0 each epoch
+            writes one. Defaults to 30.
 
     Returns:
         What `run.json` holds.
 
     Raises:
-        ValueError: If the folder is not empty and `overwrite` is `False`, or the
-            config does not fit the data.
+        ValueError: If the folder is not empty and neither `overwrite` nor `resume` is
+            `True`, if both are, if the config does not fit the data, or if the
+            checkpoint is damaged or of a run with another config.
         OSError: If data are missing or the folder cannot be written to.
     """
-    with run_folder(output, overwrite):
+    if overwrite and resume:
+        raise ValueError("`overwrite` and `resume` exclude each other. Received: both")
+    checkpoint = output / CHECKPOINT
+    if resume and is_finished(output):
+        _check_same(output, config)
+        return read_json(output / "run.json")
+    goes_on = resume and checkpoint.exists()
+    with run_folder(output, overwrite or goes_on):
         parts = load_parts(config)
-        clear_logs(output)
+        if not goes_on:
+            checkpoint.unlink(missing_ok=True)
+            clear_logs(output)
         log_dir = output / TENSORBOARD if config.tensorboard else None
         started = time.perf_counter()
-        model, history, pruning = train(
-            config, parts.data, parts.extractor, verbose, log_dir
+        model, history, pruning, progress = train(
+            config,
+            parts.data,
+            parts.extractor,
+            verbose,
+            log_dir,
+            checkpoint,
+            checkpoint_seconds,
         )
-        seconds = round(time.perf_counter() - started, 3)
-        return write_run(
-            output, config, parts, model, history, pruning, seconds=seconds
+        seconds = time.perf_counter() - started
+        figures: dict[str, Any] = {"seconds": round(seconds, 3)}
+        if progress.resumed:
+            figures["seconds"] = round(seconds + progress.seconds_before, 3)
+            figures["resumed_after_epochs"] = progress.resumed
+        record = write_run(output, config, parts, model, history, pruning, **figures)
+        checkpoint.unlink(missing_ok=True)
+        return record
+
+
+def is_finished(output: pathlib.Path) -> bool:
+    """Whether a folder holds a run that has ended, and none that goes on."""
+    return (output / "run.json").is_file() and not (output / CHECKPOINT).exists()
+
+
+def _check_same(output: pathlib.Path, config: Config) -> None:
+    found = load_config(output / "config.yaml").to_dict()
+    if found != config.to_dict():
+        raise ValueError(
+            f"{output} holds a finished run with another config. Pass --overwrite to "
+            "replace it, or another --output."
         )
 
 
@@ -220,11 +114,30 @@ def _parser() -> OneLineParser:
         metavar="KEY=VALUE",
         help="replace a value of the config, e.g. rule.selection=kl",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a run")
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--overwrite", action="store_true", help="replace a run")
+    there.add_argument(
+        "--resume", action="store_true", help="go on with a run that was killed"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="time between two checkpoints (default: %(default)g; 0: each epoch)",
+    )
     parser.add_argument(
         "--verbose", choices=("0", "1", "2"), help="as in fit (default: by terminal)"
     )
     return parser
+
+
+def _how_it_goes_on(output: pathlib.Path) -> str:
+    if is_finished(output):
+        return f"{output}: the run is finished."
+    if (output / CHECKPOINT).exists():
+        return f"{output}: going on from {CHECKPOINT}."
+    return f"{output}: no {CHECKPOINT} there, starting with the first epoch."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -244,7 +157,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         output = arguments.output or pathlib.Path("saved_models", arguments.config.stem)
         verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
-        record = run(config, output, arguments.overwrite, verbose)
+        if arguments.resume:
+            print(_how_it_goes_on(output))
+        record = run(
+            config,
+            output,
+            arguments.overwrite,
+            verbose,
+            arguments.resume,
+            arguments.checkpoint_seconds,
+        )
         figures = record["test"]
         print(
             f"{output}: {record['active_dims']} of {record['start_dims']} latent "

@@ -17,7 +17,7 @@ from ald_keras.experiments.searches import Comparison, Search
 from ald_keras.experiments.trials import trial_job
 from ald_keras.export import load_model
 from ald_keras.run_files import RunParts, load_parts, write_run
-from ald_keras.train import build_model, fit_model
+from ald_keras.training import build_model, fit_model
 
 OBJECTIVE = "val_loss"
 

@@ -118,7 +118,8 @@ class CheckedModel(keras.Model):
         guard = FitGuard(everyone)
         if not self.optimizer.built:
             # So that what is saved or restored before the first step is whole.
-            self.optimizer.build(self.trainable_variables)
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         with self._guarded(FitValidation(validation_data, frequency, steps), everyone):
             history = super().fit(
                 x=x,
