@@ -14,6 +14,7 @@ RUNTIME = (
     "scikit-learn",
     "threadpoolctl",
     "PyYAML",
+    "filelock",
     "rich",
     "pillow",
 )

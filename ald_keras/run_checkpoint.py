@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import time
+import warnings
 import zipfile
 from typing import Any
 
@@ -109,13 +110,15 @@ def read_checkpoint(
     _check_whole(path)
     model.optimizer.build(model.trainable_variables)
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings():
+            # About another network, of which the config tells more clearly.
+            warnings.simplefilter("ignore")
+            model.load_weights(path)
         note = model.memory.read(_NOTE)
         if note is None:
             raise ValueError("it holds no notes of a run")
         before, progress = note.data["config"], Progress(**note.data["progress"])
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        # Another network cannot take the weights: the config says so more clearly.
         note = model.memory.read(_NOTE)
         if note is not None and isinstance(note.data, dict):
             _check_config(path, note.data.get("config"), config)

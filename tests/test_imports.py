@@ -26,6 +26,7 @@ NOBODY_IMPORTS = (
     "ald_keras.train",
     "ald_keras.export",
     "ald_keras.run_files",
+    "ald_keras.run_checkpoint",
     "ald_keras.experiments",
 )
 

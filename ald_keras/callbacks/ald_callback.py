@@ -265,7 +265,8 @@ class ALDCallback(ReportedRecord):
         """
         if self._last_epoch is not None and (completed or not self._mask_was_changed()):
             self._close(self._last_epoch, completed)
-            if completed and self.collapsed:
+            settled = self._records >= 10 or self.state.fixed_epoch is not None
+            if completed and self.collapsed and settled:
                 warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())

@@ -18,6 +18,7 @@ from ald_keras.config import Config
 from ald_keras.experiments.progress import Board
 from ald_keras.experiments.runs import differences, read_record, read_run_config
 from ald_keras.files import write_yaml
+from ald_keras.run_checkpoint import CHECKPOINT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +166,9 @@ class Runner:
         self.board.begin(job.name, job.kind)
         started = time.monotonic()
         arguments = ["--config", str(folder / "config.yaml"), "--output", str(folder)]
-        arguments += ["--overwrite", "--verbose", "0", *job.options]
+        goes_on = (folder / CHECKPOINT).exists()
+        arguments += ["--resume" if goes_on else "--overwrite"]
+        arguments += ["--verbose", "0", *job.options]
         problem = run_module(job.module, arguments)
         self.note(job.name, problem, time.monotonic() - started)
 

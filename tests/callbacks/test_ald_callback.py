@@ -327,7 +327,7 @@ def test_posterior_collapse_is_told_loudly():
     vae = small_vae(6, beta=1e4)
     pruning = callback(ENDLESS)
     with pytest.warns(UserWarning, match="posterior collapse.*beta"):
-        fit(vae, pruning, epochs=6)
+        fit(vae, pruning, epochs=11)
     assert pruning.collapsed
     assert "no finding" in pruning.result()
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from ald_keras.experiments.runner import Job, Runner, is_done, run_module
+from ald_keras.run_checkpoint import CHECKPOINT
 
 WRITE = """folder = pathlib.Path(argv[argv.index("--output") + 1])
     (folder / "run.json").write_text(json.dumps({"active_dims": 3, "argv": argv}))"""
@@ -37,6 +38,16 @@ def test_jobs_that_fail_are_reported_and_lose_no_other(tiny, tmp_path, commands)
     assert record["argv"][-5:] == ["--overwrite", "--verbose", "0", "--more", "1"]
     assert is_done(jobs[2], tmp_path / "out")
     assert not is_done(jobs[0], tmp_path / "out")
+
+
+def test_a_run_that_was_killed_goes_on(tiny, tmp_path, commands):
+    commands("writes", WRITE)
+    folder = tmp_path / "writes-4-seed0"
+    folder.mkdir()
+    (folder / CHECKPOINT).touch()
+    run(tmp_path, [Job(folder.name, tiny(), "writes")])
+    record = json.loads((folder / "run.json").read_text())
+    assert record["argv"][-3:] == ["--resume", "--verbose", "0"]
 
 
 def test_a_command_that_leaves_no_run_has_failed(tiny, tmp_path, commands):
