@@ -20,6 +20,9 @@ class GaussianSampling(keras.layers.Layer):
     Call arguments:
         z_mean: Tensor of shape `(batch, latent_dim)`.
         z_log_var: Tensor of the same shape, logarithm of the variance.
+        rows: First row and number of rows of the larger batch that these are part of:
+            they get the noise that they would get there. Defaults to `None`: they are
+            all.
 
     Attributes:
         noise: Callable `(shape, dtype) -> tensor` that gives the noise, standard
@@ -34,9 +37,13 @@ class GaussianSampling(keras.layers.Layer):
         self.noise: Callable[[Any, str], Any] = self._standard_normal
         self.built = True
 
-    def call(self, z_mean: Any, z_log_var: Any) -> Any:
+    def call(self, z_mean: Any, z_log_var: Any, rows: Any = None) -> Any:
         dtype = keras.backend.standardize_dtype(z_mean.dtype)
-        noise = self.noise(ops.shape(z_mean), dtype)
+        samples, units = ops.shape(z_mean)
+        first, total = (0, samples) if rows is None else rows
+        noise = self.noise((total, units), dtype)
+        if rows is not None:
+            noise = noise[first : first + samples]
         return z_mean + ops.exp(0.5 * z_log_var) * noise
 
     def _standard_normal(self, shape: Any, dtype: str) -> Any:

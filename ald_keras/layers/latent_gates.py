@@ -101,10 +101,18 @@ class LatentGates(keras.layers.Layer):
         is_open = ops.cast(probabilities > 0.5, "float32")
         return ops.maximum(is_open, likeliest * (1.0 - ops.max(is_open)))
 
-    def draw(self, samples: Any) -> Any:
-        """Uniform random numbers of shape `(samples, units)`, one a gate and sample."""
-        shape = (samples, self.units)
-        return keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+    def draw(self, samples: Any, rows: Any = None) -> Any:
+        """Uniform random numbers of shape `(samples, units)`, one a gate and sample.
+
+        Args:
+            samples: Integer.
+            rows: First row and number of rows of the larger batch that these are part
+                of, as `GaussianSampling` takes them. Defaults to `None`: they are all.
+        """
+        first, total = (0, samples) if rows is None else rows
+        shape, seed = (total, self.units), self.seed_generator
+        drawn = keras.random.uniform(shape, dtype="float32", seed=seed)
+        return drawn if rows is None else drawn[first : first + samples]
 
     def pair(self, uniform: Any) -> tuple[Any, Any]:
         """The two antithetic draws of all gates.

@@ -21,6 +21,7 @@ from ald_keras.models.lagrangian import (
     sample_terms,
 )
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
+from ald_keras.models.replicas import GlobalBatch
 
 # A gate is decided if its probability lies outside of these.
 UNDECIDED = (0.05, 0.95)
@@ -167,55 +168,55 @@ class GatedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        batch = GlobalBatch(x)
         with tf.GradientTape() as tape:
-            loss, error, measured = lagrangian(self, x, sample_weight)
+            loss, error, measured = lagrangian(self, x, sample_weight, batch)
             # Keras sums gradients over replicas.
-            loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-            loss = self.optimizer.scale_loss(loss)
+            loss = self.optimizer.scale_loss(batch.weighted(loss))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self._track(x, measured)
-        self._take_in(measured.kl)
-        self.constraint.update(error)
+        self._track(x, measured, batch)
+        self._take_in(batch.mean(batch.part_mean(measured.kl)))
+        self.constraint.update(batch.mean(error))
         self.latent_mask.mask.assign(self.gates.open_gates())
-        return {**self._results(), **self._gate_figures()}
+        return batch.results(self.metrics, **self._gate_figures())
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = ops.convert_to_tensor(x)
         z_mean, z_log_var = self._posterior(x, training=False)
-        z, kl = self.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
+        batch = GlobalBatch(x)
+        z = self.sampling(z_mean, z_log_var, rows=batch.rows)
+        kl = gaussian_kl(z_mean, z_log_var)
         gates = ops.convert_to_tensor(self.latent_mask.mask)
         terms = sample_terms(self, x, z, kl, gates, training=False)
-        weight, total = mean_weights(sample_weight, terms.error)
-        error = ops.mean(weight * terms.error)
-        loss = ops.mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
+        weight, total = mean_weights(sample_weight, terms.error, batch)
+        error = batch.part_mean(weight * terms.error)
+        loss = batch.part_mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
         loss = loss + self.constraint.multiplier * (error - self.tau)
-        self._track(x, Measured(terms, weight, total, loss, kl))
-        return self._results()
+        self._track(x, Measured(terms, weight, total, loss, kl), batch)
+        return batch.results(self.metrics)
 
     def _take_in(self, kl: Tensor) -> None:
         """The moving average of the KL of each dimension, over some 100 steps."""
-        mean = ops.cast(ops.mean(ops.stop_gradient(kl), axis=0), "float32")
+        mean = ops.cast(ops.stop_gradient(kl), "float32")
         self.information.assign(self.information + 0.01 * (mean - self.information))
 
-    def _track(self, x: Tensor, measured: Measured) -> None:
+    def _track(self, x: Tensor, measured: Measured, batch: GlobalBatch) -> None:
         terms, weight = measured.terms, measured.weight
         values = {
             "loss": measured.loss,
-            "squared_error": ops.mean(weight * terms.error),
-            "reconstruction_loss": ops.mean(weight * terms.nll),
-            "kl_loss": ops.mean(weight * terms.kl),
+            "squared_error": batch.part_mean(weight * terms.error),
+            "reconstruction_loss": batch.part_mean(weight * terms.nll),
+            "kl_loss": batch.part_mean(weight * terms.kl),
         }
+        total = batch.sum(measured.total)
         for name, value in values.items():
-            self._trackers[name].update_state(value, sample_weight=measured.total)
+            self._trackers[name].update_state(batch.mean(value), sample_weight=total)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
         self.unusable_values.update_state(ops.cast(bad, "float32"))
-
-    def _results(self) -> dict[str, Tensor]:
-        return {metric.name: metric.result() for metric in self.metrics}
 
     def _gate_figures(self) -> dict[str, Tensor]:
         p = ops.clip(self.gates.probabilities(), 1e-7, 1.0 - 1e-7)

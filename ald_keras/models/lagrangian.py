@@ -9,6 +9,7 @@ from keras import ops
 from ald_keras.likelihoods import sum_over_data
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.latent_vae import Tensor, at_least_float32
+from ald_keras.models.replicas import GlobalBatch
 
 
 class Terms(NamedTuple):
@@ -30,9 +31,12 @@ class Measured(NamedTuple):
 
 
 def lagrangian(
-    model: Any, x: Tensor, sample_weight: Any
+    model: Any, x: Tensor, sample_weight: Any, batch: GlobalBatch
 ) -> tuple[Tensor, Tensor, Measured]:
-    """The loss, whose gradient holds the gates' estimate, and the mean error."""
+    """The loss, whose gradient holds the gates' estimate, and the mean error.
+
+    Both are of this replica's part of the batch.
+    """
     x = ops.convert_to_tensor(x)
     not_closed = 1.0 - ops.cast(model.gates.decided < 0.0, "float32")
     # Before any exp: what a closed head drifts to can then never overflow.
@@ -40,7 +44,8 @@ def lagrangian(
         head * ops.cast(not_closed, head.dtype)
         for head in model.heads(x, training=True)
     )
-    z, kl = model.sampling(z_mean, z_log_var), gaussian_kl(z_mean, z_log_var)
+    z = model.sampling(z_mean, z_log_var, rows=batch.rows)
+    kl = gaussian_kl(z_mean, z_log_var)
     multiplier = ops.stop_gradient(ops.convert_to_tensor(model.constraint.multiplier))
     met = ops.convert_to_tensor(model.constraint.met)
     warming = ops.stop_gradient(model.constraint.warming())
@@ -49,7 +54,7 @@ def lagrangian(
         blended = (1.0 - warming) * terms.error + warming * terms.nll
         return multiplier * blended + terms.kl
 
-    uniform = model.gates.draw(ops.shape(x)[0])
+    uniform = model.gates.draw(ops.shape(x)[0], batch.rows)
     first, second = (
         met * draw + (1.0 - met) * not_closed for draw in model.gates.pair(uniform)
     )
@@ -63,15 +68,14 @@ def lagrangian(
         lambda: cost(terms),
     )
     difference = ops.stop_gradient(other - cost(terms))
-    weight, total = mean_weights(sample_weight, terms.error)
-    estimate = ops.mean(
-        model.gates.gradient(uniform, weight * difference), axis=0
-    ) * ops.stop_gradient(met)
+    weight, total = mean_weights(sample_weight, terms.error, batch)
+    estimate = batch.part_mean(model.gates.gradient(uniform, weight * difference))
+    estimate = estimate * ops.stop_gradient(met)
     logits = model.gates.logits()
     carrier = ops.sum(ops.stop_gradient(estimate) * logits)
     penalty = met * model.gate_penalty * ops.sum(model.gates.probabilities())
-    error = ops.mean(weight * terms.error)
-    loss = ops.mean(weight * cost(terms)) + penalty
+    error = batch.part_mean(weight * terms.error)
+    loss = batch.part_mean(weight * cost(terms)) + penalty
     loss = loss + multiplier * (model.constraint.constraint(error) - error)
     for extra in extras:
         loss = loss + ops.cast(extra, loss.dtype)
@@ -98,10 +102,16 @@ def sample_terms(
     return Terms(*(ops.cast(term, "float32") for term in terms))
 
 
-def mean_weights(sample_weight: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of a mean of 1, so that a bound stays one, and their sum before."""
+def mean_weights(
+    sample_weight: Any, like: Tensor, batch: GlobalBatch
+) -> tuple[Tensor, Tensor]:
+    """Weights of a mean of 1 over the whole batch, and the sum before of this part.
+
+    So a bound stays one, whatever the weights' scale.
+    """
     if sample_weight is None:
         ones = ops.ones_like(like)
         return ones, ops.sum(ones)
     weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
-    return weight / ops.maximum(ops.mean(weight), 1e-12), ops.sum(weight)
+    mean = batch.mean(batch.part_mean(weight))
+    return weight / ops.maximum(mean, 1e-12), ops.sum(weight)

@@ -151,12 +151,15 @@ class LatentVAE(CheckedModel):
         z = self.sampling(z_mean, z_log_var) if training else z_mean
         return self.likelihood.mean(self._decoder_output(z, training=training))
 
-    def elbo_terms(self, x: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
+    def elbo_terms(
+        self, x: Tensor, training: bool = False, rows: Any = None
+    ) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO, from one posterior sample.
 
         Args:
             x: Tensor of shape `(batch, *data_shape)`.
             training: Boolean, passed to the layers. Defaults to `False`.
+            rows: As `GaussianSampling` takes it. Defaults to `None`.
 
         Returns:
             NLL of shape `(batch,)` and KL per dimension of shape
@@ -169,7 +172,7 @@ class LatentVAE(CheckedModel):
                 f" Received: shape {tuple(x.shape)}"
             )
         z_mean, z_log_var = self._posterior(x, training=training)
-        z = self.sampling(z_mean, z_log_var)
+        z = self.sampling(z_mean, z_log_var, rows=rows)
         return self.nll(x, z, training=training), gaussian_kl(z_mean, z_log_var)
 
     def nll(self, x: Tensor, z: Tensor, training: bool = False) -> Tensor:

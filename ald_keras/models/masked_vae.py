@@ -10,6 +10,7 @@ from keras import ops
 from ald_keras.likelihoods import in_support
 from ald_keras.models.construction_checks import check_beta
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
+from ald_keras.models.replicas import GlobalBatch
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -95,31 +96,31 @@ class MaskedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        batch = GlobalBatch(x)
         with tf.GradientTape() as tape:
-            loss = self._update_trackers(x, sample_weight, training=True)
+            loss = self._update_trackers(x, sample_weight, batch, training=True)
             # Keras sums gradients over replicas.
-            loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-            loss = self.optimizer.scale_loss(loss)
+            loss = self.optimizer.scale_loss(batch.weighted(loss))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return {**self._results(), "active_dims": ops.sum(self.latent_mask.mask)}
+        return batch.results(self.metrics, active_dims=ops.sum(self.latent_mask.mask))
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self._update_trackers(x, sample_weight, training=False)
-        return self._results()
+        batch = GlobalBatch(x)
+        self._update_trackers(x, sample_weight, batch, training=False)
+        return batch.results(self.metrics)
 
-    def _results(self) -> dict[str, Tensor]:
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    def _update_trackers(self, x: Tensor, sample_weight: Any, training: bool) -> Tensor:
-        nll, kl = self.elbo_terms(x, training=training)
+    def _update_trackers(
+        self, x: Tensor, sample_weight: Any, batch: GlobalBatch, training: bool
+    ) -> Tensor:
+        nll, kl = self.elbo_terms(x, training=training, rows=batch.rows)
         kl = ops.sum(kl, axis=-1)
         if sample_weight is not None:
             weight = ops.cast(ops.reshape(sample_weight, ops.shape(nll)), nll.dtype)
             nll, kl = nll * weight, kl * weight
-        nll, kl = ops.mean(nll), ops.mean(kl)
+        nll, kl = batch.part_mean(nll), batch.part_mean(kl)
         loss = nll + ops.cast(self.beta, nll.dtype) * kl
         for penalty in self.losses:
             loss = loss + ops.cast(penalty, loss.dtype)
