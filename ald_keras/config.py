@@ -21,6 +21,7 @@ from ald_keras.config_parts import NAMED, BetaConfig, GecoConfig, Named, ProbeCo
 from ald_keras.files import parse_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
+from ald_keras.strategies import STRATEGIES
 
 _Made = TypeVar("_Made")
 
@@ -58,6 +59,8 @@ class Config:
         tensorboard: Boolean, write logs for TensorBoard too. Defaults to `False`.
         report: Boolean, write `report.html` beside the run's other files. Defaults to
             `True`.
+        strategy: `"none"`, `"mirrored"` (over this machine's devices) or
+            `"multi_worker"`, see `ald_keras.strategies`. Defaults to `"none"`.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -81,6 +84,7 @@ class Config:
     seed: int = 0
     tensorboard: bool = False
     report: bool = True
+    strategy: str = "none"
 
     def __post_init__(self) -> None:
         check_value("dataset", self.dataset, str)
@@ -91,6 +95,7 @@ class Config:
             check_flag(name, getattr(self, name))
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
         check_choice("method", self.method, METHODS)
+        check_choice("strategy", self.strategy, STRATEGIES)
         if self.data.get("dir") is not None:
             check_value("data.dir", self.data["dir"], str)
         self.make_rule()

@@ -18,6 +18,9 @@ CHECKPOINT = "checkpoint.keras"
 
 _NOTE = "run"
 
+# What may change when a run goes on, since it does not change what it comes to.
+_ELSEWHERE = ("report", "strategy", "tensorboard")
+
 
 @dataclasses.dataclass
 class Progress:
@@ -50,7 +53,8 @@ class RunCheckpoint(keras.callbacks.Callback):
         path: The file.
         config: The run's config in plain types.
         progress: How far the run has come; it is kept up to date.
-        seconds: Float >= 0, time between two files; with 0 each epoch writes one.
+        seconds: Float >= 0, time between two files; with 0 each epoch writes one. With
+            `None` none is written, as another worker does.
 
     Raises:
         ValueError: If `seconds` is negative.
@@ -61,9 +65,9 @@ class RunCheckpoint(keras.callbacks.Callback):
         path: pathlib.Path,
         config: dict[str, Any],
         progress: Progress,
-        seconds: float,
+        seconds: float | None,
     ) -> None:
-        if not seconds >= 0.0:
+        if seconds is not None and not seconds >= 0.0:
             raise ValueError(
                 "`checkpoint_seconds` must be at least 0. "
                 f"Received: checkpoint_seconds={seconds}"
@@ -80,7 +84,7 @@ class RunCheckpoint(keras.callbacks.Callback):
             progress.history.setdefault(name, []).append(float(value))
         now = time.perf_counter()
         progress.seconds = progress.seconds_before + now - self._started
-        if now - self._saved < self._seconds:
+        if self._seconds is None or now - self._saved < self._seconds:
             return
         note = {"config": self._config, "progress": dataclasses.asdict(progress)}
         self.model.memory.write(epoch, _NOTE, note)
@@ -147,7 +151,7 @@ def _check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> No
         there, here = before.get(name), config.get(name)
         if name == "data":  # which may have moved
             there, here = ({**(part or {}), "dir": None} for part in (there, here))
-        if name != "report" and there != here:
+        if name not in _ELSEWHERE and there != here:
             raise ValueError(
                 f"{path} is of a run with another config, which cannot go on with "
                 f"this one: `{name}` is {there} there and {here} here."

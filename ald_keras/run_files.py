@@ -7,6 +7,8 @@ import pathlib
 import shutil
 from typing import Any
 
+import keras
+
 from ald_keras.artifacts import ARTIFACTS, holds_saved_model
 from ald_keras.compaction import compact
 from ald_keras.config import Config
@@ -173,7 +175,7 @@ def _record(
         "seed": config.seed,
         "seconds": None,
         "epochs": len(history.epoch),
-        "steps": int(model.optimizer.iterations),
+        "steps": int(keras.ops.convert_to_numpy(model.optimizer.iterations)),
         "start_dims": config.latent_dim,
         "active_dims": model.active_dims,
         "validation_loss": (history.history.get("val_loss") or [None])[-1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import time
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from typing import Any
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, load_config
 from ald_keras.files import read_json, run_folder
+from ald_keras.models.replicas import from_chief
 from ald_keras.run_checkpoint import CHECKPOINT
 from ald_keras.run_files import TENSORBOARD, clear_logs, load_parts, write_run
+from ald_keras.strategies import open_strategy, together
 from ald_keras.training import train
 
 
@@ -51,15 +54,24 @@ def run(
     if overwrite and resume:
         raise ValueError("`overwrite` and `resume` exclude each other. Received: both")
     checkpoint = output / CHECKPOINT
-    if resume and is_finished(output):
-        _check_same(output, config)
-        return read_json(output / "run.json")
-    goes_on = resume and checkpoint.exists()
-    with run_folder(output, overwrite or goes_on):
+    # First of all: workers find each other before TensorFlow does anything else.
+    strategy = open_strategy(config.strategy)
+    with contextlib.ExitStack() as stack:
+
+        def begin() -> bool:
+            if resume and is_finished(output):
+                _check_same(output, config)
+                return False
+            goes_on = resume and checkpoint.exists()
+            stack.enter_context(run_folder(output, overwrite or goes_on))
+            if not goes_on:
+                checkpoint.unlink(missing_ok=True)
+                clear_logs(output)
+            return True
+
+        if not from_chief(strategy, begin):
+            return read_json(output / "run.json")
         parts = load_parts(config)
-        if not goes_on:
-            checkpoint.unlink(missing_ok=True)
-            clear_logs(output)
         log_dir = output / TENSORBOARD if config.tensorboard else None
         started = time.perf_counter()
         model, history, pruning, progress = train(
@@ -70,15 +82,23 @@ def run(
             log_dir,
             checkpoint,
             checkpoint_seconds,
+            strategy,
         )
         seconds = time.perf_counter() - started
         figures: dict[str, Any] = {"seconds": round(seconds, 3)}
         if progress.resumed:
             figures["seconds"] = round(seconds + progress.seconds_before, 3)
             figures["resumed_after_epochs"] = progress.resumed
-        record = write_run(output, config, parts, model, history, pruning, **figures)
-        checkpoint.unlink(missing_ok=True)
-        return record
+
+        def write() -> dict[str, Any]:
+            written = write_run(
+                output, config, parts, model, history, pruning, **figures
+            )
+            checkpoint.unlink(missing_ok=True)
+            return written
+
+        with together(strategy):
+            return from_chief(strategy, write)
 
 
 def is_finished(output: pathlib.Path) -> bool:

@@ -19,7 +19,9 @@ from ald_keras.datasets import (
 from ald_keras.metrics import FeatureExtractor, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.architectures import build_architecture
+from ald_keras.models.replicas import is_chief
 from ald_keras.run_checkpoint import Progress, RunCheckpoint, read_checkpoint
+from ald_keras.strategies import open_strategy, together
 
 
 def build_model(
@@ -86,6 +88,7 @@ def train(
     log_dir: pathlib.Path | None = None,
     checkpoint: pathlib.Path | None = None,
     checkpoint_seconds: float = 30.0,
+    strategy: Any = None,
 ) -> tuple[Any, Any, Any, Progress]:
     """Train the model that a config describes.
 
@@ -98,6 +101,7 @@ def train(
         checkpoint: File to go on from where it exists, and to keep up to date; or
             `None`. Defaults to `None`.
         checkpoint_seconds: Float >= 0, time between two writes of it. Defaults to 30.
+        strategy: What `open_strategy` gave. Defaults to `None`: that of the config.
 
     Returns:
         The model, the `History`, the `ALDCallback` or `GateSearch` or `None`, and how
@@ -106,23 +110,33 @@ def train(
     Raises:
         ValueError: If `checkpoint` is damaged or of a run with another config.
     """
+    strategy = strategy or open_strategy(config.strategy)
     keras.utils.set_random_seed(config.seed)
-    model = build_model(config, data.data_shape, find_tau(config, data))
-    more = [] if log_dir is None else [LatentTensorBoard(log_dir, seed=config.seed)]
+    tau = find_tau(config, data)
+    with strategy.scope():
+        model = build_model(config, data.data_shape, tau)
+    leads = is_chief(strategy)
+    more = (
+        []
+        if log_dir is None or not leads
+        else [LatentTensorBoard(log_dir, seed=config.seed)]
+    )
     progress = Progress()
     if checkpoint is not None:
         plain = config.to_dict()
         progress = read_checkpoint(checkpoint, model, plain) or progress
-        more += [RunCheckpoint(checkpoint, plain, progress, checkpoint_seconds)]
-    history, pruning = fit_model(
-        model,
-        config,
-        data,
-        extractor,
-        *more,
-        initial_epoch=progress.epochs,
-        verbose=verbose,
-    )
+        seconds = checkpoint_seconds if leads else None
+        more += [RunCheckpoint(checkpoint, plain, progress, seconds)]
+    with together(strategy):
+        history, pruning = fit_model(
+            model,
+            config,
+            data,
+            extractor,
+            *more,
+            initial_epoch=progress.epochs,
+            verbose=verbose if leads else 0,
+        )
     if checkpoint is not None:
         history.epoch, history.history = [*range(progress.epochs)], progress.history
     return model, history, pruning, progress

@@ -40,19 +40,28 @@ class Observer:
         Raises:
             ValueError: If a metric is not finite.
         """
-        metrics, kl, spread = self._meter.measure(epoch, logs)
+        found = self._model.from_chief(lambda: self._measure(epoch, logs))
+        logs.update(found["logs"])
         epochs_trained = self._clock.end_epoch(self._model)
         self.beta.end_epoch(self._model)
         return Observation(
             epoch,
-            metrics,
+            found["metrics"],
             tuple(int(i) for i in self._model.latent_mask.active_indices),
-            kl,
+            tuple(found["kl"]),
             self._directions,
-            spread,
+            tuple(found["spread"]),
             epochs_trained,
             learning_rate(self._model),
         )
+
+    def _measure(self, epoch: int, logs: dict[str, Any]) -> dict[str, Any]:
+        """What the chief measures for all, in plain types."""
+        more = dict(logs)
+        metrics, kl, spread = self._meter.measure(epoch, more)
+        new = {name: float(more[name]) for name in more if name not in logs}
+        plain = {name: float(value) for name, value in metrics.items()}
+        return {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
 
     def seen(self) -> SeenSample | None:
         """Some samples of the last epoch; `None` before it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
-from ald_keras.models import data_checks
+from ald_keras.models import data_checks, replicas
 from ald_keras.models.fit_guard import FitGuard, as_list
 
 
@@ -136,6 +136,23 @@ class CheckedModel(keras.Model):
                 **kwargs,
             )
         return history
+
+    def from_chief(self, function: Callable[[], Any]) -> Any:
+        """What a function gives, called once where several workers train together.
+
+        Args:
+            function: Gives plain types, as JSON holds them exactly.
+
+        Raises:
+            Exception: What the function raises; a `RuntimeError` with its message in
+                the workers that have not called it.
+        """
+        return replicas.from_chief(self.distribute_strategy, function)
+
+    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+        # All is built when it is made. Keras would take a batch and, with several
+        # workers, fail to reduce it (Keras 3.15).
+        return
 
     def own_callbacks(self) -> list[Any]:
         """Callbacks that every `fit` has, before those it is given."""

@@ -160,6 +160,8 @@ def _sent_by_chief(strategy: Any, text: bytes) -> bytes:
     @tf.function
     def summed(values: Tensor) -> Tensor:
         def reduce(part: Tensor) -> Tensor:
+            # The copy is placed on the replica's device, without which none is known.
+            part = tf.identity(part)
             return tf.distribute.get_replica_context().all_reduce("sum", part)
 
         return strategy.run(reduce, args=(values,))

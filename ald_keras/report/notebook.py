@@ -56,7 +56,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "versions": versions(),
         "seed": callback.seed,
         "epochs": len(model.history.epoch),
-        "steps": int(model.optimizer.iterations),
+        "steps": int(keras.ops.convert_to_numpy(model.optimizer.iterations)),
         "start_dims": callback.start_dims,
         "active_dims": model.active_dims,
         "fixed_epoch": callback.fixed_epoch,

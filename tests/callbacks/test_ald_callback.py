@@ -413,22 +413,6 @@ def test_the_logs_reach_other_callbacks(tmp_path):
     assert {f"val_{name}" for name in METRICS} <= set(header)
 
 
-def test_it_prunes_under_a_distribution_strategy():
-    devices = tf.config.list_logical_devices("CPU")
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
-    with strategy.scope():
-        vae = small_vae(8)
-        vae.compile(keras.optimizers.Adam(1e-2))
-    history = vae.fit(
-        TRAIN,
-        epochs=3,
-        validation_data=VALIDATION,
-        callbacks=[callback(ENDLESS)],
-        verbose=0,
-    ).history
-    assert history["active_dims"] == [8, 6, 4]
-
-
 def test_a_mask_changed_within_an_epoch_is_noticed():
     class Change(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -11,6 +11,7 @@ from ald_keras import ALDCallback, GatedVAE, compact, tau_for
 from ald_keras.datasets import load_dataset
 from ald_keras.models.architectures import build_architecture
 from ald_keras.models.lagrangian import lagrangian
+from ald_keras.models.replicas import GlobalBatch
 
 X = digits(256)
 to_numpy = keras.ops.convert_to_numpy
@@ -34,7 +35,7 @@ def fit(vae, x=X, **options):
 
 def gate_gradient(vae, x):
     with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, x, None)
+        loss, _, _ = lagrangian(vae, x, None, GlobalBatch(x))
     multiplier = float(to_numpy(vae.constraint.multiplier))
     return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (1 + multiplier)
 
@@ -77,7 +78,7 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
     vae.sampling.noise = lambda shape, dtype: noise
     variables = [v.value for v in (*vae.encoder.variables, *vae.decoder.variables)]
     with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, X[:8], None)
+        loss, _, _ = lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
     found = tape.gradient(loss, variables)
     with tf.GradientTape() as tape:
         mean, log_var = vae.encoder(X[:8])
@@ -103,11 +104,11 @@ def test_the_second_pass_is_left_out_where_draws_agree():
     passes = []
     decoder = vae.decoder
     vae.decoder = lambda *args, **kwargs: passes.append(1) or decoder(*args, **kwargs)
-    lagrangian(vae, X[:8], None)
+    lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
     assert len(passes) == 2
     passes.clear()
     vae.fix_gates([True, False, True])
-    lagrangian(vae, X[:8], None)
+    lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
     assert len(passes) == 1
 
 
