@@ -73,7 +73,7 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
     vae.constraint.met.assign(1.0)
     vae.constraint.multiplier.assign(2.0)
     uniform = vae.gates.draw(8)
-    vae.gates.draw = lambda samples: uniform
+    vae.gates.draw = lambda samples, rows: uniform
     noise = np.random.default_rng(1).normal(size=(8, 3)).astype("float32")
     vae.sampling.noise = lambda shape, dtype: noise
     variables = [v.value for v in (*vae.encoder.variables, *vae.decoder.variables)]
