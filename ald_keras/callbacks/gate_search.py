@@ -13,6 +13,7 @@ from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
+from ald_keras.callbacks.training_clock import steps_taken
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState, gates
 
 # What takes the place of a decision to open a gate.
@@ -84,7 +85,7 @@ class GateSearch(PruningRecord):
         if self._all_fixed():
             self.state = self._all_fixed_state()
         self.start_dims = self.model.active_dims
-        self._steps = self._count_steps()
+        self._steps = steps_taken(self.model)
         self._writer = MaskWriter(self.model)
         self._is_paced = False
         self.error = self._good = None
@@ -105,12 +106,9 @@ class GateSearch(PruningRecord):
             shut=tuple(int(i) for i in shut),
         )
 
-    def _count_steps(self) -> int:
-        return int(_array(self.model.optimizer.iterations))
-
     def _pace(self) -> None:
         """Fit the rule to the steps of an epoch, once they are known."""
-        steps = max(1, self._count_steps() - self._steps)
+        steps = max(1, steps_taken(self.model) - self._steps)
         self.rule = self.rule.paced(steps, (self.params or {}).get("epochs"))
         self._is_paced = True
 
@@ -233,6 +231,7 @@ class GateSearch(PruningRecord):
         if completed and self._writer.weights_were_changed():
             self._tell_of_restored_weights()
             return
+        before = self.weights_epoch
         if pending is not None and pending[1].action != "try":
             self._apply(*pending)
         if self.state.trial:
@@ -245,6 +244,10 @@ class GateSearch(PruningRecord):
         self._good = None
         if not completed:
             return
+        if self.weights_epoch != before:
+            # Keras has done so before, with the weights that are undone now.
+            variables = self.model.trainable_variables
+            self.model.optimizer.finalize_variable_values(variables)
         if (self.params or {}).get("verbose"):
             print(self.result())
         if not self.is_decided or not self.met:

@@ -18,7 +18,7 @@ class TrainingClock:
     """
 
     def __init__(self, model: Any) -> None:
-        self._before = self._at_begin = _steps(model)
+        self._before = self._at_begin = steps_taken(model)
         self._epochs, self._epochs_before = 0, 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,11 +36,11 @@ class TrainingClock:
 
     def begin_epoch(self, model: Any) -> None:
         """Note where an epoch begins."""
-        self._at_begin = _steps(model)
+        self._at_begin = steps_taken(model)
 
     def end_epoch(self, model: Any) -> float:
         """Epochs trained, those before this `fit` taken to be as long as its first."""
-        taken = _steps(model) - self._at_begin
+        taken = steps_taken(model) - self._at_begin
         # None are taken where the gradients of a whole epoch overflow float16.
         if taken and not self._epochs_before:
             self._epochs_before = self._before / taken
@@ -53,5 +53,6 @@ def learning_rate(model: Any) -> float:
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
-def _steps(model: Any) -> int:
+def steps_taken(model: Any) -> int:
+    """Training steps of the optimizer so far."""
     return int(keras.ops.convert_to_numpy(model.optimizer.iterations))

@@ -187,3 +187,22 @@ def test_the_margin_follows_validation_and_is_bounded():
     for gap, expected in ((1.0, 0.55), (1.0, 0.825), (-3.0, 0.4125), (900.0, 2.70625)):
         search._set_margin(gap)
         assert float(to_numpy(vae.constraint.margin)) == pytest.approx(expected)
+
+
+def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
+    vae = gated(10.0)
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9)
+    vae.compile(optimizer)
+    vae.fix_gates([True] * 4, settled=False)
+    search, averages = Scripted(10.0, [9.0, 9.5, 30.0]), []
+    vae.own_callbacks = lambda: [search]
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            slots = optimizer._model_variables_moving_average
+            averages.append([np.array(slot) for slot in slots])
+
+    fit(vae, epochs=3, callbacks=[Note()])
+    assert search.weights_epoch == 1
+    for found, wanted in zip(vae.trainable_weights, averages[1], strict=True):
+        np.testing.assert_array_equal(to_numpy(found), wanted)
