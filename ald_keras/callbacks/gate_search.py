@@ -66,8 +66,7 @@ class GateSearch(PruningRecord):
         self.error: float | None = None
         self.weights_epoch: int | None = None
         self._good: _Weights | None = None
-        self._steps = 0
-        self._is_paced = False
+        self._steps, self._is_paced = 0, False
 
     @property
     def met(self) -> bool:
@@ -246,8 +245,8 @@ class GateSearch(PruningRecord):
             return
         if self.weights_epoch != before:
             # Keras has done so before, with the weights that are undone now.
-            variables = self.model.trainable_variables
-            self.model.optimizer.finalize_variable_values(variables)
+            optimizer = self.model.optimizer
+            optimizer.finalize_variable_values(self.model.trainable_variables)
         if (self.params or {}).get("verbose"):
             print(self.result())
         if not self.is_decided or not self.met:

@@ -116,7 +116,7 @@ class CheckedModel(keras.Model):
         own = self.own_callbacks()
         everyone = [*own, *as_list(callbacks)]
         guard = FitGuard(everyone)
-        if not self.optimizer.built:
+        if self.compiled and not self.optimizer.built:
             # So that what is saved or restored before the first step is whole.
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)

@@ -598,3 +598,8 @@ def test_a_scale_of_the_loss_that_moves_does_not_show():
     )
     for first, second in zip(plain, scaled, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+
+
+def test_a_model_that_is_not_compiled_says_so():
+    with pytest.raises(ValueError, match="call `compile\\(\\)` before"):
+        small_vae(4).fit(np.zeros((4, 8, 8, 1), "float32"))
