@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
@@ -61,6 +65,39 @@ def small_vae(
         latent_dim,
         **options,
     )
+
+
+def traced_vae(latent_dim: int = 8) -> MaskedVAE:
+    """A `small_vae`, compiled with Adam, by `as_new`."""
+    return as_new(_compiled_vae, latent_dim)
+
+
+def _compiled_vae(latent_dim: int) -> MaskedVAE:
+    vae = small_vae(latent_dim)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+def as_new(make: Callable[..., Any], *arguments: Any) -> Any:
+    """The compiled model that `make(*arguments)` gives, as if it were a new one.
+
+    It is made once a process, for what takes time is to trace its steps; all that
+    training changes is put back. Not for a test that compiles it or replaces a part.
+    """
+    model, variables, start = _made_once(make, *arguments)
+    for variable, value in zip(variables, start, strict=True):
+        variable.assign(value)
+    model.memory.clear()
+    keras.utils.set_random_seed(0)
+    return model
+
+
+@functools.cache
+def _made_once(make: Callable[..., Any], *arguments: Any) -> tuple[Any, list, list]:
+    model = make(*arguments)
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    return model, variables, [np.array(v.numpy()) for v in variables]
 
 
 def weights_of(model) -> list[np.ndarray]:

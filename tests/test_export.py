@@ -1,5 +1,6 @@
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -14,14 +15,22 @@ from ald_keras.export import export, main
 X = digits(64)
 
 
-@pytest.fixture
-def model_file(tmp_path):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a masked model and what it reconstructs; nobody changes it."""
+    folder = tmp_path_factory.mktemp("trained")
     vae = small_vae(8)
     vae.compile()
     vae.fit(X, epochs=1, verbose=0)
     vae.latent_mask.deactivate([0, 3, 4])
-    vae.save(tmp_path / "model.keras")
-    np.save(tmp_path / "expected.npy", vae.reconstruct(X))
+    vae.save(folder / "model.keras")
+    np.save(folder / "expected.npy", vae.reconstruct(X))
+    return folder
+
+
+@pytest.fixture
+def model_file(trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path / "model.keras"
 
 

@@ -26,11 +26,14 @@ from ald_keras.experiments.bottleneck_plan import (
 )
 from ald_keras.experiments.bottleneck_summary import summarize_bottlenecks
 from ald_keras.experiments.bottleneck_table import print_bottlenecks, write_bottlenecks
+from ald_keras.experiments.command import (
+    experiment_parser,
+    parse,
+    try_to_report_on,
+    write_note,
+)
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import read_runs
-from ald_keras.files import write_yaml
-from ald_keras.report import try_to_report
-from ald_keras.versions import versions
 
 
 def bottleneck(
@@ -120,14 +123,7 @@ def report(
     summary = summarize_bottlenecks(runs)
     write_bottlenecks(summary, output, {"failures": failures})
     print_bottlenecks(summary, console)
-    try_to_report(str(output), lambda: _write_report(output))
-
-
-def _write_report(output: pathlib.Path) -> None:
-    # Loads matplotlib.
-    from ald_keras.experiments.reports import write_report
-
-    write_report(output)
+    try_to_report_on(output)
 
 
 def _note(plan: BottleneckPlan, output: pathlib.Path) -> None:
@@ -144,19 +140,13 @@ def _note(plan: BottleneckPlan, output: pathlib.Path) -> None:
         "budgets": list(plan.budgets),
         "seeds": plan.seeds,
         "ald": plan.ald,
-        "versions": versions(),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    write_yaml(output / "experiment.yaml", settings)
+    write_note(output, settings)
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser("ald_keras.experiments.bottleneck", description=__doc__)
+    parser = experiment_parser("bottleneck", __doc__)
     add = parser.add_argument
-    add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
-    add("--data-dir", metavar="DIR", help="folder with the data set's files")
-    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
-    add("--seeds", type=int, default=1, help="runs of everything (default: 1)")
     sizes: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "N"}
     add(
         "--references",
@@ -178,15 +168,6 @@ def _parser() -> OneLineParser:
         help="epochs of gated runs, as multiples of the config's (default: 1 1.5 2)",
     )
     add("--ald", action="store_true", help="add a run of ALD from each size")
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a value of the config in all runs",
-    )
-    add("--report", action="store_true", help="only print the table of what is there")
     return parser
 
 
@@ -205,14 +186,10 @@ def _make_plan(arguments: argparse.Namespace) -> BottleneckPlan:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.config is None and not (arguments.report and arguments.output):
-        parser.error("the following arguments are required: --config")
+    arguments = parse(parser, argv)
 
     def command() -> None:
         output = arguments.output
-        if output is None:
-            output = pathlib.Path("saved_models", f"bottleneck-{arguments.config.stem}")
         console = Console()
         failures: dict[str, str] = {}
         if not arguments.report:

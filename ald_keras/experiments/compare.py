@@ -1,8 +1,9 @@
 """`python -m ald_keras.experiments.compare`: one pruning run against a search.
 
-Runs are written below `saved_models/compare-NAME_OF_CONFIG`, unless told otherwise. A
-command that was stopped goes on where it was when it is given again. Under
-keras-tuner's variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and
+The config is a run's with a `search` section, of which `--set` replaces values as well,
+e.g. search.tuner=random. Runs are written below `saved_models/compare-NAME_OF_CONFIG`,
+unless told otherwise. A command that was stopped goes on where it was when it is given
+again. Under keras-tuner's variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and
 KERASTUNER_ORACLE_PORT, trials spread over machines that share the output's folder.
 """
 
@@ -17,7 +18,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from ald_keras.cli import OneLineParser, run_command
+from ald_keras.cli import run_command
+from ald_keras.experiments.command import (
+    experiment_parser,
+    parse,
+    try_to_report_on,
+    write_note,
+)
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import print_comparison, write_comparison
 from ald_keras.experiments.plan import check_data_dir, check_settings
@@ -27,8 +34,6 @@ from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searches import Comparison, load_comparison
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
 from ald_keras.files import write_yaml
-from ald_keras.report import try_to_report
-from ald_keras.run_files import versions
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
 
@@ -159,14 +164,7 @@ def report(
         raise ValueError(f"{output} holds nothing of this comparison to report on.")
     write_comparison(summary, output, {"seeds": seeds, "failures": failures})
     print_comparison(summary, console)
-    try_to_report(str(output), lambda: _write_report(output))
-
-
-def _write_report(output: pathlib.Path) -> None:
-    # Loads matplotlib.
-    from ald_keras.experiments.reports import write_report
-
-    write_report(output)
+    try_to_report_on(output)
 
 
 def _read(arguments: argparse.Namespace) -> Comparison:
@@ -182,42 +180,16 @@ def _read(arguments: argparse.Namespace) -> Comparison:
 
 def _note(comparison: Comparison, seeds: int, output: pathlib.Path) -> None:
     """Write `experiment.yaml`: the resolved settings and versions."""
-    output.mkdir(parents=True, exist_ok=True)
-    settings = {"seeds": seeds, "versions": versions(), **comparison.to_dict()}
+    settings = {"seeds": seeds, **comparison.to_dict()}
     for key in _DECIDED:
         del settings[key]
-    write_yaml(output / "experiment.yaml", settings)
-
-
-def _parser() -> OneLineParser:
-    parser = OneLineParser("ald_keras.experiments.compare", description=__doc__)
-    add = parser.add_argument
-    add(
-        "--config",
-        type=pathlib.Path,
-        required=True,
-        metavar="FILE",
-        help="a run's config with a `search` section",
-    )
-    add("--data-dir", metavar="DIR", help="folder with the data set's files")
-    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
-    add("--seeds", type=int, default=1, help="runs of everything (default: 1)")
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a value of the config, e.g. search.tuner=random",
-    )
-    add("--report", action="store_true", help="only print the table of what is there")
-    return parser
+    write_note(output, settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    parser = experiment_parser("compare", __doc__)
+    arguments = parse(parser, argv, needs_config=True)
     if arguments.seeds < 1:
         parser.error(f"`--seeds` must be an integer >= 1. Received: {arguments.seeds}")
 
@@ -225,8 +197,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         comparison = _read(arguments)
         role = find_role()
         output = arguments.output
-        if output is None:
-            output = pathlib.Path("saved_models", f"compare-{arguments.config.stem}")
         console = Console()
         failures: dict[str, str] = {}
         if not arguments.report:

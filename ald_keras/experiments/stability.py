@@ -16,15 +16,18 @@ from rich.console import Console
 
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import RULES, Config
+from ald_keras.experiments.command import (
+    experiment_parser,
+    parse,
+    try_to_report_on,
+    write_note,
+)
 from ald_keras.experiments.edge import sizes_to_train
 from ald_keras.experiments.plan import GUESSES, Plan, make_groups, read_base
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import read_record, read_runs
 from ald_keras.experiments.summary import fixed_figures, summarize
 from ald_keras.experiments.table import print_table, write_table
-from ald_keras.files import write_yaml
-from ald_keras.report import try_to_report
-from ald_keras.versions import versions
 
 
 def stability(
@@ -113,20 +116,12 @@ def report(
     summary = summarize(runs, guesses)
     write_table(summary, output, {"failures": failures, "guesses": guesses})
     print_table(summary, console)
-    try_to_report(str(output), lambda: _write_report(output))
-
-
-def _write_report(output: pathlib.Path) -> None:
-    # Loads matplotlib.
-    from ald_keras.experiments.reports import write_report
-
-    write_report(output)
+    try_to_report_on(output)
 
 
 def _note(arguments: argparse.Namespace, plan: Plan, output: pathlib.Path) -> None:
     """Write `experiment.yaml`: the resolved settings and versions."""
     shared = _shared(plan.base)
-    output.mkdir(parents=True, exist_ok=True)
     settings: dict[str, Any] = {
         "config": shared,
         # What they do not share; the rule always.
@@ -143,9 +138,8 @@ def _note(arguments: argparse.Namespace, plan: Plan, output: pathlib.Path) -> No
         "sizes": arguments.sizes or "found from the runs",
         "fixed_seeds": plan.fixed_seeds,
         "baselines": arguments.baselines,
-        "versions": versions(),
     }
-    write_yaml(output / "experiment.yaml", settings)
+    write_note(output, settings)
 
 
 def _shared(config: Config) -> dict[str, Any]:
@@ -154,12 +148,8 @@ def _shared(config: Config) -> dict[str, Any]:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser("ald_keras.experiments.stability", description=__doc__)
+    parser = experiment_parser("stability", __doc__, "each rule and start", seeds=5)
     add = parser.add_argument
-    add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
-    add("--data-dir", metavar="DIR", help="folder with the data set's files")
-    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
-    add("--seeds", type=int, default=5, help="runs of each rule and start (default: 5)")
     add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
     add("--rules", nargs="*", default=["information", "ald"], metavar="RULE")
     add(
@@ -179,15 +169,6 @@ def _parser() -> OneLineParser:
         metavar="NAME:KEY=VALUE,...",
         help="settings to run beside the rules, e.g. quick:rule.patience=3",
     )
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a value of the config in all runs",
-    )
-    add("--report", action="store_true", help="only print the table of what is there")
     return parser
 
 
@@ -205,14 +186,10 @@ def _make_plan(arguments: argparse.Namespace) -> Plan:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.config is None and not (arguments.report and arguments.output):
-        parser.error("the following arguments are required: --config")
+    arguments = parse(parser, argv)
 
     def command() -> None:
         output = arguments.output
-        if output is None:
-            output = pathlib.Path("saved_models", f"stability-{arguments.config.stem}")
         console = Console()
         failures: dict[str, str] = {}
         if not arguments.report:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from builders import digits, small_vae
+from builders import digits, small_vae, traced_vae
 
 from ald_keras import ALDCallback, ALDRule, InformationRule, KLWarmup
 from ald_keras.metrics import frechet_distance, gaussian_kl, silhouette
@@ -25,7 +25,8 @@ def callback(rule=QUICK, **options):
 
 
 def fit(vae, *callbacks, epochs=3, validation_data=VALIDATION, **options):
-    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    if not vae.compiled:
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     return vae.fit(
         TRAIN,
         epochs=epochs,
@@ -37,7 +38,7 @@ def fit(vae, *callbacks, epochs=3, validation_data=VALIDATION, **options):
 
 
 def test_zero_arguments_work():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     history = fit(vae, pruning := ALDCallback(), epochs=6).history
     assert pruning.rule == InformationRule()
     for name in METRICS:
@@ -49,7 +50,7 @@ def test_zero_arguments_work():
 
 
 def test_the_papers_rule_works_without_arguments():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     history = fit(vae, pruning := ALDCallback(ALDRule()), epochs=6).history
     assert history["active_dims"] == [8, 8, 8, 8, 8, 3]
     assert vae.active_dims == 3
@@ -61,7 +62,7 @@ def test_the_papers_rule_works_without_arguments():
 
 
 def test_decisions_follow_the_rule():
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     history = fit(vae, pruning, epochs=5).history
     assert history["active_dims"] == [8, 6, 4, 2, 2]
     assert [d.action for d in pruning.decisions] == ["prune", "prune", "prune", "stop"]
@@ -72,7 +73,7 @@ def test_decisions_follow_the_rule():
 
 
 def test_nothing_is_removed_when_no_training_follows():
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     fit(vae, pruning, epochs=2)
     assert vae.active_dims == 6
     assert [d.epoch for d in pruning.decisions] == [0]
@@ -81,14 +82,14 @@ def test_nothing_is_removed_when_no_training_follows():
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = True
 
-    vae = small_vae(8)
+    vae = traced_vae(8)
     fit(vae, Stop(), callback(ENDLESS), epochs=9)
     assert vae.active_dims == 8
 
 
 def test_the_metrics_are_those_of_the_probe():
     # With all validation samples in the probe, the figures can be computed again.
-    vae, pruning = small_vae(4), callback(ENDLESS)
+    vae, pruning = traced_vae(4), callback(ENDLESS)
     history = fit(vae, pruning, epochs=1).history
     meter_rng = np.random.default_rng([0, 0])
     meter_rng.choice(100, 100, replace=False)
@@ -108,7 +109,7 @@ def test_the_metrics_are_those_of_the_probe():
 
 
 def test_kl_selection_removes_the_least_informative():
-    vae = small_vae(6)
+    vae = traced_vae(6)
     seen = {}
 
     class Record(keras.callbacks.Callback):
@@ -124,7 +125,7 @@ def test_kl_selection_removes_the_least_informative():
 
 def test_the_same_seed_gives_the_same_run():
     def run(seed):
-        vae, pruning = small_vae(8), callback(seed=seed)
+        vae, pruning = traced_vae(8), callback(seed=seed)
         history = fit(vae, pruning, epochs=3).history
         return [d.to_dict() for d in pruning.decisions], history
 
@@ -135,7 +136,7 @@ def test_the_same_seed_gives_the_same_run():
 
 def test_observing_does_not_change_the_training():
     def losses(*callbacks):
-        vae = small_vae(8)
+        vae = traced_vae(8)
         return fit(vae, *callbacks, epochs=3).history["loss"]
 
     rule = ALDRule(patience=100)
@@ -154,7 +155,7 @@ def test_observing_does_not_change_the_training():
     ],
 )
 def test_any_kind_of_validation_data(validation, options):
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     history = fit(vae, pruning, validation_data=validation, **options).history
     assert history["active_dims"] == [8, 6, 4]
     assert len(history["val_silhouette"]) == 3
@@ -163,7 +164,7 @@ def test_any_kind_of_validation_data(validation, options):
 
 
 def test_reconstruction_is_measured_where_keras_does_not():
-    vae, pruning = small_vae(8), callback(ALDRule(patience=100))
+    vae, pruning = traced_vae(8), callback(ALDRule(patience=100))
     history = fit(vae, pruning, validation_freq=3, epochs=3).history
     measured = history["probe_reconstruction_loss"]
     assert len(measured) == 3
@@ -174,7 +175,7 @@ def test_reconstruction_is_measured_where_keras_does_not():
 
 
 def test_a_probe_replaces_the_validation_data():
-    vae, pruning = small_vae(8), callback(ENDLESS, probe=(VALIDATION, LABELS[200:]))
+    vae, pruning = traced_vae(8), callback(ENDLESS, probe=(VALIDATION, LABELS[200:]))
     history = fit(vae, pruning, validation_data=None).history
     assert history["active_dims"] == [8, 6, 4]
     assert "probe_reconstruction_loss" in history
@@ -182,7 +183,7 @@ def test_a_probe_replaces_the_validation_data():
 
 def test_clusters_come_from_the_labels():
     for y, expected in ((LABELS[200:], 3), (None, 10), (VALIDATION, 10)):
-        vae, pruning = small_vae(4), callback(n_clusters=None)
+        vae, pruning = traced_vae(4), callback(n_clusters=None)
         found = []
 
         class Look(keras.callbacks.Callback):
@@ -202,7 +203,7 @@ def test_a_metric_of_the_user_s_own():
 
     rule = ALDRule(patience=1, slope_window=2, thresholds={"brightness": 0.0})
     pruning = callback(rule, metrics={"brightness": (brightness, "max")})
-    history = fit(small_vae(8), pruning, epochs=2).history
+    history = fit(traced_vae(8), pruning, epochs=2).history
     assert len(history["val_brightness"]) == 2
     assert history["active_dims"] == [8, 3]
     assert calls[0] == ((100, 8, 8, 1), None)
@@ -211,14 +212,14 @@ def test_a_metric_of_the_user_s_own():
 
 def test_frechet_distances_can_be_left_out():
     rule = ALDRule(patience=1, thresholds={"reconstruction": 0.0, "silhouette": 0.0})
-    history = fit(small_vae(8), callback(rule, features=None)).history
+    history = fit(traced_vae(8), callback(rule, features=None)).history
     assert "val_silhouette" in history
     assert "val_frechet_generation" not in history
 
 
 def test_nothing_is_recorded_while_beta_moves():
     pruning = callback(ENDLESS)
-    history = fit(small_vae(8), KLWarmup(3), pruning, epochs=5).history
+    history = fit(traced_vae(8), KLWarmup(3), pruning, epochs=5).history
     assert history["active_dims"] == [8, 8, 8, 8, 6]
     assert len(history["val_silhouette"]) == 5
 
@@ -229,7 +230,7 @@ def test_records_are_dropped_when_beta_moves_later():
             self.model.beta.assign([1.0, 1.0, *[0.5] * 5][epoch])
 
     pruning = callback(ALDRule(patience=3, initial_step=2))
-    history = fit(small_vae(8), Jump(), pruning, epochs=7).history
+    history = fit(traced_vae(8), Jump(), pruning, epochs=7).history
     # Two records, dropped; then epochs 3, 4 and 5 are three.
     assert [d.epoch for d in pruning.decisions] == [5]
     assert history["active_dims"] == [8, 8, 8, 8, 8, 8, 6]
@@ -241,20 +242,20 @@ def test_records_are_dropped_when_beta_jumps_to_its_goal():
             self.model.beta.assign([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0][epoch])
 
     pruning = callback(ALDRule(patience=3, initial_step=2))
-    fit(small_vae(8), Jump(), pruning, epochs=7)
+    fit(traced_vae(8), Jump(), pruning, epochs=7)
     # Epochs 1 and 2 are recorded and dropped; epochs 3, 4 and 5 are three.
     assert [d.epoch for d in pruning.decisions] == [5]
 
 
 def test_fit_can_end_once_the_size_is_fixed():
-    vae, pruning = small_vae(8), callback(ENDLESS, stop_training=True)
+    vae, pruning = traced_vae(8), callback(ENDLESS, stop_training=True)
     history = fit(vae, pruning, epochs=20).history
     assert len(history["loss"]) == 4
     assert pruning.fixed_epoch == 3
 
 
 def test_an_unfixed_end_is_told(capsys):
-    vae, pruning = small_vae(8), callback()
+    vae, pruning = traced_vae(8), callback()
     fit(vae, pruning, epochs=2)
     assert pruning.fixed_epoch is None
     pruning.summary()
@@ -263,7 +264,7 @@ def test_an_unfixed_end_is_told(capsys):
 
 
 def test_verbose_prints_a_line_a_decision(capsys):
-    fit(small_vae(8), callback(ENDLESS, verbose=1), epochs=3)
+    fit(traced_vae(8), callback(ENDLESS, verbose=1), epochs=3)
     out = capsys.readouterr().out
     assert "Epoch 1: " in out
     assert "Epoch 2: " in out
@@ -271,7 +272,7 @@ def test_verbose_prints_a_line_a_decision(capsys):
 
 
 def test_several_fits_start_anew_from_what_is_active():
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     fit(vae, pruning, epochs=2)
     assert vae.active_dims == 6
     fit(vae, pruning, epochs=2)
@@ -280,7 +281,7 @@ def test_several_fits_start_anew_from_what_is_active():
 
 
 def test_a_copy_holds_neither_model_nor_data():
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     twin = copy.deepcopy(pruning)
     fit(vae, pruning, epochs=2)
     later = copy.deepcopy(pruning)
@@ -288,7 +289,7 @@ def test_a_copy_holds_neither_model_nor_data():
     assert later.decisions == pruning.decisions
     assert later.result() == pruning.result()
     assert later.fixed_epoch == pruning.fixed_epoch
-    other = small_vae(8)
+    other = traced_vae(8)
     fit(other, twin, epochs=2)
     assert twin.decisions == pruning.decisions
 
@@ -299,7 +300,7 @@ def test_restored_weights_are_noticed(order, last, dims):
     stopping = keras.callbacks.EarlyStopping(
         monitor="active_dims", mode="max", patience=2, restore_best_weights=True
     )
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     with pytest.warns(UserWarning, match=f"from outside, from {last} to {dims}"):
         fit(vae, *[pruning, stopping][::order], epochs=10)
     assert vae.active_dims == dims
@@ -317,7 +318,7 @@ def test_a_mask_changed_between_epochs_starts_the_rule_over():
                 )
                 self.model.latent_mask.activate(inactive)
 
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     with pytest.warns(UserWarning, match="changed from outside, from 6 to 8"):
         history = fit(vae, Restore(), pruning, epochs=4).history
     assert history["active_dims"] == [8, 6, 8, 6]
@@ -338,19 +339,19 @@ def test_a_non_finite_metric_is_an_error():
         metrics={"odd": (lambda model, x, y: float("nan"), "min")},
     )
     with pytest.raises(ValueError, match="Epoch 1: the metric 'odd' must be finite"):
-        fit(small_vae(4), bad)
+        fit(traced_vae(4), bad)
 
 
 def test_what_fit_must_bring():
     with pytest.raises(ValueError, match="`validation_data` or `validation_split`"):
-        fit(small_vae(4), callback(), validation_data=None)
+        fit(traced_vae(4), callback(), validation_data=None)
     with pytest.raises(ValueError, match="10 clusters .* 9 samples"):
-        fit(small_vae(4), callback(n_clusters=10), validation_data=X[:9])
+        fit(traced_vae(4), callback(n_clusters=10), validation_data=X[:9])
     one_class = (VALIDATION, np.zeros(100))
     with pytest.raises(ValueError, match="1 clusters"):
-        fit(small_vae(4), callback(n_clusters=None), validation_data=one_class)
+        fit(traced_vae(4), callback(n_clusters=None), validation_data=one_class)
     with pytest.raises(ValueError, match="`probe`"):
-        fit(small_vae(4), callback(probe=VALIDATION * 2))
+        fit(traced_vae(4), callback(probe=VALIDATION * 2))
 
 
 def test_a_stream_without_end_asks_for_a_probe():
@@ -361,7 +362,7 @@ def test_a_stream_without_end_asks_for_a_probe():
     dataset = tf.data.Dataset.from_tensor_slices(VALIDATION).batch(50).repeat()
     for stream in (endless(), dataset):
         with pytest.raises(ValueError, match="probe="):
-            fit(small_vae(4), callback(), validation_data=stream, validation_steps=1)
+            fit(traced_vae(4), callback(), validation_data=stream, validation_steps=1)
 
 
 def test_a_model_without_a_mask_is_an_error():
@@ -399,7 +400,7 @@ def test_bad_arguments_are_errors_at_construction(options, error, message):
 def test_a_checkpoint_holds_the_mask_its_figures_belong_to(tmp_path):
     path = str(tmp_path / "{epoch}.keras")
     saving = keras.callbacks.ModelCheckpoint(path, monitor="loss")
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     history = fit(vae, pruning, saving, epochs=3).history
     for epoch, dims in enumerate(history["active_dims"], start=1):
         saved = keras.saving.load_model(tmp_path / f"{epoch}.keras")
@@ -408,7 +409,7 @@ def test_a_checkpoint_holds_the_mask_its_figures_belong_to(tmp_path):
 
 def test_the_logs_reach_other_callbacks(tmp_path):
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
-    fit(small_vae(8), callback(ENDLESS), logger, epochs=1)
+    fit(traced_vae(8), callback(ENDLESS), logger, epochs=1)
     header = (tmp_path / "log.csv").read_text().splitlines()[0].split(",")
     assert {f"val_{name}" for name in METRICS} <= set(header)
 
@@ -422,7 +423,7 @@ def test_a_mask_changed_within_an_epoch_is_noticed():
                 )
 
     with pytest.warns(UserWarning, match="changed from outside, from 6 to 5"):
-        fit(small_vae(8), Change(), callback(ENDLESS), epochs=2)
+        fit(traced_vae(8), Change(), callback(ENDLESS), epochs=2)
 
 
 def test_a_stream_of_unknown_length_is_bounded_by_the_steps():
@@ -433,7 +434,7 @@ def test_a_stream_of_unknown_length_is_bounded_by_the_steps():
     stream = tf.data.Dataset.from_generator(
         endless, output_signature=tf.TensorSpec((50, 8, 8, 1))
     )
-    vae, pruning = small_vae(8), callback(ENDLESS)
+    vae, pruning = traced_vae(8), callback(ENDLESS)
     history = fit(vae, pruning, validation_data=stream, validation_steps=2).history
     assert history["active_dims"] == [8, 6, 4]
 
@@ -445,5 +446,5 @@ def test_nothing_is_held_after_a_fit_that_fails():
 
     pruning = callback(ENDLESS)
     with pytest.raises(KeyError):
-        fit(small_vae(8), pruning, Fail())
+        fit(traced_vae(8), pruning, Fail())
     assert pruning._observer is None

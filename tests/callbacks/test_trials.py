@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from builders import digits, small_vae
+from builders import digits, small_vae, traced_vae
 from keras import layers
 
 from ald_keras import ALDCallback, KLWarmup, MaskedVAE
@@ -87,7 +87,8 @@ def weights_of(vae):
 
 
 def fit(vae, actions, *more, epochs=6, optimizer=None, **options):
-    vae.compile(optimizer or keras.optimizers.Adam(1e-2), jit_compile=False)
+    if optimizer is not None:
+        vae.compile(optimizer, jit_compile=False)
     before, after = Record(), Record()
     pruning = ALDCallback(Script(actions), n_clusters=3, features=None, **options)
     vae.fit(
@@ -144,16 +145,25 @@ def vae_with_a_scalar_weight():
     return MaskedVAE(encoder, decoder, 8, seed=0)
 
 
-@pytest.mark.parametrize(
-    "make", [small_vae, vae_with_batch_norm, vae_with_a_scalar_weight]
+ADAM, *OTHERS = (
+    keras.optimizers.Adam(1e-2),
+    keras.optimizers.SGD(1e-3, momentum=0.9),
+    keras.optimizers.RMSprop(1e-3, momentum=0.5),
+    keras.optimizers.AdamW(1e-2, use_ema=True, clipnorm=1.0),
 )
+UNUSUAL = (vae_with_batch_norm, vae_with_a_scalar_weight)
+
+
 @pytest.mark.parametrize(
-    "optimizer",
+    ("make", "optimizer"),
     [
-        keras.optimizers.Adam(1e-2),
-        keras.optimizers.SGD(1e-3, momentum=0.9),
-        keras.optimizers.RMSprop(1e-3, momentum=0.5),
-        keras.optimizers.AdamW(1e-2, use_ema=True, clipnorm=1.0),
+        *((small_vae, optimizer) for optimizer in (ADAM, *OTHERS)),
+        *((make, ADAM) for make in UNUSUAL),
+        *(
+            pytest.param(make, optimizer, marks=pytest.mark.slow)
+            for make in UNUSUAL
+            for optimizer in OTHERS
+        ),
     ],
 )
 def test_what_comes_back_is_bit_equal(make, optimizer):
@@ -191,7 +201,7 @@ def test_a_schedule_goes_on():
     ],
 )
 def test_fit_ends_with_a_size_that_was_measured(script, reason):
-    vae = small_vae(8)
+    vae = traced_vae(8)
     pruning, before, _ = fit(vae, script)
     assert vae.latent_mask.active_indices.tolist() == list(range(8))
     assert equal(weights_of(vae), before.weights[2])
@@ -248,7 +258,7 @@ def test_weights_restored_from_within_a_trial_stay(ema, scaled):
 
 
 def test_a_callback_that_changes_weights_does_not_end_a_trial():
-    vae = small_vae(8)
+    vae = traced_vae(8)
 
     class Shrink(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -325,7 +335,7 @@ def test_a_rule_is_told_how_long_and_how_fast_the_model_was_trained():
 
 
 def test_a_trial_that_begins_after_the_last_epoch_does_not():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     pruning, _, _ = fit(vae, {5: "try"})
     assert vae.active_dims == 8
     assert pruning.decisions == []
@@ -363,7 +373,7 @@ def test_an_interrupted_trial_comes_back(fail, ema):
 
 
 def test_what_is_kept_stays_away_and_its_copy_is_freed():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     freed = []
 
     class Look(keras.callbacks.Callback):
@@ -374,7 +384,6 @@ def test_what_is_kept_stays_away_and_its_copy_is_freed():
         return vae_callbacks[0]
 
     vae_callbacks = []
-    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     vae_callbacks.append(
         ALDCallback(Script({1: "try", 3: "keep"}), n_clusters=3, features=None)
     )
@@ -390,7 +399,7 @@ def test_what_is_kept_stays_away_and_its_copy_is_freed():
 
 
 def test_training_stops_with_what_came_back():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     pruning, before, after = fit(vae, {1: "try", 3: "restore"}, stop_training=True)
     assert max(before.weights) == 3
     assert vae.active_dims == 8
@@ -404,7 +413,7 @@ class MoveBeta(keras.callbacks.Callback):
 
 
 def test_a_trial_ends_where_beta_moves():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     end = []
 
     class Look(keras.callbacks.Callback):
@@ -430,14 +439,14 @@ class ChangeMask(keras.callbacks.Callback):
 
 
 def test_a_mask_changed_from_outside_ends_a_trial_without_undoing_it():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     with pytest.warns(UserWarning, match="changed from outside"):
         fit(vae, {1: "try"}, ChangeMask())
     assert vae.latent_mask.active_indices.tolist() == [2, 3, 5, 6, 7]
 
 
 def test_nothing_is_recorded_during_a_warm_up():
-    vae = small_vae(8)
+    vae = traced_vae(8)
     pruning, _, _ = fit(vae, {1: "try"}, KLWarmup(4))
     assert pruning.decisions == []
     assert vae.active_dims == 8

@@ -128,6 +128,9 @@ def test_its_report_and_its_figures(done, capsys):
     assert str(done / "report.html") in capsys.readouterr().out
 
 
+# That trials which are whole are not repeated, and others start over, is looked at in
+# test_search.py within one process; a killed command in test_stability.py.
+@pytest.mark.slow
 def test_a_comparison_killed_at_a_random_moment_goes_on(done, file, tmp_path):
     output = tmp_path / "out"
     arguments = ["--config", str(file), "--output", str(output)]

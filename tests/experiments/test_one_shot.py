@@ -4,17 +4,19 @@ import keras
 import numpy as np
 import pytest
 
+from ald_keras.config import Config
 from ald_keras.datasets import load_dataset
 from ald_keras.experiments.one_shot import idle_units, main, one_shot
 from ald_keras.run_files import RUN_FILES
 from ald_keras.train import run
 
 
-@pytest.fixture
-def fixed(tiny, tmp_path):
-    """A fixed run whose first unit is made idle, and its config."""
-    config = tiny(method="fixed", likelihood="gaussian")
-    folder = tmp_path / "fixed"
+@pytest.fixture(scope="module")
+def fixed(tiny_run, tmp_path_factory):
+    """A fixed run whose first unit is made idle, and its config; both only read."""
+    options = {"method": "fixed", "likelihood": "gaussian"}
+    config = Config.from_dict({**tiny_run, **options})
+    folder = tmp_path_factory.mktemp("one_shot") / "fixed"
     run(config, folder, verbose=0)
     model = keras.saving.load_model(folder / "model.keras")
     kernel, bias = model.z_mean.get_weights()

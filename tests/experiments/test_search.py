@@ -1,12 +1,17 @@
+import contextlib
 import csv
 import gc
+import io
 import json
+import shutil
 import weakref
 
 import pytest
+from builders import TINY_RUN
 
 from ald_keras.experiments.fixed_sizes import FixedSizes
 from ald_keras.experiments.search import run_search
+from ald_keras.experiments.searches import Comparison
 from ald_keras.experiments.trials import Event, has_ended, read_end
 from ald_keras.train import run
 
@@ -24,67 +29,76 @@ class Watched(FixedSizes):
         return model
 
 
-@pytest.fixture
-def search(comparison, tmp_path, capsys):
-    """A function that carries out the one search of a section, and hears of it."""
-
-    def carry_out(section, seed=0, skipped=(), output=None, **changes):
-        whole = comparison({**section, "rules": []}, **changes)
-        output = output or tmp_path
-        sizes = Watched(whole, whole.searches[0], seed, output)
+def carry_out(section, output, seed=0, skipped=(), **changes):
+    """Carry out the one search of a section, and hear of it."""
+    section = {**section, "rules": []}
+    whole = Comparison.from_dict({**TINY_RUN, **changes, "search": section})
+    sizes = Watched(whole, whole.searches[0], seed, output)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
         run_search(sizes, skipped)
-        lines = capsys.readouterr().out.splitlines()
-        events = [event for event in map(Event.read, lines) if event]
-        return sizes, [(event.trial, event.what) for event in events]
+    events = [Event.read(line) for line in printed.getvalue().splitlines()]
+    return sizes, [(event.trial, event.what) for event in events if event]
 
-    return carry_out
+
+@pytest.fixture
+def search(tmp_path):
+    """`carry_out` in the test's own folder."""
+    return lambda section, **options: carry_out(section, tmp_path, **options)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A grid that has come to its end: folder, sizes and events; nobody changes it."""
+    folder = tmp_path_factory.mktemp("grid")
+    return folder, *carry_out({"sizes": [2, 3, 5]}, folder, seed=1)
 
 
 def mtimes(folder):
     return {file: file.stat().st_mtime_ns for file in folder.glob("*-seed*/*")}
 
 
-def test_every_size_of_a_grid_is_a_run_like_any_other(search, tiny, tmp_path):
-    sizes, events = search({"sizes": [2, 3, 5]}, seed=1)
+def test_every_size_of_a_grid_is_a_run_like_any_other(grid, tiny, tmp_path):
+    output, sizes, events = grid
     names = [f"grid-{size}-seed1" for size in (2, 3, 5)]
     assert events == [(name, what) for name in names for what in ("began", "ended")]
     config = tiny(method="fixed", latent_dim=3, seed=1)
     alone = run(config, tmp_path / "alone", verbose=0)
-    record = json.loads((tmp_path / "grid-3-seed1" / "run.json").read_text())
+    record = json.loads((output / "grid-3-seed1" / "run.json").read_text())
     for key in ("test", "test_compact", "epochs", "steps", "validation_loss"):
         assert record[key] == alone[key]
     assert record["parameters"] == record["parameters_compact"]
     assert record["early_stopping"] is None
-    end = read_end(tmp_path, "grid", 1)
+    end = read_end(output, "grid", 1)
     assert end["trials"] == {names[0]: [2, 2], names[1]: [3, 2], names[2]: [5, 2]}
     assert end["failures"] == {}
-    assert has_ended(sizes.comparison, sizes.search, 1, tmp_path)
-    assert not has_ended(sizes.comparison, sizes.search, 0, tmp_path)
+    assert has_ended(sizes.comparison, sizes.search, 1, output)
+    assert not has_ended(sizes.comparison, sizes.search, 0, output)
 
 
-def test_no_model_outlives_the_next_trial(search):
-    sizes, _ = search({"sizes": [2, 3, 4]}, epochs=1)
+def test_no_model_outlives_the_next_trial(grid):
+    _, sizes, _ = grid
     # One more: keras-tuner builds the first to see what there is to choose.
     assert len(sizes.models) == 4
     gc.collect()
     assert [model() for model in sizes.models[:-1]] == [None] * 3
 
 
-def test_whole_trials_are_not_repeated_and_others_start_over(search, tmp_path):
-    search({"sizes": [2, 3]})
-    before = mtimes(tmp_path)
-    (tmp_path / "grid-3-seed0" / "run.json").unlink()
-    sizes, events = search({"sizes": [2, 3, 4]})
+def test_whole_trials_are_not_repeated_and_others_start_over(grid, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(grid[0], output)
+    before = mtimes(output)
+    (output / "grid-3-seed1" / "run.json").unlink()
+    sizes, events = carry_out({"sizes": [2, 3, 4]}, output, seed=1)
     assert events == [
-        ("grid-2-seed0", "found"),
-        ("grid-3-seed0", "began"),
-        ("grid-3-seed0", "ended"),
-        ("grid-4-seed0", "began"),
-        ("grid-4-seed0", "ended"),
+        ("grid-2-seed1", "found"),
+        ("grid-3-seed1", "began"),
+        ("grid-3-seed1", "ended"),
+        ("grid-4-seed1", "began"),
+        ("grid-4-seed1", "ended"),
     ]
-    after = mtimes(tmp_path)
+    after = mtimes(output)
     for file, time in before.items():
-        assert (after[file] == time) == (file.parent.name == "grid-2-seed0")
+        assert (after[file] == time) == (file.parent.name != "grid-3-seed1")
     assert len(sizes.models) == 3
 
 
@@ -92,10 +106,10 @@ def test_a_failing_trial_is_reported_and_loses_no_other(search, tmp_path):
     # What cannot be replaced by a file: an error after training.
     obstacle = tmp_path / "grid-2-seed0" / "model.keras"
     (obstacle / "full").mkdir(parents=True)
-    sizes, events = search({"sizes": [2, 3, 4]})
-    assert [what for _, what in events] == ["began", "failed"] + 2 * ["began", "ended"]
+    sizes, events = search({"sizes": [2, 3]})
+    assert [what for _, what in events] == ["began", "failed", "began", "ended"]
     end = read_end(tmp_path, "grid", 0)
-    assert list(end["trials"]) == [f"grid-{size}-seed0" for size in (2, 3, 4)]
+    assert list(end["trials"]) == [f"grid-{size}-seed0" for size in (2, 3)]
     reason = end["failures"].pop("grid-2-seed0")
     assert "model.keras" in reason
     assert end["failures"] == {}
@@ -104,8 +118,8 @@ def test_a_failing_trial_is_reported_and_loses_no_other(search, tmp_path):
     assert not has_ended(sizes.comparison, sizes.search, 0, tmp_path)
     (obstacle / "full").rmdir()
     obstacle.rmdir()
-    sizes, events = search({"sizes": [2, 3, 4]})
-    assert [what for _, what in events] == ["began", "ended", "found", "found"]
+    sizes, events = search({"sizes": [2, 3]})
+    assert [what for _, what in events] == ["began", "ended", "found"]
     assert has_ended(sizes.comparison, sizes.search, 0, tmp_path)
     assert not error.exists()
 
@@ -130,7 +144,7 @@ def test_a_random_search_depends_on_its_seed_alone(search, tmp_path):
     found = []
     for seed, folder in ((0, "a"), (0, "b"), (1, "c")):
         (tmp_path / folder).mkdir()
-        search(section, seed, (), tmp_path / folder, epochs=1)
+        carry_out(section, tmp_path / folder, seed, epochs=1)
         trials = read_end(tmp_path / folder, "random", seed)["trials"]
         found.append([size for size, _ in trials.values()])
     assert found[0] == found[1] != found[2]

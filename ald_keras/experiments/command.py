@@ -1,0 +1,89 @@
+"""What the commands over many runs share: arguments, note and report."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ald_keras.cli import OneLineParser
+from ald_keras.files import write_yaml
+from ald_keras.report import try_to_report
+from ald_keras.versions import versions
+
+
+def experiment_parser(
+    name: str, description: str | None, runs: str = "everything", seeds: int = 1
+) -> OneLineParser:
+    """Parser with the arguments that all of these commands have.
+
+    Args:
+        name: The command's module below `ald_keras.experiments`.
+        description: What the command does.
+        runs: What `--seeds` counts the runs of. Defaults to `"everything"`.
+        seeds: Integer >= 1, its default. Defaults to 1.
+    """
+    parser = OneLineParser(f"ald_keras.experiments.{name}", description=description)
+    add = parser.add_argument
+    add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
+    add("--data-dir", metavar="DIR", help="folder with the data set's files")
+    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
+    add("--seeds", type=int, default=seeds, help=f"runs of {runs} (default: {seeds})")
+    add(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace a value of the config in all runs",
+    )
+    add("--report", action="store_true", help="only print the table of what is there")
+    return parser
+
+
+def parse(
+    parser: OneLineParser, argv: Sequence[str] | None, needs_config: bool = False
+) -> argparse.Namespace:
+    """Parse arguments and choose the output's folder where none is given.
+
+    Args:
+        parser: What `experiment_parser` gave, with arguments of its own.
+        argv: The arguments, or `None` for the process's.
+        needs_config: Boolean, whether `--report` asks for `--config` too. Defaults to
+            `False`.
+
+    Returns:
+        The arguments, with `output` set.
+    """
+    arguments = parser.parse_args(argv)
+    told = arguments.report and arguments.output is not None and not needs_config
+    if arguments.config is None and not told:
+        parser.error("the following arguments are required: --config")
+    if arguments.output is None:
+        name = f"{parser.prog.rpartition('.')[2]}-{arguments.config.stem}"
+        arguments.output = pathlib.Path("saved_models", name)
+    return arguments
+
+
+def write_note(output: pathlib.Path, settings: Mapping[str, Any]) -> None:
+    """Write `experiment.yaml`: the resolved settings and versions.
+
+    Args:
+        output: The experiment's folder; made where it is missing.
+        settings: What is told about all runs.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    write_yaml(output / "experiment.yaml", {**settings, "versions": versions()})
+
+
+def try_to_report_on(output: pathlib.Path) -> None:
+    """Write the experiment's `report.html`; it may fail as `try_to_report` says."""
+
+    def write() -> None:
+        # Loads matplotlib.
+        from ald_keras.experiments.reports import write_report
+
+        write_report(output)
+
+    try_to_report(str(output), write)
