@@ -1,6 +1,12 @@
 """A `fit` that was interrupted goes on as if it had not been."""
 
 import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
 import warnings
 
 import keras
@@ -15,6 +21,7 @@ from ald_keras.models.architectures import build_architecture
 DIGITS = (load_digits().data / 16.0).astype("float32")
 TRAIN, VALIDATION = DIGITS[:256], DIGITS[256:356]
 RULE = InformationRule(patience=3, window=3, max_loss_increase="5%")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
 EPOCHS = {"masked": 36, "gated": 48}
 
 
@@ -146,6 +153,37 @@ def test_another_rule_is_an_error(whole):
     vae = keras.saving.load_model(folder / "3.keras")
     with pytest.raises(ValueError, match="`rule` must be the one under which"):
         fit(vae, kind, pruning_of(kind, InformationRule()), initial_epoch=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["masked", "gated"])
+def test_a_fit_killed_at_random_moments_goes_on(kind, tmp_path):
+    """While it trains, measures and writes its backup."""
+    draw, backup = random.Random(3), tmp_path / "backup"
+
+    def start(folder, count=0, name="killed"):
+        given = (kind, folder, tmp_path / name, count)
+        command = [sys.executable, __file__.replace("test_continuation", "killed_fit")]
+        return subprocess.Popen([*command, *map(str, given)], env=ENVIRONMENT)
+
+    assert start(tmp_path / "other", name="whole").wait() == 0
+    for moment in ("any", "write", "any", "write", "any"):
+        process = start(backup, 4 if moment == "write" else 0)
+        written = backup / "latest.weights.h5"
+        before = written.stat().st_mtime_ns if written.exists() else 0
+        if moment == "any":
+            while not written.exists() or written.stat().st_mtime_ns == before:
+                assert process.poll() is None
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0.0, 0.4))
+            process.kill()
+        assert process.wait() == -9
+    assert start(backup).wait() == 0
+    texts = [(tmp_path / f"{name}.json").read_text() for name in ("killed", "whole")]
+    assert texts[0] == texts[1]
+    found, wanted = (np.load(tmp_path / f"{name}.npz") for name in ("killed", "whole"))
+    for name in wanted.files:
+        np.testing.assert_array_equal(found[name], wanted[name])
 
 
 @pytest.mark.parametrize("saver", ["BackupAndRestore", "ModelCheckpoint"])
