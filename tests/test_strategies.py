@@ -177,6 +177,46 @@ def test_a_worker_that_dies_is_an_error_and_the_run_goes_on(single, tmp_path):
     assert_agree(folder, expected)
 
 
+SENT = """
+import os, sys
+import numpy as np
+from ald_keras.models.replicas import from_chief, is_chief
+from ald_keras.strategies import open_strategy
+
+strategy = open_strategy("multi_worker")
+value = {"pid": os.getpid(), "text": "größer", "x": [0.1, 1e-300, -3.0], "none": None}
+print(is_chief(strategy), os.getpid(), from_chief(strategy, lambda: value))
+print(from_chief(strategy, lambda: "a" * 100_000) == "a" * 100_000)
+try:
+    from_chief(strategy, lambda: 1 / 0)
+except (ZeroDivisionError, RuntimeError) as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_all_get_what_the_chief_sends():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        cluster = json.dumps({"cluster": {"worker": addresses}, "task": task})
+        process = subprocess.Popen(
+            [sys.executable, "-c", SENT],
+            env=environment(TF_CONFIG=cluster),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+    chief, other = (p.communicate(timeout=200)[0].split("\n") for p in processes)
+    pid = processes[0].pid
+    value = {"pid": pid, "text": "größer", "x": [0.1, 1e-300, -3.0], "none": None}
+    assert chief[0] == f"True {pid} {value}"
+    assert other[0] == f"False {processes[1].pid} {value}"
+    assert chief[1] == other[1] == "True"
+    assert chief[2] == "ZeroDivisionError division by zero"
+    assert other[2] == "RuntimeError The chief has stopped: division by zero"
+
+
 @pytest.mark.slow
 def test_what_the_chief_cannot_do_ends_all_workers(single, tmp_path):
     path, _ = single({**RUN, "epochs": 1})

@@ -39,15 +39,22 @@ class Observer:
 
         Raises:
             ValueError: If a metric is not finite.
+            RuntimeError: If workers that train together hold different masks.
         """
         found = self._model.from_chief(lambda: self._measure(epoch, logs))
+        active = [int(i) for i in self._model.latent_mask.active_indices]
+        if active != found["active"]:
+            raise RuntimeError(
+                f"All workers must hold the same mask. Received: {active} here and "
+                f"{found['active']} in the chief, at epoch {epoch + 1}"
+            )
         logs.update(found["logs"])
         epochs_trained = self._clock.end_epoch(self._model)
         self.beta.end_epoch(self._model)
         return Observation(
             epoch,
             found["metrics"],
-            tuple(int(i) for i in self._model.latent_mask.active_indices),
+            tuple(active),
             tuple(found["kl"]),
             self._directions,
             tuple(found["spread"]),
@@ -61,7 +68,9 @@ class Observer:
         metrics, kl, spread = self._meter.measure(epoch, more)
         new = {name: float(more[name]) for name in more if name not in logs}
         plain = {name: float(value) for name, value in metrics.items()}
-        return {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
+        active = [int(i) for i in self._model.latent_mask.active_indices]
+        found = {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
+        return {**found, "active": active}
 
     def seen(self) -> SeenSample | None:
         """Some samples of the last epoch; `None` before it."""
