@@ -124,7 +124,8 @@ def train(
     progress = Progress()
     if checkpoint is not None:
         plain = config.to_dict()
-        progress = read_checkpoint(checkpoint, model, plain) or progress
+        with strategy.scope():  # where the optimizer's slots are made
+            progress = read_checkpoint(checkpoint, model, plain) or progress
         seconds = checkpoint_seconds if leads else None
         more += [RunCheckpoint(checkpoint, plain, progress, seconds)]
     with together(strategy):
