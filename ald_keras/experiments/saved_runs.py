@@ -9,9 +9,9 @@ from typing import Any
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import load_dataset
 from ald_keras.experiments.runs import read_record
-from ald_keras.export import load_model
 from ald_keras.figures import Curves
 from ald_keras.files import read_csv, read_json
+from ald_keras.model_files import load_model
 from ald_keras.report.model_view import ModelView, view_model
 from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
 
