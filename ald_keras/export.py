@@ -152,10 +152,18 @@ def _size(model: Any) -> dict[str, Any]:
 def _figures(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
     """Test figures of a run, unless there is none or its model has another size."""
     path = folder / "run.json"
-    figures = read_json(path).get(part, {}) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    record = read_json(path)
+    figures = record.get(part, {}) if isinstance(record, dict) else record
+    names = ("reconstruction_loss", "silhouette")
+    if not isinstance(figures, dict):
+        raise ValueError(f"{path}: {part!r} must hold figures.")
     if figures.get("active_dims") != active_dims:
         return {}
-    return {name: figures[name] for name in ("reconstruction_loss", "silhouette")}
+    if not all(isinstance(figures.get(name), (int, float)) for name in names):
+        raise ValueError(f"{path}: {part!r} must hold the numbers {list(names)}.")
+    return {name: figures[name] for name in names}
 
 
 def print_table(report: dict[str, Any], console: Console | None = None) -> None:

@@ -124,7 +124,7 @@ def read_csv(path: pathlib.Path) -> dict[str, list[float]]:
             name: [float(text) for text in column]
             for name, column in zip(names, columns, strict=True)
         }
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} holds no columns of numbers: {error}") from error
 
 
@@ -136,5 +136,5 @@ def read_json(path: pathlib.Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} holds no valid JSON: {error}") from error
