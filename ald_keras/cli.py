@@ -10,6 +10,9 @@ from typing import NoReturn
 # What wrong input raises; anything else is a fault of the library.
 _INPUT_ERRORS = (ImportError, OSError, RuntimeError, TypeError, ValueError)
 
+# Characters of a message.
+_LONGEST = 2000
+
 
 class OneLineParser(argparse.ArgumentParser):
     """Parser whose errors are one line, without the usage."""
@@ -27,10 +30,16 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
     try:
         command()
     except _INPUT_ERRORS as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"{prog}: {message}", file=sys.stderr)
+        print(f"{prog}: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    # What a file holds may be long, and control a terminal.
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
