@@ -31,6 +31,10 @@ RULES: dict[str, Any] = {
 }
 METHODS = ("ald", "fixed", "geco")
 
+# What TensorFlow counts with; and what seeds NumPy's older generator, which Keras sets,
+# one less as gates take the seed after it.
+_LARGEST, _LARGEST_SEED = 2**31 - 1, 2**32 - 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -85,8 +89,8 @@ class Config:
     def __post_init__(self) -> None:
         check_value("dataset", self.dataset, str)
         for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
-            check_value(name, getattr(self, name), int, least)
-        check_value("seed", self.seed, int, 0)
+            check_value(name, getattr(self, name), int, least, _LARGEST)
+        check_value("seed", self.seed, int, 0, _LARGEST_SEED)
         for name in ("tensorboard", "report"):
             check_flag(name, getattr(self, name))
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
