@@ -9,6 +9,8 @@ from typing import NoReturn
 
 # What wrong input raises; anything else is a fault of the library.
 _INPUT_ERRORS = (ImportError, OSError, RuntimeError, TypeError, ValueError)
+# The second is TensorFlow's, which need not be loaded here.
+_MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}
 
 # Characters of a message.
 _LONGEST = 2000
@@ -29,12 +31,16 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
     """
     try:
         command()
-    except _INPUT_ERRORS as error:
-        print(f"{prog}: {_one_line(error)}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        out_of_memory = {cls.__name__ for cls in type(error).__mro__} & _MEMORY_ERRORS
+        if not out_of_memory and not isinstance(error, _INPUT_ERRORS):
+            raise
+        hint = "not enough memory: " if out_of_memory else ""
+        print(f"{prog}: {hint}{_one_line(error)}", file=sys.stderr)
+        return 2
     return 0
 
 
