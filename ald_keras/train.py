@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
+from ald_keras.callbacks.divergence import FiniteLoss
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import (
@@ -136,7 +137,7 @@ def fit_model(
     batches = EpochShuffledBatches(
         data.x_train, batch_size=config.batch_size, seed=config.seed
     )
-    callbacks: list[Any] = [batches.callback]
+    callbacks: list[Any] = [batches.callback, FiniteLoss()]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     pruning = _pruning(config, data, extractor) if config.method == "ald" else None

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
@@ -138,11 +139,13 @@ class GateSearch(PruningRecord):
         if not self._is_paced:
             self._pace()
         trained = float(logs["squared_error"])
+        check_finite(epoch, "squared_error", trained)
         validated = self.model.validation_data is not None
         if validated and "val_squared_error" not in logs:
             return  # an epoch that `validation_freq` leaves out
         self._last_epoch = self.weights_epoch = epoch
         error = float(logs["val_squared_error"] if validated else trained)
+        check_finite(epoch, "val_squared_error", error)
         self.error = error
         if self.state.phase != "reach":
             self._set_margin(error - trained)
