@@ -31,6 +31,9 @@ RULES: dict[str, Any] = {
 }
 METHODS = ("ald", "fixed", "geco")
 
+# Arguments of `load_dataset` that stand elsewhere in a config.
+_NO_OPTIONS = ("name", "data_dir", "seed")
+
 # What TensorFlow counts with; and what seeds NumPy's older generator, which Keras sets,
 # one less as gates take the seed after it.
 _LARGEST, _LARGEST_SEED = 2**31 - 1, 2**32 - 2
@@ -95,6 +98,9 @@ class Config:
             check_flag(name, getattr(self, name))
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
         check_choice("method", self.method, METHODS)
+        for key in self.data:
+            if not isinstance(key, str) or key in _NO_OPTIONS:
+                raise ValueError(f"`data` has no option {key!r}.")
         if self.data.get("dir") is not None:
             check_value("data.dir", self.data["dir"], str)
         self.make_rule()
