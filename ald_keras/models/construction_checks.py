@@ -39,7 +39,7 @@ def check_tau(tau: Any, gated: bool) -> float:
     real = isinstance(tau, numbers.Real) and not isinstance(tau, bool)
     if not real or not 0.0 <= tau <= _LARGEST:
         raise ValueError(
-            f"`tau` must be a number above 0 that float32 holds. Received: {tau!r}"
+            f"`tau` must be a finite number above 0, in float32 too. Received: {tau!r}"
         )
     if tau == 0 and gated:
         raise ValueError(
