@@ -6,7 +6,6 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-
 # Of float32, in which a model computes.
 _LARGEST = 3.4e38
 
