@@ -138,8 +138,10 @@ class GateSearch(PruningRecord):
         logs = {} if logs is None else logs
         if not self._is_paced:
             self._pace()
+        # The loss tells of codes that are not finite too, behind gates that are shut.
+        for name in ("loss", "squared_error"):
+            check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])
-        check_finite(epoch, "squared_error", trained)
         validated = self.model.validation_data is not None
         if validated and "val_squared_error" not in logs:
             return  # an epoch that `validation_freq` leaves out

@@ -210,6 +210,8 @@ class _Guard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
+        if "loss" not in (logs or {}):
+            raise ValueError("`x` must hold at least one batch. Received: none.")
 
     def before(
         self, callbacks: Any, model: keras.Model, own: list[Any], epochs: int
