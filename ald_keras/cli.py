@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -29,6 +30,9 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
     Returns:
         Exit code: 0, 2 after an error, 130 after an interrupt.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A folder's name may hold what the terminal, or no encoding, can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
     except KeyboardInterrupt:
