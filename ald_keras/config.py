@@ -112,6 +112,10 @@ class Config:
                     f"weighs error against KL. Received: {self.beta}"
                 )
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both decide the same run: a default counts as if it were written."""
+        return isinstance(other, Config) and self.to_dict() == other.to_dict()
+
     def make_rule(self) -> Any:
         """The rule, built from its name and fields."""
         check_choice("rule", self.rule.name, RULES)
