@@ -115,7 +115,8 @@ class MaskedVAE(LatentVAE):
 
     def _update_trackers(self, x: Tensor, sample_weight: Any, training: bool) -> Tensor:
         nll, kl = self.elbo_terms(x, training=training)
-        kl = ops.sum(kl, axis=-1)
+        # A decoder may end in float32 behind an encoder in float64.
+        kl = ops.cast(ops.sum(kl, axis=-1), nll.dtype)
         if sample_weight is not None:
             weight = ops.cast(ops.reshape(sample_weight, ops.shape(nll)), nll.dtype)
             nll, kl = nll * weight, kl * weight
