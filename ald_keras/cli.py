@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 # What wrong input raises; anything else is a fault of the library.
 _INPUT_ERRORS = (ImportError, OSError, RuntimeError, TypeError, ValueError)
+# The second is TensorFlow's, which need not be loaded here.
+_MEMORY_ERRORS = {"MemoryError", "ResourceExhaustedError"}
+
+# Characters of a message.
+_LONGEST = 2000
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -24,13 +30,26 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
     Returns:
         Exit code: 0, 2 after an error, 130 after an interrupt.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A folder's name may hold what the terminal, or no encoding, can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
-    except _INPUT_ERRORS as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"{prog}: {message}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        out_of_memory = {cls.__name__ for cls in type(error).__mro__} & _MEMORY_ERRORS
+        if not out_of_memory and not isinstance(error, _INPUT_ERRORS):
+            raise
+        hint = "not enough memory: " if out_of_memory else ""
+        print(f"{prog}: {hint}{_one_line(error)}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    # What a file holds may be long, and control a terminal.
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

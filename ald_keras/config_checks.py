@@ -18,13 +18,21 @@ def check_keys(given: Iterable[str], known: Iterable[str], where: str) -> None:
             raise ValueError(f"{where}: unknown key {key!r}.{hint}")
 
 
-def check_value(name: str, value: Any, kind: Any, least: float | None = None) -> None:
-    """Raise a `ValueError` for a value of another type, or below the least."""
+def check_value(
+    name: str,
+    value: Any,
+    kind: Any,
+    least: float | None = None,
+    most: float | None = None,
+) -> None:
+    """Raise a `ValueError` for a value of another type, or out of its range."""
     right = isinstance(value, kind) and not isinstance(value, bool)
-    if not right or (least is not None and not least <= value < float("inf")):
+    right = right and (least is None or least <= value < float("inf"))
+    if not right or (most is not None and value > most):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         expected = " or ".join(k.__name__ for k in kinds)
         bound = "" if least is None else f" >= {least}"
+        bound += "" if most is None else f" and <= {most}"
         raise ValueError(f"`{name}` must be {expected}{bound}. Received: {value!r}")
 
 

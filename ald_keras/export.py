@@ -8,7 +8,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from rich.console import Console
 from rich.table import Table
 
@@ -29,28 +28,7 @@ from ald_keras.compaction import (
 )
 from ald_keras.evaluation import parameter_count
 from ald_keras.files import read_json, replacing
-
-
-def load_model(path: pathlib.Path) -> Any:
-    """Load a model that has a latent mask.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no whole `.keras` file, or holds another kind of model.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
-    try:
-        model = keras.saving.load_model(path)
-    except Exception as error:  # a damaged file fails in many ways
-        first = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise ValueError(f"{path} is no model that can be loaded: {first}") from error
-    if not hasattr(model, "latent_mask"):
-        raise ValueError(
-            f"{path} holds a {type(model).__name__}. Expected a model with a latent "
-            "mask."
-        )
-    return model
+from ald_keras.model_files import load_model
 
 
 def export(
@@ -174,10 +152,18 @@ def _size(model: Any) -> dict[str, Any]:
 def _figures(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
     """Test figures of a run, unless there is none or its model has another size."""
     path = folder / "run.json"
-    figures = read_json(path).get(part, {}) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    record = read_json(path)
+    figures = record.get(part, {}) if isinstance(record, dict) else record
+    names = ("reconstruction_loss", "silhouette")
+    if not isinstance(figures, dict):
+        raise ValueError(f"{path}: {part!r} must hold figures.")
     if figures.get("active_dims") != active_dims:
         return {}
-    return {name: figures[name] for name in ("reconstruction_loss", "silhouette")}
+    if not all(isinstance(figures.get(name), (int, float)) for name in names):
+        raise ValueError(f"{path}: {part!r} must hold the numbers {list(names)}.")
+    return {name: figures[name] for name in names}
 
 
 def print_table(report: dict[str, Any], console: Console | None = None) -> None:

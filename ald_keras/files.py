@@ -28,9 +28,41 @@ _Loader.add_implicit_resolver(
 )
 
 
+# Values that a YAML text may stand for, aliases written out.
+_MOST_NODES = 100_000
+
+
 def parse_yaml(text: str) -> Any:
     """The plain value that a YAML text stands for; raises `yaml.YAMLError`."""
-    return yaml.load(text, Loader=_Loader)
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count_nodes(node, {})
+        return loader.construct_document(node)
+    # A number too long for Python, a date that there is not, brackets without end.
+    except (ValueError, RecursionError) as error:
+        raise yaml.YAMLError(str(error)) from error
+    finally:
+        loader.dispose()
+
+
+def _count_nodes(node: yaml.Node, counts: dict[int, int]) -> int:
+    """Nodes of a tree, each alias counted as what it stands for."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) in counts:
+        return counts[id(node)]
+    counts[id(node)] = _MOST_NODES  # what holds itself has no end
+    parts = node.value
+    if isinstance(node, yaml.MappingNode):
+        parts = [part for pair in parts for part in pair]
+    total = 1 + sum(_count_nodes(part, counts) for part in parts)
+    if total > _MOST_NODES:
+        raise yaml.YAMLError(f"more than {_MOST_NODES:,} values")
+    counts[id(node)] = total
+    return total
 
 
 _LOCK = ".lock"
@@ -170,7 +202,7 @@ def read_csv(path: pathlib.Path) -> dict[str, list[float]]:
             name: [float(text) for text in column]
             for name, column in zip(names, columns, strict=True)
         }
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} holds no columns of numbers: {error}") from error
 
 
@@ -182,5 +214,5 @@ def read_json(path: pathlib.Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} holds no valid JSON: {error}") from error

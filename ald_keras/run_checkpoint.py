@@ -6,13 +6,12 @@ import dataclasses
 import json
 import pathlib
 import time
-import warnings
-import zipfile
 from typing import Any
 
 import keras
 
 from ald_keras.files import replacing
+from ald_keras.model_files import load_weights
 
 CHECKPOINT = "checkpoint.keras"
 
@@ -111,37 +110,26 @@ def read_checkpoint(
     """
     if not path.exists():
         return None
-    _check_whole(path)
     model.optimizer.build(model.trainable_variables)
     try:
-        with warnings.catch_warnings():
-            # About another network, of which the config tells more clearly.
-            warnings.simplefilter("ignore")
-            model.load_weights(path)
-        note = model.memory.read(_NOTE)
-        if note is None:
-            raise ValueError("it holds no notes of a run")
-        before, progress = note.data["config"], Progress(**note.data["progress"])
-    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        load_weights(model, path)
+    except ValueError:
+        # Of another network, the config tells more clearly than what does not fit.
         note = model.memory.read(_NOTE)
         if note is not None and isinstance(note.data, dict):
             _check_config(path, note.data.get("config"), config)
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        raise
+    note = model.memory.read(_NOTE)
+    if note is None:
+        raise ValueError(f"{path} holds no notes of a run.")
+    try:
+        before, progress = note.data["config"], Progress(**note.data["progress"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds damaged notes: {error!r}") from error
     _check_config(path, before, config)
     progress.resumed.append(progress.epochs)
     progress.seconds_before = progress.seconds
     return progress
-
-
-def _check_whole(path: pathlib.Path) -> None:
-    """Compare every part with its checksum, which reading single arrays does not."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if damaged is not None:
-        raise ValueError(f"{path} is damaged: {damaged} is not what was written.")
 
 
 def _check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
+from ald_keras.callbacks.divergence import FiniteLoss
 from ald_keras.config import Config
 from ald_keras.datasets import (
     Dataset,
@@ -171,7 +172,7 @@ def fit_model(
     batches = EpochShuffledBatches(
         data.x_train, batch_size=config.batch_size, seed=config.seed
     )
-    callbacks: list[Any] = [batches.callback]
+    callbacks: list[Any] = [batches.callback, FiniteLoss()]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     pruning = _pruning(config, data, extractor) if config.method == "ald" else None

@@ -1,12 +1,14 @@
 import pathlib
+import tempfile
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ald_keras import InformationRule
 from ald_keras.config import Config, load_config
+from ald_keras.files import write_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 
 MINIMAL = {"dataset": "digits", "latent_dim": 8, "epochs": 2}
@@ -98,6 +100,65 @@ def test_round_trip_through_yaml(data):
     config = Config.from_dict(data)
     text = yaml.safe_dump(config.to_dict())
     assert Config.from_dict(yaml.safe_load(text)).to_dict() == config.to_dict()
+
+
+_TEXTS = st.text(max_size=20)
+_PLAIN = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), _TEXTS
+)
+_OPTIONS = st.dictionaries(
+    _TEXTS.filter(lambda key: key not in ("name", "data_dir", "seed", "dir")),
+    st.one_of(_PLAIN, st.lists(_PLAIN, max_size=3)),
+    max_size=3,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.fixed_dictionaries(
+        {
+            "dataset": _TEXTS,
+            "latent_dim": st.integers(1, 2**31 - 1),
+            "epochs": st.integers(1, 2**31 - 1),
+        },
+        optional={
+            "data": _OPTIONS,
+            "architecture": _OPTIONS,
+            "optimizer": st.builds(
+                lambda name, more: {**more, "name": name}, _TEXTS, _OPTIONS
+            ),
+            "seed": st.integers(0, 2**32 - 2),
+            "method": st.sampled_from(["ald", "fixed", "geco"]),
+            "beta": st.just(1.0),
+            "rule": st.sampled_from(
+                [
+                    "ald",
+                    {"name": "ald_to_the_end", "thresholds": {"silhouette": 1e-7}},
+                    {"max_loss_increase": "0.5%", "without": ["trend"]},
+                ]
+            ),
+            "geco": st.floats(1e-30, 1e30).map(lambda tau: {"tau": tau}),
+            "probe": st.fixed_dictionaries({"features": _TEXTS}),
+            "tensorboard": st.booleans(),
+        },
+    )
+)
+def test_round_trip_through_a_file(data):
+    if data.get("method") == "geco":
+        data = {"geco": {"tau": 3}, **data}
+    config = Config.from_dict(data)
+    assert Config.from_dict(config.to_dict()) == config
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "config.yaml")
+        write_yaml(path, config.to_dict())
+        assert load_config(path) == config
+
+
+def test_defaults_that_are_written_make_no_other_config():
+    written = Config.from_dict({**MINIMAL, "rule": {"patience": 6}, "seed": 0})
+    assert written == Config.from_dict(MINIMAL)
+    assert written != Config.from_dict({**MINIMAL, "rule": {"patience": 7}})
+    assert written != MINIMAL
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_a_damaged_checkpoint_is_an_error(tiny, half, capsys, damage):
     assert command(tiny, half, "--resume") == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert f"{path} is damaged" in err
+    assert f"{path} cannot be loaded" in err
     assert path.read_bytes() == content
 
 

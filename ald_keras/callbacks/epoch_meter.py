@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import count_clusters, open_probe
 from ald_keras.callbacks.quality import QualityMeter, UserMetric
 
@@ -85,6 +86,8 @@ class EpochMeter:
         Raises:
             ValueError: If a metric is not finite.
         """
+        # First, as nothing can be measured of a model that has diverged.
+        check_finite(epoch, "loss", float(logs["loss"]))
         rng = np.random.default_rng([self._seed, epoch])
         x, y = self._probe.sample(self._probe_size, rng)
         self._last = x, y
@@ -98,11 +101,7 @@ class EpochMeter:
             logs["probe_reconstruction_loss"] = loss
         metrics["loss"] = float(logs["loss"])
         for name, value in metrics.items():
-            if not np.isfinite(value):
-                raise ValueError(
-                    f"Epoch {epoch + 1}: the metric '{name}' must be finite to decide "
-                    f"on. Received: {value}. Look at the learning rate and the data."
-                )
+            check_finite(epoch, name, value)
         return metrics, kl, spread
 
     def _validated_every_epoch(self) -> bool:

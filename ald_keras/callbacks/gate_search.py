@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ald_keras.callbacks.continuation import remember
+from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
@@ -22,10 +23,6 @@ _RETURN: dict[str, Any] = {
     "indices": (),
     "reason": "Back to the weights with which the bound was met.",
 }
-
-# The margin is never more than this share of tau: training far below it would only
-# learn the samples by heart.
-_LARGEST_MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -148,15 +145,20 @@ class GateSearch(PruningRecord):
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         if not self._is_paced:
             self._pace()
+        # The loss tells of codes that are not finite too, behind gates that are shut.
+        for name in ("loss", "squared_error"):
+            check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])
         validated = self.model.validation_data is not None
         if validated and "val_squared_error" not in logs:
             return  # an epoch that `validation_freq` leaves out
         self._last_epoch = self.weights_epoch = epoch
         error = float(logs["val_squared_error"] if validated else trained)
+        check_finite(epoch, "val_squared_error", error)
         self.error = error
         if self.state.phase != "reach":
-            self._set_margin(error - trained)
+            margin = self.model.constraint.margin
+            margin.assign(self.rule.margin(float(_array(margin)), error - trained))
         observation = GateObservation(
             epoch,
             tuple(float(p) for p in _array(self.model.gates.probabilities())),
@@ -182,13 +184,6 @@ class GateSearch(PruningRecord):
     def _all_fixed(self) -> bool:
         """Whether no gate is left to be trained."""
         return not _array(self.model.gates.undecided()).any()
-
-    def _set_margin(self, gap: float) -> None:
-        margin = self.model.constraint.margin
-        # Half of the tolerance is left for what changes from epoch to epoch.
-        aim = gap + 0.5 * (self.rule.bound - self.tau)
-        aim = min(max(aim, 0.0), _LARGEST_MARGIN * self.tau)
-        margin.assign(0.5 * (float(_array(margin)) + aim))
 
     def _apply(self, state: Any, decision: Decision) -> None:
         if decision.action == "restore" or decision.reason == _RETURN["reason"]:

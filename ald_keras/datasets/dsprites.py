@@ -1,6 +1,7 @@
 """dSprites: the official npz file, or TensorFlow Datasets."""
 
 import pathlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -159,7 +160,8 @@ def _read_blocks(
                 yield start, block
     except KeyError as error:
         raise ValueError(f"{file}: lacks the array imgs.") from error
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    # RuntimeError: encrypted, or compressed in a way that Python does not know.
+    except (EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{file}: not a readable npz file ({error})") from error
 
 
@@ -170,7 +172,7 @@ def _check_header(file: pathlib.Path, stream: IO[bytes], count: int) -> None:
         if version != (1, 0):
             read = np.lib.format.read_array_header_2_0
         shape, by_column, dtype = read(stream)
-    except ValueError as error:
+    except (ValueError, tokenize.TokenError) as error:
         raise ValueError(f"{file}: not a readable npz file ({error})") from error
     if shape != (count, *_IMAGE_SHAPE) or dtype != np.uint8 or by_column:
         raise ValueError(

@@ -37,6 +37,8 @@ _TEST_FRACTION = 0.1
 # Fixed, so that runs with different seeds are judged on the same test part.
 _TEST_SEED = 0
 
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+
 _Labels = npt.NDArray[np.int64]
 
 
@@ -122,25 +124,27 @@ def _load_zip(
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _list_members(opened)
-            _check_classes(str(archive), sorted({name for name, _ in members}))
+            _check_classes(str(archive), sorted({name for name, *_ in members}))
             members = members[::every]
-            images = (
-                _read_member(opened, archive, f"{_FOLDER}/{name}/{file}")
-                for name, file in members
-            )
+            images = (_read_member(opened, archive, member) for *_, member in members)
             stacked = _stack(str(archive), images, len(members))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    # RuntimeError: encrypted, or compressed in a way that Python does not know.
+    except (*_ZIP_ERRORS, RuntimeError, UnicodeDecodeError) as error:
         raise ValueError(f"{archive}: not a readable zip file ({error})") from error
-    labels = np.array([_CLASSES.index(name) for name, _ in members])
+    labels = np.array([_CLASSES.index(name) for name, *_ in members])
     return str(archive), stacked, labels
 
 
-def _list_members(opened: zipfile.ZipFile) -> list[tuple[str, str]]:
-    """Class and file name of each image in the zip, in sorted order."""
-    paths = [pathlib.PurePosixPath(name).parts for name in opened.namelist()]
+def _list_members(opened: zipfile.ZipFile) -> list[tuple[str, str, str]]:
+    """Class, file name and member of each image in the zip, in sorted order."""
+    paths = [
+        (pathlib.PurePosixPath(name).parts, name)
+        for name in opened.namelist()
+        if not name.endswith("/")
+    ]
     return sorted(
-        (parts[1], parts[2])
-        for parts in paths
+        (parts[1], parts[2], name)
+        for parts, name in paths
         if len(parts) == 3 and parts[0] == _FOLDER and not parts[2].startswith(".")
     )
 

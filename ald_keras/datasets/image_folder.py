@@ -14,6 +14,12 @@ from ald_keras.datasets.splits import split_test
 if TYPE_CHECKING:
     from PIL import Image
 
+# Pillow's other formats are left out: it hands EPS over to Ghostscript, a program.
+_FORMATS = (
+    *("BMP", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM"),
+    *("TGA", "TIFF", "WEBP"),
+)
+
 
 def load_image_folder(
     data_dir: pathlib.Path | None,
@@ -27,9 +33,9 @@ def load_image_folder(
     """Load every image of a folder, for example EuroSAT's unpacked ``2750``.
 
     Each subfolder is a class, numbered in sorted order; images that lie in the folder
-    itself carry no labels. Files are read in sorted order with Pillow (PNG, JPEG, BMP
-    and whatever else it reads with 8 bits a channel; of an animation the first frame);
-    hidden files and folders are skipped. Transparency is dropped.
+    itself carry no labels. Files are read in sorted order with Pillow (PNG, JPEG, BMP,
+    GIF, TIFF, WebP, PPM, JPEG 2000, TGA, PCX with 8 bits a channel; of an animation the
+    first frame); hidden files and folders are skipped. Transparency is dropped.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
@@ -169,7 +175,9 @@ def read_image(
             "Reading images needs Pillow. Install it with: pip install pillow"
         ) from error
     try:
-        with Image.open(file) as opened:
+        if isinstance(file, pathlib.Path) and not file.is_file():
+            raise ValueError("no file")  # a pipe would be waited for
+        with Image.open(file, formats=_FORMATS) as opened:
             image = _convert(opened, "L" if grayscale else "RGB")
     # Pillow's formats raise many types for damaged files.
     except Exception as error:

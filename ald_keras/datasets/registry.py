@@ -88,7 +88,7 @@ def load_dataset(
     loader = _find_loader(name)
     _check_seed(seed)
     _check_options(name, loader, options)
-    folder = None if data_dir is None else pathlib.Path(data_dir).expanduser()
+    folder = None if data_dir is None else _expand(data_dir)
     if folder is not None and not folder.is_dir():
         raise FileNotFoundError(
             f"`data_dir` must be an existing folder. Received: data_dir={folder}"
@@ -137,6 +137,20 @@ def _check_options(
     for option, required in known.items():
         if required and options.get(option) is None:
             raise ValueError(f"Data set {name!r} needs the option `{option}`.")
+
+    path = options.get("path", "")
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be text. Received: path={path!r}")
+
+
+def _expand(data_dir: str | os.PathLike[str]) -> pathlib.Path:
+    try:
+        return pathlib.Path(data_dir).expanduser()
+    except RuntimeError as error:  # a `~` of nobody
+        raise ValueError(
+            f"`data_dir` must be an existing folder. Received: data_dir={data_dir} "
+            f"({error})"
+        ) from error
 
 
 def _check_seed(seed: int) -> None:

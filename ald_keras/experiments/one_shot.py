@@ -17,7 +17,7 @@ from ald_keras.config import Config, load_config
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.experiments.child import job_parser
 from ald_keras.experiments.runs import read_record
-from ald_keras.export import load_model
+from ald_keras.model_files import load_model
 from ald_keras.run_files import load_parts, write_run
 
 # Variance of the posterior means below which a unit is idle (Burda et al. 2016).

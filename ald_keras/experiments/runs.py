@@ -47,14 +47,18 @@ def run_name(group: str, start: int, seed: int) -> str:
 
 
 def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
-    """What the `run.json` of a whole run holds, or `None` if the run is not whole."""
-    if not (folder / "run.json").is_file() or not (folder / "config.yaml").is_file():
+    """What the `run.json` of a whole run holds, or `None` if the run is not whole.
+
+    Raises:
+        ValueError: If the file is damaged: a run that is killed leaves none.
+    """
+    path = folder / "run.json"
+    if not path.is_file() or not (folder / "config.yaml").is_file():
         return None
-    try:
-        record = read_json(folder / "run.json")
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} must hold a mapping. Received: {record!r:.100}")
+    return record
 
 
 def read_run_config(folder: pathlib.Path) -> Config:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ald_keras.config import Config, load_config
-from ald_keras.datasets import load_dataset
+from ald_keras.datasets import Dataset, load_dataset
+from ald_keras.experiments.run_checks import (
+    NEEDED,
+    check_decisions,
+    check_history,
+    check_record,
+)
 from ald_keras.experiments.runs import read_record
-from ald_keras.export import load_model
 from ald_keras.figures import Curves
 from ald_keras.files import read_csv, read_json
+from ald_keras.model_files import load_model
 from ald_keras.report.model_view import ModelView, view_model
 from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
 
@@ -39,19 +46,22 @@ def load_facts(
         ValueError: If a run is not whole, or a file is damaged.
         OSError: If a file is missing.
     """
-    record = _whole(folder)
+    record = _whole(folder, NEEDED)
     config = load_config(folder / "config.yaml")
     view, missing = None, []
-    try:
-        view = _view(folder, config, data_dir, seed)
-    except (OSError, ValueError) as error:
-        missing.append(f"figures of the model are left out: {error}")
+    data, lacking = _load_data(config, data_dir)
+    if data is not None and not (folder / "model.keras").is_file():
+        lacking = f"there is no {folder / 'model.keras'}"
+    if lacking:
+        missing.append(f"figures of the model are left out: {lacking}")
+    elif data is not None:
+        view = _view(folder, data, seed)
     facts = RunFacts(
         title=folder.resolve().name,
         folder=str(folder),
         config=config.to_dict(),
         record=record,
-        decisions=read_json(folder / "decisions.json"),
+        decisions=_decisions(folder),
         history=_history(folder),
         view=view,
     )
@@ -72,43 +82,53 @@ def load_curves(folder: pathlib.Path, label: str) -> Curves:
         ValueError: If the run is not whole, or a file is damaged.
         OSError: If a file is missing.
     """
-    decisions = read_json(folder / "decisions.json")
-    return run_curves(_history(folder), _whole(folder), decisions, label)
+    return run_curves(_history(folder), _whole(folder), _decisions(folder), label)
 
 
-def _history(folder: pathlib.Path) -> dict[str, list[float]]:
+def _history(folder: pathlib.Path) -> Mapping[str, list[float]]:
     path = folder / "history.csv"
-    history = read_csv(path)
-    if not history.get("epoch") or "active_dims" not in history:
-        raise ValueError(
-            f"{path} must hold `epoch` and `active_dims` of an epoch or more. "
-            f"Received: {sorted(history)}"
-        )
-    return history
+    return check_history(path, read_csv(path))
 
 
-def _whole(folder: pathlib.Path) -> dict[str, Any]:
+def _decisions(folder: pathlib.Path) -> list[dict[str, Any]]:
+    path = folder / "decisions.json"
+    return check_decisions(path, read_json(path))
+
+
+def _whole(folder: pathlib.Path, needed: Iterable[str] = ()) -> dict[str, Any]:
     record = read_record(folder)
     if record is None:
         raise ValueError(
             f"{folder} holds no whole run: `run.json` and `config.yaml` are needed."
         )
+    check_record(folder / "run.json", record, needed)
     return record
 
 
-def _view(
-    folder: pathlib.Path, config: Config, data_dir: str | None, seed: int
-) -> ModelView:
+def _load_data(config: Config, data_dir: str | None) -> tuple[Dataset | None, str]:
+    """The run's data, or why they cannot be loaded."""
     options = dict(config.data)
     place = options.pop("dir", None) if data_dir is None else data_dir
     options.pop("dir", None)
-    data = load_dataset(config.dataset, place, seed=config.seed, **options)
-    model = load_model(folder / "model.keras")
+    try:
+        return load_dataset(config.dataset, place, seed=config.seed, **options), ""
+    except (OSError, ValueError) as error:
+        return None, str(error)
+
+
+def _view(folder: pathlib.Path, data: Dataset, seed: int) -> ModelView:
+    path = folder / "model.keras"
+    model = load_model(path)
+    if model.data_shape != data.data_shape:
+        raise ValueError(
+            f"{path} must hold a model of data of shape {data.data_shape}. "
+            f"Received: {model.data_shape}"
+        )
     return view_model(model, data.x_test, data.y_test, data.class_names, seed=seed)
 
 
 def _baseline(folder: pathlib.Path, config: Config) -> Baseline:
-    record = _whole(folder)
+    record = _whole(folder, ("test", "epochs", "active_dims"))
     other = load_config(folder / "config.yaml")
     same = ("dataset", "likelihood", "beta")
     differing = [key for key in same if getattr(config, key) != getattr(other, key)]

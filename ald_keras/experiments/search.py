@@ -9,6 +9,7 @@ files may be cut off.)
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import pathlib
@@ -251,7 +252,10 @@ def _watch(sizes: FixedSizes, ended: threading.Event) -> None:
             name = folder.name
             if name in told or kind_of(name) not in groups:
                 continue
-            if read_record(folder) is not None:
+            # One that is damaged is told by whoever reads its figures.
+            with contextlib.suppress(ValueError):
+                if read_record(folder) is None:
+                    continue
                 told.add(name)
                 Event(name, "found").tell()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Callable
 from typing import Any
+
+# Of float32, in which a model computes.
+_LARGEST = 3.4e38
 
 
 def check_number(
@@ -20,10 +22,10 @@ def check_number(
         holds: Whether a number is in range.
 
     Raises:
-        ValueError: If it is no finite number, or out of range.
+        ValueError: If it is no number that float32 holds, or out of range.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not holds(float(value)):
+    if not real or not abs(value) <= _LARGEST or not holds(float(value)):
         raise ValueError(
             f"`{name}` must be a number that is {expected}. Received: {name}={value!r}"
         )

@@ -9,6 +9,9 @@ import keras
 
 from ald_keras.models import graph
 
+# Of float32.
+_LARGEST = 3.4e38
+
 
 def check_numbers(latent_dim: Any, seed: Any) -> tuple[int, int | None]:
     """The size and the seed as Python's own; a `ValueError` if out of range."""
@@ -34,8 +37,10 @@ def check_beta(beta: Any) -> float:
 def check_tau(tau: Any, gated: bool) -> float:
     """The bound on the error as a float; a `ValueError` if out of range."""
     real = isinstance(tau, numbers.Real) and not isinstance(tau, bool)
-    if not real or not 0.0 <= tau < float("inf"):
-        raise ValueError(f"`tau` must be a finite number above 0. Received: {tau!r}")
+    if not real or not 0.0 <= tau <= _LARGEST:
+        raise ValueError(
+            f"`tau` must be a finite number above 0, in float32 too. Received: {tau!r}"
+        )
     if tau == 0 and gated:
         raise ValueError(
             "`tau` must be above 0, since no network has an error of 0 and no gate "

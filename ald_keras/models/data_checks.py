@@ -48,14 +48,17 @@ def check_array(name: str, x: Any, likelihood: Likelihood, shape: Any) -> None:
         shape: Shape of one sample.
 
     Raises:
-        ValueError: If `x` is empty or of another shape, or holds a value that is
-            not finite or outside the likelihood's support.
+        ValueError: If `x` is empty or of another shape, holds no real numbers, or a
+            value that is not finite or outside the likelihood's support.
     """
     if tuple(x.shape[1:]) != tuple(shape) or len(x) == 0:
         raise ValueError(
             f"`{name}` must have shape (samples, {', '.join(map(str, shape))}) and at "
             f"least one sample. Received: shape {tuple(x.shape)}"
         )
+    kind = np.asarray(x[:1]).dtype
+    if kind.kind not in "biuf" and "float" not in kind.name:
+        raise ValueError(f"`{name}` must hold real numbers. Received: dtype={kind}")
     rows = max(1, _BLOCK_VALUES // max(1, math.prod(shape)))
     for start in range(0, len(x), rows):
         block = np.asarray(x[start : start + rows], dtype="float32")

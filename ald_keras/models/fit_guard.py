@@ -35,6 +35,8 @@ class FitGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
+        if "loss" not in (logs or {}):
+            raise ValueError("`x` must hold at least one batch. Received: none.")
 
     def around(
         self,

@@ -116,7 +116,8 @@ class MaskedVAE(LatentVAE):
         self, x: Tensor, sample_weight: Any, batch: GlobalBatch, training: bool
     ) -> Tensor:
         nll, kl = self.elbo_terms(x, training=training, rows=batch.rows)
-        kl = ops.sum(kl, axis=-1)
+        # A decoder may end in float32 behind an encoder in float64.
+        kl = ops.cast(ops.sum(kl, axis=-1), nll.dtype)
         if sample_weight is not None:
             weight = ops.cast(ops.reshape(sample_weight, ops.shape(nll)), nll.dtype)
             nll, kl = nll * weight, kl * weight

@@ -33,7 +33,8 @@ def write_page(path: pathlib.Path, template: str, **values: Any) -> None:
     )
     text = environment.get_template(template).render(**values)
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # A folder's name may hold bytes that are no text.
+        temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
 def embedded(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:

@@ -25,6 +25,10 @@ _LATEST = 0.6
 UNMET = 50
 
 
+# The margin is never more than this share of tau: training far below it would only
+# learn the samples by heart.
+_LARGEST_MARGIN = 0.5
+
 # Steps that gates and multiplier need to follow, in trials and to settle.
 _TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
 
@@ -108,6 +112,17 @@ class GateRule(Immutable):
         patience = min(math.ceil(_PATIENCE_STEPS / steps), most // 5)
         trial, patience = max(6, trial), max(8, patience)
         return replace(self, trial=trial, patience=patience, epochs=epochs)
+
+    def margin(self, before: float, gap: float) -> float:
+        """How far below the bound training is to be held.
+
+        Args:
+            before: What it was, in the unit of the error.
+            gap: How far the error of validation data is above that of training.
+        """
+        # Half of the tolerance is left for what changes from epoch to epoch.
+        aim = gap + 0.5 * (self.bound - self.tau)
+        return 0.5 * (before + min(max(aim, 0.0), _LARGEST_MARGIN * self.tau))
 
     def init(self, n_dims: int) -> GateState:
         """State before the first epoch, no gate decided."""

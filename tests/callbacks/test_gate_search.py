@@ -193,15 +193,6 @@ def test_a_copy_tells_the_same():
     assert f"-> {len(search.state.active)} latent" in again.result()
 
 
-def test_the_margin_follows_validation_and_is_bounded():
-    vae = gated(10.0)
-    search = GateSearch(10.0)
-    search.set_model(vae)
-    for gap, expected in ((1.0, 0.55), (1.0, 0.825), (-3.0, 0.4125), (900.0, 2.70625)):
-        search._set_margin(gap)
-        assert float(to_numpy(vae.constraint.margin)) == pytest.approx(expected)
-
-
 def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
     vae = gated(10.0)
     optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9)

@@ -8,8 +8,6 @@ def test_only_whole_runs_are_read(tmp_path, write_run):
     write_run(tmp_path, "my-rule", 8, 12, 5, -100.0)
     (write_run(tmp_path, "ald", 8, 1, 5, -100.0) / "run.json").unlink()
     (write_run(tmp_path, "ald", 8, 2, 5, -100.0) / "config.yaml").unlink()
-    (write_run(tmp_path, "ald", 8, 3, 5, -100.0) / "run.json").write_text('{"a": ')
-    (write_run(tmp_path, "ald", 8, 4, 5, -100.0) / "run.json").write_text("[]")
     (tmp_path / "ald-8-seed5").mkdir()
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "notes").mkdir()
@@ -18,6 +16,15 @@ def test_only_whole_runs_are_read(tmp_path, write_run):
     assert found == [("ald", 8, 0), ("my-rule", 8, 12)]
     assert read_record(tmp_path / "ald-8-seed1") is None
     assert read_runs(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("text", ["", '{"a": ', "[]", "null", "9" * 5000])
+def test_a_damaged_record_is_not_taken_for_none(tmp_path, write_run, text):
+    folder = write_run(tmp_path, "ald", 8, 0, 5, -100.0)
+    (folder / "run.json").write_text(text)
+    for read in (read_record, lambda folder: read_runs(folder.parent)):
+        with pytest.raises(ValueError, match=r"ald-8-seed0/run\.json "):
+            read(folder)
 
 
 def test_runs_of_one_name_from_different_configs(tmp_path, write_run):
