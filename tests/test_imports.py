@@ -25,6 +25,7 @@ ALLOWED = {("gated_vae.py", "ald_keras.callbacks.gate_search")}
 NOBODY_IMPORTS = (
     "ald_keras.train",
     "ald_keras.export",
+    "ald_keras.model_files",
     "ald_keras.run_files",
     "ald_keras.run_checkpoint",
     "ald_keras.experiments",

@@ -112,6 +112,11 @@ class CheckedModel(keras.Model):
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
         steps = kwargs.get("validation_steps")
+        each = kwargs.get("steps_per_epoch")
+        data_checks.check_end("x", x, "steps_per_epoch", each)
+        data_checks.check_end(
+            "validation_data", validation_data, "validation_steps", steps
+        )
         frequency = kwargs.get("validation_freq", 1)
         own = self.own_callbacks()
         everyone = [*own, *as_list(callbacks)]
@@ -167,6 +172,8 @@ class CheckedModel(keras.Model):
         if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked, and guards
             return super().evaluate(x, y, *args, **kwargs)
         x, _ = data_checks.as_arrays(x, None)
+        steps = kwargs.get("steps", args[3] if len(args) > 3 else None)
+        data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
         # A `fit` that runs, and calls this from a callback, has its own count.
         count = keras.ops.convert_to_numpy(self.unusable_values.result())

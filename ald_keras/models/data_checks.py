@@ -24,6 +24,28 @@ def is_stream(data: Any) -> bool:
     return hasattr(data, "element_spec") or hasattr(data, "__next__")
 
 
+def check_end(name: str, data: Any, argument: str, steps: Any) -> None:
+    """Raise a `ValueError` if a stream never ends, which Keras would read for ever.
+
+    A generator of Python cannot be asked.
+
+    Args:
+        name: The stream's argument, for the message.
+        data: What was given for it.
+        argument: The argument that says how many batches are read.
+        steps: What was given for that, or `None`.
+    """
+    count = getattr(data, "cardinality", None)
+    endless = callable(count) and int(count()) == -1
+    if isinstance(data, keras.utils.PyDataset):
+        endless = data.num_batches is None
+    if endless and steps is None:
+        raise ValueError(
+            f"`{argument}` must say how many batches of `{name}` are read, which is "
+            f"infinite. Received: {argument}=None"
+        )
+
+
 def as_arrays(x: Any, validation_data: Any) -> tuple[Any, Any]:
     """Data frames as arrays, and validation data in a list as a tuple."""
     if isinstance(validation_data, list):
