@@ -286,6 +286,7 @@ def test_undecided_gates_are_told():
         vae.fit(X, epochs=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_known_number_of_factors_is_found():
     data = load_dataset(
         "smooth_map", None, seed=0, n_factors=3, n_features=40, samples=2500
