@@ -42,6 +42,7 @@ KERAS_OBJECTS = {
         warmup=7,
         name="bound",
     ),
+    layers.SearchMemory: lambda: layers.SearchMemory(name="notes"),
     layers.AxialAttention: lambda: layers.AxialAttention(2, heads=3, seed=4),
     layers.AxialAttention3D: lambda: layers.AxialAttention3D(heads=3, seed=4),
     layers.AxialAttentionBlock: lambda: layers.AxialAttentionBlock(

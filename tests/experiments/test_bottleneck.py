@@ -60,7 +60,7 @@ def write_gated(write_run):
         start = changes.pop("start", 2 * size)
         config = {"method": "geco", "latent_dim": start, "geco": {"tau": tau}}
         config |= {"epochs": round(2 * budget), **changes.pop("config", {})}
-        found = {"error": tau, "met": True, "undecided_gates": 0}
+        found = {"error": tau, "tolerance": 0.02, "met": True, "undecided_gates": 0}
         bound = {"tau": tau, **found, **changes.pop("bound", {})}
         test = {"squared_error": 3.0, "squared_error_of_means": 2.0}
         test |= changes.pop("test", {})
