@@ -46,7 +46,8 @@ class RunCheckpoint(keras.callbacks.Callback):
     """Saves the model with all that is known of its run, at the end of epochs.
 
     The one file is written beside the earlier one and then takes its place: whenever
-    the run is killed, one whole file is there. It must be the last callback.
+    the run is killed, one whole file is there. The last epoch writes one in any case.
+    It must be the last callback.
 
     Args:
         path: The file.
@@ -83,7 +84,10 @@ class RunCheckpoint(keras.callbacks.Callback):
             progress.history.setdefault(name, []).append(float(value))
         now = time.perf_counter()
         progress.seconds = progress.seconds_before + now - self._started
-        if self._seconds is None or now - self._saved < self._seconds:
+        is_last = progress.epochs == (self.params or {}).get("epochs")
+        if self._seconds is None:
+            return
+        if now - self._saved < self._seconds and not is_last:
             return
         note = {"config": self._config, "progress": dataclasses.asdict(progress)}
         self.model.memory.write(epoch, _NOTE, note)
@@ -110,14 +114,13 @@ def read_checkpoint(
     """
     if not path.exists():
         return None
-    model.optimizer.build(model.trainable_variables)
     try:
         load_weights(model, path)
     except ValueError:
         # Of another network, the config tells more clearly than what does not fit.
         note = model.memory.read(_NOTE)
         if note is not None and isinstance(note.data, dict):
-            _check_config(path, note.data.get("config"), config)
+            check_config(path, note.data.get("config"), config)
         raise
     note = model.memory.read(_NOTE)
     if note is None:
@@ -126,15 +129,23 @@ def read_checkpoint(
         before, progress = note.data["config"], Progress(**note.data["progress"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} holds damaged notes: {error!r}") from error
-    _check_config(path, before, config)
+    check_config(path, before, config)
     progress.resumed.append(progress.epochs)
     progress.seconds_before = progress.seconds
     return progress
 
 
-def _check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> None:
+def check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> None:
+    """Raise a `ValueError` if a run's config was another one.
+
+    Args:
+        path: File or folder of the run, for the message.
+        before: Its config in plain types.
+        config: The config now.
+    """
     before = before if isinstance(before, dict) else {}
-    config = json.loads(json.dumps(config))  # as it comes back from a file
+    # As they come back from a file.
+    before, config = (json.loads(json.dumps(each)) for each in (before, config))
     for name in (*config, *(name for name in before if name not in config)):
         there, here = before.get(name), config.get(name)
         if name == "data":  # which may have moved

@@ -18,6 +18,7 @@ from ald_keras.files import replacing, write_csv, write_json, write_yaml
 from ald_keras.metrics import FeatureExtractor, build_extractor
 from ald_keras.report import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
+from ald_keras.run_checkpoint import CHECKPOINT
 from ald_keras.versions import versions
 
 REPORT = "report.html"
@@ -224,6 +225,14 @@ def _bound(config: Config, model: Any, history: Any, search: Any) -> dict[str, A
 def _decision_log(pruning: Any) -> list[dict[str, Any]]:
     """What `decisions.json` holds: all that an `ALDCallback` decided, or nothing."""
     return [] if pruning is None else [d.to_dict() for d in pruning.decisions]
+
+
+def holds_run(output: pathlib.Path) -> bool:
+    """Whether a folder is there and holds nothing but what a run writes."""
+    own = {*RUN_FILES, CHECKPOINT, TENSORBOARD, "figures"}
+    return output.is_dir() and all(
+        path.name in own or path.name.startswith(".") for path in output.iterdir()
+    )
 
 
 def clear_logs(output: pathlib.Path) -> None:

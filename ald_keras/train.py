@@ -12,8 +12,14 @@ from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import Config, load_config
 from ald_keras.files import read_json, run_folder
 from ald_keras.models.replicas import from_chief
-from ald_keras.run_checkpoint import CHECKPOINT
-from ald_keras.run_files import TENSORBOARD, clear_logs, load_parts, write_run
+from ald_keras.run_checkpoint import CHECKPOINT, check_config
+from ald_keras.run_files import (
+    TENSORBOARD,
+    clear_logs,
+    holds_run,
+    load_parts,
+    write_run,
+)
 from ald_keras.strategies import open_strategy, together
 from ald_keras.training import train
 
@@ -58,20 +64,29 @@ def run(
     strategy = open_strategy(config.strategy)
     with contextlib.ExitStack() as stack:
 
-        def begin() -> bool:
-            if resume and is_finished(output):
-                _check_same(output, config)
-                return False
-            goes_on = resume and checkpoint.exists()
-            stack.enter_context(run_folder(output, overwrite or goes_on))
-            if not goes_on:
-                checkpoint.unlink(missing_ok=True)
-                clear_logs(output)
-            return True
+        def begin() -> str:
+            takes = overwrite or (resume and holds_run(output))
+            stack.enter_context(run_folder(output, takes))
+            if not resume:
+                return "anew"
+            if is_finished(output):
+                found = load_config(output / "config.yaml").to_dict()
+                check_config(output, found, config.to_dict())
+                return "finished"
+            return "on" if checkpoint.exists() else "anew"
 
-        if not from_chief(strategy, begin):
+        def clear() -> None:
+            # From here on, what is in the folder is no finished run.
+            (output / "run.json").unlink(missing_ok=True)
+            checkpoint.unlink(missing_ok=True)
+            clear_logs(output)
+
+        how = from_chief(strategy, begin)
+        if how == "finished":
             return read_json(output / "run.json")
         parts = load_parts(config)
+        if how == "anew":
+            from_chief(strategy, clear)
         log_dir = output / TENSORBOARD if config.tensorboard else None
         started = time.perf_counter()
         model, history, pruning, progress = train(
@@ -104,15 +119,6 @@ def run(
 def is_finished(output: pathlib.Path) -> bool:
     """Whether a folder holds a run that has ended, and none that goes on."""
     return (output / "run.json").is_file() and not (output / CHECKPOINT).exists()
-
-
-def _check_same(output: pathlib.Path, config: Config) -> None:
-    found = load_config(output / "config.yaml").to_dict()
-    if found != config.to_dict():
-        raise ValueError(
-            f"{output} holds a finished run with another config. Pass --overwrite to "
-            "replace it, or another --output."
-        )
 
 
 def _parser() -> OneLineParser:

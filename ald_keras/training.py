@@ -20,7 +20,7 @@ from ald_keras.datasets import (
 from ald_keras.metrics import FeatureExtractor, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.architectures import build_architecture
-from ald_keras.models.replicas import is_chief
+from ald_keras.models.replicas import from_chief, is_chief
 from ald_keras.run_checkpoint import Progress, RunCheckpoint, read_checkpoint
 from ald_keras.strategies import open_strategy, together
 
@@ -125,8 +125,8 @@ def train(
     progress = Progress()
     if checkpoint is not None:
         plain = config.to_dict()
-        with strategy.scope():  # where the optimizer's slots are made
-            progress = read_checkpoint(checkpoint, model, plain) or progress
+        _check_shared(strategy, checkpoint)
+        progress = read_checkpoint(checkpoint, model, plain) or progress
         seconds = checkpoint_seconds if leads else None
         more += [RunCheckpoint(checkpoint, plain, progress, seconds)]
     with together(strategy):
@@ -142,6 +142,16 @@ def train(
     if checkpoint is not None:
         history.epoch, history.history = [*range(progress.epochs)], progress.history
     return model, history, pruning, progress
+
+
+def _check_shared(strategy: Any, checkpoint: pathlib.Path) -> None:
+    is_there = checkpoint.exists()
+    if from_chief(strategy, checkpoint.exists) != is_there:
+        here, there = ("", "not ") if is_there else ("not ", "")
+        raise ValueError(
+            f"All workers must share the folder of --output. {checkpoint} is {here}"
+            f"there for this one, and {there}there for the chief."
+        )
 
 
 def fit_model(

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from builders import TINY_RUN
 
+import ald_keras.train
 from ald_keras.config import load_config
 from ald_keras.files import run_folder
 from ald_keras.run_checkpoint import CHECKPOINT
@@ -202,7 +203,7 @@ def test_a_finished_run_is_not_run_again(tiny, tmp_path, capsys):
     assert "the run is finished" in capsys.readouterr().out
     assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert command(tiny, folder, "--resume", "--set", "seed=5") == 2
-    assert "a finished run with another config" in capsys.readouterr().err
+    assert "is of a run with another config" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_only_if_told(tiny, half, capsys):
@@ -222,6 +223,42 @@ def test_a_run_goes_on_with_its_own_config_only(tiny, half, capsys):
         assert command(tiny, half, "--resume", "--set", setting) == 2
         assert text in capsys.readouterr().err
     assert command(tiny, half, "--resume", "--set", "report=true") == 0
+
+
+def test_what_a_run_has_written_before_its_first_checkpoint_is_no_hindrance(
+    tiny, tmp_path, capsys
+):
+    folder = tmp_path / "run"
+    (folder / "tensorboard" / "train").mkdir(parents=True)
+    for name in (".lock", "history.csv", "model.keras"):
+        (folder / name).write_text("left")
+    assert command(tiny, folder) == 2
+    assert command(tiny, folder, "--resume") == 0
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    assert command(tiny, tmp_path / "other", "--resume") == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_run_that_replaces_another_is_not_taken_for_it(tiny, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    assert command(tiny, folder) == 0
+    before = json.loads((folder / "run.json").read_text())["versions"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ald_keras.train, "train", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            command(tiny, folder, "--overwrite")
+    assert command(tiny, folder, "--resume") == 0
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["versions"], record["epochs"]) == (before, 3)
+
+
+def test_where_it_goes_on_does_not_matter_to_a_finished_run(tiny, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert command(tiny, folder) == 0
+    for setting in ("strategy=mirrored", "report=true", "tensorboard=true"):
+        assert command(tiny, folder, "--resume", "--set", setting) == 0
+        assert "the run is finished" in capsys.readouterr().out
 
 
 def test_a_folder_may_move(tiny, half, tmp_path):

@@ -200,6 +200,9 @@ class ALDCallback(ReportedRecord):
         self._watching().go_on(search["observer"])
         if arrays and self._writer is not None:
             self._writer.recall(arrays)
+        latest = self.state if self._pending is None else self._pending[0]
+        if self.stop_training and latest.fixed_epoch is not None:
+            self.model.stop_training = True
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state

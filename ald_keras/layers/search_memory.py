@@ -37,6 +37,7 @@ class SearchMemory(keras.layers.Layer):
     Attributes:
         is_loaded: Whether what it holds has been read from a file.
         epoch: The epoch that had ended when it was noted, or `None`.
+        loads: How often it was read from a file.
     """
 
     def __init__(self, **kwargs: Any):
@@ -48,6 +49,10 @@ class SearchMemory(keras.layers.Layer):
     @property
     def is_loaded(self) -> bool:
         return self._held.is_loaded
+
+    @property
+    def loads(self) -> int:
+        return self._held.loads
 
     @property
     def epoch(self) -> int | None:
@@ -110,6 +115,7 @@ class SearchMemory(keras.layers.Layer):
             )
             raise self._held.damage from error
         self._held.is_loaded = True
+        self._held.loads += 1
 
 
 class _Held:
@@ -118,6 +124,7 @@ class _Held:
     def __init__(self) -> None:
         self.notes: dict[str, Note] = {}
         self.damage: ValueError | None = None
+        self.loads = 0
         self.clear()
 
     def clear(self) -> None:

@@ -71,10 +71,13 @@ class CheckedModel(keras.Model):
                 f"Received: {', '.join(['loss'] * (loss is not None) + given)}"
             )
         super().compile(optimizer=optimizer, **kwargs)
+        if self.optimizer is not None and not self.optimizer.built:
+            # So that what is saved or read before the first step is whole.
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     def fit(
         self,
@@ -121,10 +124,6 @@ class CheckedModel(keras.Model):
         own = self.own_callbacks()
         everyone = [*own, *as_list(callbacks)]
         guard = FitGuard(everyone)
-        if self.compiled and not self.optimizer.built:
-            # So that what is saved or restored before the first step is whole.
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_variables)
         with self._guarded(FitValidation(validation_data, frequency, steps), everyone):
             history = super().fit(
                 x=x,
@@ -220,6 +219,8 @@ class CheckedModel(keras.Model):
         finally:
             self.validation_data = None
             self.memory.clear()
+            # Keras keeps what `BackupAndRestore` sets, for every `fit` to come.
+            self._initial_epoch = None
             # After every `on_train_end`: one may have restored other weights.
             for callback in callbacks:
                 getattr(callback, "on_fit_end", _do_nothing)(completed)

@@ -155,6 +155,94 @@ def test_another_rule_is_an_error(whole):
         fit(vae, kind, pruning_of(kind, InformationRule()), initial_epoch=3)
 
 
+def test_weights_alone_are_enough(whole):
+    kind, folder, run = whole
+    epoch = EPOCHS[kind] - 1
+    saved = keras.saving.load_model(folder / f"{epoch}.keras")
+    saved.save_weights(folder / "only.weights.h5")
+    vae = build(kind)
+    vae.load_weights(folder / "only.weights.h5")
+    assert_same(fit(vae, kind, pruning_of(kind), initial_epoch=epoch), run)
+
+
+def test_a_later_fit_begins_where_it_is_told(tmp_path):
+    vae = build("masked")
+    vae.save_weights(tmp_path / "latest.weights.h5")
+    (tmp_path / "training_metadata.json").write_text('{"epoch": 3, "batch": 0}')
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    assert vae.fit(TRAIN, epochs=5, callbacks=[backup], verbose=0).epoch == [3, 4]
+    assert vae.fit(TRAIN, epochs=2, verbose=0).epoch == [0, 1]
+
+
+def test_an_empty_backup_moves_no_epoch(whole, tmp_path):
+    kind, folder, _ = whole
+    vae = keras.saving.load_model(folder / "1.keras")
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "new")
+    seen = keras.callbacks.History()
+    last = EPOCHS[kind]
+    EPOCHS[kind] = 2
+    try:
+        with pytest.warns(UserWarning, match="so the search starts anew"):
+            fit(vae, kind, [*pruning_of(kind), backup, seen])
+    finally:
+        EPOCHS[kind] = last
+    assert seen.epoch == [0, 1]
+
+
+class Dropping(keras.callbacks.Callback):
+    """Notes the loss of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.losses = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses[epoch] = logs["loss"]
+
+
+def test_the_random_state_of_all_layers_comes_back(tmp_path):
+    def dropping():
+        keras.utils.set_random_seed(0)
+        encoder, decoder = build_architecture("mlp", (64,), 6, seed=0, hidden=[32])
+        features = keras.layers.Dropout(0.3)(encoder.output)
+        vae = MaskedVAE(keras.Model(encoder.input, features), decoder, 6, seed=0)
+        vae.compile(keras.optimizers.Adam(1e-2))
+        return vae
+
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    seen = Dropping()
+    batches = EpochShuffledBatches(TRAIN, batch_size=32, seed=0)
+    callbacks = [batches.callback, seen, saving]
+    dropping().fit(batches.dataset, epochs=4, callbacks=callbacks, verbose=0)
+    vae, again = keras.saving.load_model(tmp_path / "2.keras"), Dropping()
+    callbacks = [batches.callback, again]
+    fitted = {"epochs": 4, "initial_epoch": 2, "verbose": 0}
+    vae.fit(batches.dataset, callbacks=callbacks, **fitted)
+    assert again.losses == {epoch: seen.losses[epoch] for epoch in (2, 3)}
+
+
+def test_a_run_that_stops_when_fixed_trains_no_more(tmp_path):
+    rule = InformationRule(patience=3, window=3, idle_kl=0.0, without=("trials",))
+    pruning = ALDCallback(
+        rule, probe_size=50, n_clusters=4, features=None, stop_training=True
+    )
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    vae, _ = fit(build("masked"), "masked", [pruning, saving])
+    epochs = len(list(tmp_path.iterdir()))
+    assert epochs < EPOCHS["masked"]
+    again = keras.saving.load_model(tmp_path / f"{epochs}.keras")
+    fit(again, "masked", [pruning], initial_epoch=epochs)
+    for a, b in zip(again.get_weights(), vae.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("saver", ["BackupAndRestore", "ModelCheckpoint"])
+def test_savers_within_epochs_are_an_error(saver, tmp_path):
+    saving = getattr(keras.callbacks, saver)(str(tmp_path / "b.keras"), save_freq=3)
+    with pytest.raises(ValueError, match=f"`save_freq` of {saver} must be 'epoch'"):
+        build("masked").fit(TRAIN, callbacks=[*pruning_of("masked"), saving])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["masked", "gated"])
 def test_a_fit_killed_at_random_moments_goes_on(kind, tmp_path):
