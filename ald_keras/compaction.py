@@ -167,10 +167,7 @@ def _compile_alike(model: Any, small: Any, kept: np.ndarray, keep: bool) -> None
     new = type(old).from_config(old.get_config())
     _exclude_alike(model, small, _inner(old), _inner(new))
     settings = keras.saving.deserialize_keras_object(model.get_compile_config())
-    small.compile(**{**settings, "optimizer": new})
-    if old.built:
-        # A fresh one as well: Keras cannot load what it saved of one that is not built.
-        new.build(small.trainable_variables)
+    small.compile(**{**settings, "optimizer": new})  # which builds it
     if keep and old.built:
         if len(new.variables) != len(old.variables):
             raise ValueError(
