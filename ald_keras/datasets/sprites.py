@@ -27,6 +27,7 @@ def load_sprites(
     *,
     characters: int | None = None,
     test_characters: int | None = None,
+    frames: bool = False,
 ) -> RawDataset:
     """Load SPRITES: 1,296 characters in nine actions, clips of 8 frames, 64 x 64 RGB.
 
@@ -50,26 +51,36 @@ def load_sprites(
             all.
         test_characters: Use only the first of the test characters. Defaults to `None`:
             all.
+        frames: Take each frame of a clip as a sample of its own, an image. Training and
+            validation part then share clips; the test part has characters of its own.
+            Defaults to `False`.
 
     Returns:
-        A `RawDataset` with lazy samples of shape `(8, 64, 64, 3)`.
+        A `RawDataset` with lazy samples of shape `(8, 64, 64, 3)`, or `(64, 64, 3)` as
+        frames.
 
     Raises:
         FileNotFoundError: If the folder holds no such files, or some are missing.
-        ValueError: If a file is damaged or holds something else, or if there are fewer
-            characters than asked for.
+        ValueError: If a file is damaged or holds something else, if there are fewer
+            characters than asked for, or if `frames` is no boolean.
         ImportError: If TensorFlow Datasets is needed and not installed.
     """
     del seed
     _check_count("characters", characters)
     _check_count("test_characters", test_characters)
+    if not isinstance(frames, bool):
+        raise ValueError(f"`frames` must be a boolean. Received: {frames!r}")
     wanted = {"train": characters, "test": test_characters}
     if data_dir is None:
         source, stores = _open_tfds(wanted)
     else:
         source, stores = _open_files(data_dir, wanted)
+    repeats = 1
+    if frames:
+        stores = {part: _Frames(clips) for part, clips in stores.items()}
+        repeats = CLIP_SHAPE[0]
     x, x_test = (LazySamples(stores[part], source) for part in PARTS)
-    y, y_test = (np.arange(len(samples)) % len(ACTIONS) for samples in (x, x_test))
+    y, y_test = (np.arange(len(s)) // repeats % len(ACTIONS) for s in (x, x_test))
     return RawDataset(source, x, y, x_test, y_test, ACTIONS)
 
 
@@ -102,6 +113,19 @@ class _NpyClips:
             # Mapped for this read alone: pages that stay mapped count as memory used.
             clips[chosen] = _map_file(self._files[action])[characters[chosen]]
         return clips
+
+
+class _Frames:
+    """The frames of clips, one after another."""
+
+    def __init__(self, clips: SampleStore) -> None:
+        self._clips = clips
+        self.shape = (clips.shape[0] * CLIP_SHAPE[0], *CLIP_SHAPE[1:])
+
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
+        clips, frames = np.divmod(rows, CLIP_SHAPE[0])
+        chosen, places = np.unique(clips, return_inverse=True)
+        return self._clips[chosen][places, frames]
 
 
 def _open_files(

@@ -69,6 +69,34 @@ def test_first_characters(tmp_path, arrays, write):
 
 
 @pytest.mark.parametrize("write", [write_archive, write_npy])
+def test_frames_are_images_with_the_action_of_their_clip(tmp_path, arrays, write):
+    write(tmp_path, arrays)
+    data = load_dataset("sprites", tmp_path, frames=True, characters=2)
+    divisor = 255 if write is write_archive else 256
+    expected = (frames_of(arrays) / divisor).astype(np.float32)
+    assert data.data_shape == (64, 64, 3)
+    np.testing.assert_array_equal(data.x_test, expected[3:].reshape(-1, 64, 64, 3))
+    assert data.y_test.tolist() == np.arange(9).repeat(8).tolist() * 2
+    found = [
+        (label, image.tobytes())
+        for x, y in ((data.x_train, data.y_train), (data.x_val, data.y_val))
+        for label, image in zip(y.tolist(), x, strict=True)
+    ]
+    assert sorted(found) == sorted(
+        (label, image.tobytes())
+        for character in expected[:2]
+        for label, clip in enumerate(character)
+        for image in clip
+    )
+
+
+def test_frames_must_be_a_boolean(tmp_path, arrays):
+    write_archive(tmp_path, arrays)
+    with pytest.raises(ValueError, match="`frames` must be a boolean. Received: 4"):
+        load_dataset("sprites", tmp_path, frames=4)
+
+
+@pytest.mark.parametrize("write", [write_archive, write_npy])
 def test_clips_reach_training_in_the_order_of_the_epoch(tmp_path, arrays, write):
     write(tmp_path, arrays)
     data = load_dataset("sprites", tmp_path)
