@@ -14,7 +14,7 @@ from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, undecided
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.callbacks.quality import UserMetric
-from ald_keras.rules import Decision, InformationRule, Rule
+from ald_keras.rules import NULL_LOSS, Decision, InformationRule, Rule
 
 
 class ALDCallback(ReportedRecord):
@@ -130,6 +130,7 @@ class ALDCallback(ReportedRecord):
             self.features,
             self.metrics,
             self.seed,
+            NULL_LOSS in self.rule.metrics,
         )
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
         self._observer = Observer(self.model, meter, directions)

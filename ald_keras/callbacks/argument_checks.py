@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ald_keras.callbacks.quality import FRECHET_METRICS
-from ald_keras.rules import BUILT_IN_METRICS, OBJECTIVE, Rule
+from ald_keras.rules import BUILT_IN_METRICS, NULL_LOSS, OBJECTIVE, Rule
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
-_MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, "clustering_accuracy")
+_MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, "clustering_accuracy")
 
 
 def check_arguments(callback: Any) -> None:
@@ -37,7 +37,7 @@ def check_arguments(callback: Any) -> None:
                 "`metrics` must map new names to (function, 'min' or 'max'). "
                 f"Received: {name!r}: {entry!r}"
             )
-    known = {*BUILT_IN_METRICS, OBJECTIVE, *callback.metrics}
+    known = {*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, *callback.metrics}
     if callback.features is None:
         known -= set(FRECHET_METRICS)
     missing = [name for name in callback.rule.metrics if name not in known]

@@ -10,7 +10,12 @@ import numpy as np
 
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import count_clusters, open_probe
-from ald_keras.callbacks.quality import QualityMeter, UserMetric
+from ald_keras.callbacks.quality import QualityMeter, UserMetric, row_blocks
+from ald_keras.metrics.null import null_nll
+from ald_keras.rules import NULL_LOSS, OBJECTIVE
+
+# Makes random numbers that no epoch draws.
+_NULL_STREAM = 1
 
 # Data values of a sample that is kept.
 _KEPT_VALUES = 1 << 22
@@ -42,9 +47,11 @@ class EpochMeter:
         features: As `ALDCallback` takes it.
         metrics: Mapping from names to the user's own metrics.
         seed: Integer >= 0 of samples and noise.
+        null_loss: Boolean, measure what the loss would be without a latent space.
 
     Raises:
-        ValueError: If there are no usable data, or too few for the clusters.
+        ValueError: If there are no usable data, too few for the clusters, or if a
+            model without a latent space is asked for and the likelihood knows none.
     """
 
     def __init__(
@@ -56,12 +63,14 @@ class EpochMeter:
         features: Any,
         metrics: Mapping[str, UserMetric],
         seed: int,
+        null_loss: bool,
     ) -> None:
         self._model, self._probe_size, self._seed = model, probe_size, seed
         self._probe = open_probe(model, probe)
         clusters = count_clusters(self._probe, n_clusters, probe_size)
         self._quality = QualityMeter(model, clusters, features, metrics)
         self._on_validation_data = probe is None
+        self._null_loss = self._measure_null_loss() if null_loss else None
         self._last: tuple[Any, Any] | None = None
 
     def seen(self) -> SeenSample | None:
@@ -99,10 +108,26 @@ class EpochMeter:
             loss, _ = self._quality.elbo_terms(self._probe.batches(), rng)
             metrics["reconstruction"] = loss
             logs["probe_reconstruction_loss"] = loss
-        metrics["loss"] = float(logs["loss"])
+        metrics[OBJECTIVE] = float(logs["loss"])
+        if self._null_loss is not None:
+            metrics[NULL_LOSS] = self._null_loss
         for name, value in metrics.items():
             check_finite(epoch, name, value)
         return metrics, kl, spread
+
+    def _measure_null_loss(self) -> float:
+        likelihood = self._model.likelihood
+        if not hasattr(likelihood, "best_constant"):
+            raise ValueError(
+                "`likelihood` must have a method `best_constant` where a rule allows a "
+                "share of what the latent space gains; or give the rule a "
+                f"`max_loss_increase` in nats. Received: likelihood={likelihood!r}"
+            )
+        # The same sample wherever a run begins or goes on.
+        rng = np.random.default_rng([self._seed, 0, _NULL_STREAM])
+        x, _ = self._probe.sample(self._probe_size, rng)
+        blocks = row_blocks(len(x), self._model.data_shape)
+        return null_nll(x.astype("float32", copy=False), likelihood, blocks)
 
     def _validated_every_epoch(self) -> bool:
         validation = getattr(self._model, "validation_data", None)

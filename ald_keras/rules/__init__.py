@@ -15,6 +15,7 @@ from ald_keras.rules.information import InformationRule
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.observation import (
     BUILT_IN_METRICS,
+    NULL_LOSS,
     OBJECTIVE,
     Direction,
     Observation,
@@ -38,6 +39,7 @@ __all__ = [
     "GateState",
     "InformationRule",
     "InformationState",
+    "NULL_LOSS",
     "OBJECTIVE",
     "Observation",
     "Rule",

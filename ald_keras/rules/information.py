@@ -12,7 +12,7 @@ from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.information_steps import decide, judge, look, start_over
-from ald_keras.rules.observation import Observation
+from ald_keras.rules.observation import NULL_LOSS, OBJECTIVE, Observation
 from ald_keras.rules.selection import SELECTIONS
 from ald_keras.rules.tolerance import Tolerance, parse_tolerance
 
@@ -57,11 +57,12 @@ class InformationRule(Immutable):
     slowly is taken for part of the trend.
 
     Args:
-        max_loss_increase: How much more loss a smaller latent space may cost in all:
-            nats per sample as a number, or a share of the loss's absolute value as a
-            percentage; above 0. The NLL of continuous data depends on their unit and
-            may be near 0, where a share means little: give nats there. Larger gives
-            fewer dimensions. Defaults to `"1%"`.
+        max_loss_increase: How much more loss a smaller latent space may cost in all,
+            above 0: nats per sample as a number, or as a percentage a share of what the
+            latent space gains. That is how far the loss lies below the one of the best
+            output that is the same for all samples, so that neither the unit of the
+            data nor the entropy of their noise counts. Larger gives fewer dimensions.
+            Defaults to `"1%"`.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. In a
             linear model a dimension of 0.1 nats saves 0.01 nats of loss. Defaults to
             0.1.
@@ -135,7 +136,12 @@ class InformationRule(Immutable):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that every observation must hold."""
-        return ("loss",) if self.target == "loss" else ("loss", "silhouette")
+        names = [OBJECTIVE]
+        if self.tolerance.share is not None:
+            names.append(NULL_LOSS)
+        if self.target != "loss":
+            names.append(self.target)
+        return tuple(names)
 
     @property
     def tolerance(self) -> Tolerance:

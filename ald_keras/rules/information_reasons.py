@@ -53,6 +53,14 @@ def other_rate(old: float | None, new: float | None, trial: Sequence[int]) -> st
     )
 
 
+def nothing_gained(loss: float, null_loss: float | None) -> str:
+    """Why no trial begins where codes do not pay."""
+    return (
+        f"The loss is {loss:.4g} nats, and without a latent space it would be "
+        f"{null_loss:.4g}: there is no gain of which a removal may cost a share."
+    )
+
+
 def falling(fall: float, patience: int, limit: float) -> str:
     """Why no trial begins yet."""
     return (

@@ -16,7 +16,7 @@ from ald_keras.rules.checks import (
     check_real,
 )
 from ald_keras.rules.frozen import Immutable
-from ald_keras.rules.observation import Observation
+from ald_keras.rules.observation import NULL_LOSS, OBJECTIVE, Observation
 from ald_keras.rules.trend import Trend, fit_trend, shape
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class InformationState(Immutable):
             the loss, ascending, shape `(records,)`, without those that were undone; no
             more than the rule looks back on.
         losses: Training loss of each, nats per sample.
+        null_loss: What the loss would be without a latent space, nats per sample, or
+            `None` where that does not count. Defaults to `None`.
         silhouettes: Silhouette of each, empty where it is not watched.
         information: For each of the last records that are not of a trial, the mean KL
             of every dimension, shape `(n_dims,)`, in nats; 0 where the posterior's mean
@@ -73,6 +75,7 @@ class InformationState(Immutable):
     step: int = 1
     epochs: tuple[float, ...] = ()
     losses: tuple[float, ...] = ()
+    null_loss: float | None = None
     silhouettes: tuple[float, ...] = ()
     information: tuple[tuple[float, ...], ...] = ()
     trial_information: tuple[tuple[float, ...], ...] = ()
@@ -101,15 +104,10 @@ class InformationState(Immutable):
             checked[name] = tuple(_reals(name, row) for row in getattr(self, name))
         for name in ("epochs", "losses", "silhouettes"):
             checked[name] = _reals(name, getattr(self, name))
-        for name in ("best_silhouette", "learning_rate"):
+        for name in ("null_loss", "best_silhouette", "learning_rate"):
             value = getattr(self, name)
             checked[name] = None if value is None else check_real(name, value)
-        for name, least in (
-            ("seed", 0),
-            ("step", 1),
-            ("undone", 0),
-            ("removals", 0),
-        ):
+        for name, least in (("seed", 0), ("step", 1), ("undone", 0), ("removals", 0)):
             checked[name] = check_integer(name, getattr(self, name), least)
         for name in ("last_epoch", "fixed_epoch"):
             value = getattr(self, name)
@@ -202,12 +200,14 @@ class InformationState(Immutable):
         if "silhouette" in rule.metrics:
             silhouettes = (*silhouettes, observation.metric("silhouette"))
         rows = "trial_information" if self.trial else "information"
+        relative = NULL_LOSS in rule.metrics
         memory, last = rule.patience + rule.window, slice(-2 * rule.patience, None)
         new: dict[str, Any] = {rows: (*getattr(self, rows), row)[-memory:]}
         return replace(
             self,
             epochs=(*self.epochs, observation.epochs_trained - self.undone)[last],
-            losses=(*self.losses, observation.metric("loss"))[last],
+            losses=(*self.losses, observation.metric(OBJECTIVE))[last],
+            null_loss=observation.metric(NULL_LOSS) if relative else None,
             silhouettes=silhouettes[last],
             learning_rate=observation.learning_rate,
             last_epoch=observation.epoch,

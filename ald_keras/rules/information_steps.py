@@ -164,10 +164,12 @@ def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | Non
         return None, reasons.too_few(len(state.losses), needed)
     trend = fit_trend(state.epochs, state.losses)
     now = state.epochs[-1]
+    allowed = rule.tolerance.of(trend.at(now), state.null_loss)
+    if allowed == 0.0:
+        return None, reasons.nothing_gained(trend.at(now), state.null_loss)
     fall = trend.at(now) - trend.at(now + rule.patience)
-    limit = _SETTLED * rule.tolerance.of(trend.at(now))
-    if fall > limit:
-        return None, reasons.falling(fall, rule.patience, limit)
+    if fall > _SETTLED * allowed:
+        return None, reasons.falling(fall, rule.patience, _SETTLED * allowed)
     if "trend" in rule.without:
         recent = state.losses[-rule.window :]
         trend = Trend(sum(recent) / len(recent), 0.0)
@@ -199,7 +201,7 @@ def judge(
     if settling.gain == 0.0:
         # A cost that grows is at least what it has come to.
         excess = max(excess, latest)
-    allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]))
+    allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]), state.null_loss)
     undecided = _CLOSE * allowed < excess <= allowed < latest
     if undecided and state.trial_records < 2 * rule.patience:
         reason = reasons.undecided(state.trial, latest, excess, allowed)

@@ -15,21 +15,32 @@ _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
 
 @dataclass(frozen=True)
 class Tolerance(Immutable):
-    """An increase in nats per sample, or a share of the loss.
+    """An increase in nats per sample, or a share of what the latent space gains.
 
     Args:
         nats: Float > 0, or `None`.
-        share: Float > 0 of the loss's absolute value, or `None`.
+        share: Float > 0 of the gain, or `None`.
     """
 
     nats: float | None
     share: float | None
 
-    def of(self, loss: float) -> float:
-        """The increase allowed at this loss, in nats per sample."""
+    def of(self, loss: float, null_loss: float | None) -> float:
+        """The increase allowed at this loss, in nats per sample.
+
+        Args:
+            loss: Float, nats per sample.
+            null_loss: That of the best output that is the same for all samples, which
+                only a share asks for.
+
+        Raises:
+            ValueError: If it is missing.
+        """
         if self.nats is not None:
             return self.nats
-        return (self.share or 0.0) * abs(loss)
+        if null_loss is None:
+            raise ValueError("`null_loss` must be known to allow a share of the gain.")
+        return (self.share or 0.0) * max(0.0, null_loss - loss)
 
 
 def parse_tolerance(name: str, value: Any) -> Tolerance:
@@ -43,7 +54,7 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
         ValueError: If it is neither, or not above 0: every removal costs something.
 
     Example:
-    >>> parse_tolerance("max_loss_increase", "0.5%").of(-200.0)
+    >>> parse_tolerance("max_loss_increase", "1%").of(105.0, null_loss=205.0)
     1.0
     """
     if isinstance(value, str):

@@ -1,70 +1,21 @@
-"""Likelihoods: how a decoder's output is read, as proper log densities.
-
-A likelihood has two methods, and any object that has them can be passed to a
-model as `likelihood=`:
-
-- `nll(x, output)`: negative log-likelihood of the data, shape `(batch,)`, in
-  nats per sample, summed over the data dimensions, normalisation included;
-- `mean(output)`: the mean of the data under the likelihood, in data space.
-
-Both get float32 (or float64) tensors of shape `(batch, *data_shape)`. An object
-that is to be saved with its model also needs `get_config`/`from_config` and
-`keras.saving.register_keras_serializable`. Optional: `in_support(x)`, a boolean
-tensor of `x`'s shape that tells which values the density is defined for
-(finite ones, where the method is missing).
-"""
+"""Likelihoods of bits and counts, whose decoder may give a linked parameter."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import keras
 from keras import ops
 
-Tensor = Any
-
-_LOG_2PI = math.log(2.0 * math.pi)
-
-
-@runtime_checkable
-class Likelihood(Protocol):
-    """What a model needs of a likelihood; see the module's text."""
-
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        """Negative log-likelihood, shape `(batch,)`, nats per sample."""
-
-    def mean(self, output: Tensor) -> Tensor:
-        """Mean of the data, shape of `output`, in data space."""
+from ald_keras.likelihoods.density import (
+    LOG_2PI,
+    DensityBase,
+    Tensor,
+    sum_over_data,
+)
 
 
-def sum_over_data(values: Tensor) -> Tensor:
-    """Sum `values` of shape `(batch, ...)` over all axes but the first."""
-    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
-
-
-class _DensityBase:
-    """Defaults: finite data, an output that is the mean, no arguments."""
-
-    def mean(self, output: Tensor) -> Tensor:
-        return output
-
-    def in_support(self, x: Tensor) -> Tensor:
-        return ops.isfinite(x)
-
-    def resolve(self, activation: str | None) -> _DensityBase:
-        """The likelihood as it reads a decoder that ends in `activation`."""
-        return self
-
-    def get_config(self) -> dict[str, Any]:
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> _DensityBase:
-        return cls(**config)
-
-
-class _LinkedBase(_DensityBase):
+class _LinkedBase(DensityBase):
     """A likelihood whose decoder gives a parameter either directly or linked.
 
     Args:
@@ -156,6 +107,10 @@ class Bernoulli(_LinkedBase):
     def mean(self, output: Tensor) -> Tensor:
         return ops.sigmoid(output) if self.linked else output
 
+    def best_constant(self, x: Tensor) -> Tensor:
+        p = ops.clip(ops.mean(x, axis=0), self._margin, 1.0 - self._margin)
+        return ops.log(p) - ops.log1p(-p) if self.linked else p
+
     def in_support(self, x: Tensor) -> Tensor:
         return ops.logical_and(x >= 0.0, x <= 1.0)
 
@@ -189,95 +144,13 @@ class Poisson(_LinkedBase):
     def mean(self, output: Tensor) -> Tensor:
         return ops.exp(output) if self.linked else output
 
+    def best_constant(self, x: Tensor) -> Tensor:
+        rate = ops.mean(x, axis=0)
+        return ops.log(rate + keras.config.epsilon()) if self.linked else rate
+
     def in_support(self, x: Tensor) -> Tensor:
         whole = ops.logical_and(x >= 0.0, ops.floor(x) == x)
         return ops.logical_and(whole, ops.isfinite(x))
-
-
-@keras.saving.register_keras_serializable("ald_keras")
-class Gaussian(_DensityBase):
-    """Gaussian likelihood of unit variance; the output is the mean."""
-
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        return sum_over_data(0.5 * ops.square(x - output) + 0.5 * _LOG_2PI)
-
-
-@keras.saving.register_keras_serializable("ald_keras")
-class GaussianOptimalSigma(_DensityBase):
-    """Gaussian likelihood with the variance that fits the batch best (sigma-VAE).
-
-    One variance for all data dimensions, solved from the mean squared error of
-    the batch in every step (Rybkin, Daniilidis & Levine 2021, arXiv 2006.13202,
-    Eq. 5). It balances reconstruction and KL without a beta. As the variance
-    comes from the samples at hand, compare values over batches of one size.
-
-    Args:
-        min_variance: Float > 0, lower bound of the variance in squared data
-            units, which keeps a perfect reconstruction finite. Defaults to 1e-6.
-    """
-
-    def __init__(self, min_variance: float = 1e-6):
-        if not (isinstance(min_variance, (int, float)) and 0 < min_variance < math.inf):
-            raise ValueError(
-                "`min_variance` must be a positive number. "
-                f"Received: min_variance={min_variance!r}"
-            )
-        self.min_variance = float(min_variance)
-
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        squared = ops.square(x - output)
-        variance = ops.maximum(ops.mean(squared), self.min_variance)
-        return sum_over_data(
-            0.5 * squared / variance + 0.5 * (ops.log(variance) + _LOG_2PI)
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"min_variance": self.min_variance}
-
-
-@keras.saving.register_keras_serializable("ald_keras")
-class Laplace(_DensityBase):
-    """Laplace likelihood of unit scale; the output is the location."""
-
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        return sum_over_data(ops.abs(x - output) + math.log(2.0))
-
-
-LIKELIHOODS = {
-    "bernoulli": Bernoulli,
-    "gaussian": Gaussian,
-    "gaussian_optimal_sigma": GaussianOptimalSigma,
-    "laplace": Laplace,
-    "poisson": Poisson,
-}
-
-
-def get_likelihood(likelihood: str | Likelihood) -> Any:
-    """The likelihood of that name, or the object itself.
-
-    Raises:
-        ValueError: If the name is unknown.
-        TypeError: If an object lacks `nll` or `mean`.
-    """
-    if isinstance(likelihood, str):
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(
-                f"`likelihood` must be one of {sorted(LIKELIHOODS)} or an object with "
-                f"methods `nll` and `mean`. Received: likelihood={likelihood!r}"
-            )
-        return LIKELIHOODS[likelihood]()
-    if isinstance(likelihood, type) or not isinstance(likelihood, Likelihood):
-        raise TypeError(
-            "`likelihood` must be a name or an object with methods `nll(x, output)` "
-            f"and `mean(output)`. Received: likelihood={likelihood!r}"
-        )
-    return likelihood
-
-
-def in_support(likelihood: Likelihood, x: Tensor) -> Tensor:
-    """Boolean tensor of `x`'s shape: values that `likelihood` is defined for."""
-    support = getattr(likelihood, "in_support", ops.isfinite)
-    return ops.logical_and(ops.isfinite(x), support(x))
 
 
 def log_factorial(x: Tensor) -> Tensor:
@@ -291,7 +164,7 @@ def log_factorial(x: Tensor) -> Tensor:
     series = (
         (shifted - 0.5) * ops.log(shifted)
         - shifted
-        + 0.5 * _LOG_2PI
+        + 0.5 * LOG_2PI
         + 1.0 / (12.0 * shifted)
         - 1.0 / (360.0 * shifted**3)
     )

@@ -1,0 +1,84 @@
+"""Likelihoods: how a decoder's output is read, as proper log densities.
+
+A likelihood has two methods, and any object that has them can be passed to a
+model as `likelihood=`:
+
+- `nll(x, output)`: negative log-likelihood of the data, shape `(batch,)`, in
+  nats per sample, summed over the data dimensions, normalisation included;
+- `mean(output)`: the mean of the data under the likelihood, in data space.
+
+Both get float32 (or float64) tensors of shape `(batch, *data_shape)`. An object
+that is to be saved with its model also needs `get_config`/`from_config` and
+`keras.saving.register_keras_serializable`. Optional:
+
+- `in_support(x)`: a boolean tensor of `x`'s shape that tells which values the
+  density is defined for (finite ones, where the method is missing);
+- `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
+  NLL if it must be the same for all samples of `x`. Against it is measured what a
+  latent space is good for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from ald_keras.likelihoods.density import (
+    Gaussian,
+    GaussianOptimalSigma,
+    Laplace,
+    Likelihood,
+    Tensor,
+    sum_over_data,
+)
+from ald_keras.likelihoods.linked import Bernoulli, Poisson
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "Gaussian",
+    "GaussianOptimalSigma",
+    "Laplace",
+    "Likelihood",
+    "Poisson",
+    "get_likelihood",
+    "in_support",
+    "sum_over_data",
+]
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "gaussian_optimal_sigma": GaussianOptimalSigma,
+    "laplace": Laplace,
+    "poisson": Poisson,
+}
+
+
+def get_likelihood(likelihood: str | Likelihood) -> Any:
+    """The likelihood of that name, or the object itself.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If an object lacks `nll` or `mean`.
+    """
+    if isinstance(likelihood, str):
+        if likelihood not in LIKELIHOODS:
+            raise ValueError(
+                f"`likelihood` must be one of {sorted(LIKELIHOODS)} or an object with "
+                f"methods `nll` and `mean`. Received: likelihood={likelihood!r}"
+            )
+        return LIKELIHOODS[likelihood]()
+    if isinstance(likelihood, type) or not isinstance(likelihood, Likelihood):
+        raise TypeError(
+            "`likelihood` must be a name or an object with methods `nll(x, output)` "
+            f"and `mean(output)`. Received: likelihood={likelihood!r}"
+        )
+    return likelihood
+
+
+def in_support(likelihood: Likelihood, x: Tensor) -> Tensor:
+    """Boolean tensor of `x`'s shape: values that `likelihood` is defined for."""
+    support = getattr(likelihood, "in_support", ops.isfinite)
+    return ops.logical_and(ops.isfinite(x), support(x))
