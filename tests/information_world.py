@@ -19,11 +19,23 @@ class World:
         recovery: Nats that a removed dimension costs in the first epoch, beside its
             lasting cost.
         trained: Epochs that the network was trained before.
+        optimum: What the loss comes to in the end, in nats.
+        null_loss: The loss without a latent space.
     """
 
     def __init__(
-        self, costs, n_dims=16, noise=0.0, fall=0.0, recovery=0.1, seed=0, trained=0
+        self,
+        costs,
+        n_dims=16,
+        noise=0.0,
+        fall=0.0,
+        recovery=0.1,
+        seed=0,
+        trained=0,
+        optimum=100.0,
+        null_loss=200.0,
     ):
+        self.optimum, self.null_loss = optimum, null_loss
         self.costs, self.n_dims, self.fall = costs, n_dims, fall
         self.noise, self.recovery = noise, recovery
         self.rng = np.random.default_rng(seed)
@@ -50,13 +62,14 @@ class World:
         missing = sum(c for i, c in self.place.items() if i not in active)
         noise = self.noise * self.rng.standard_normal()
         trained = self.fall / np.cbrt(self.age)
-        return 100.0 + trained + missing + self.recovery * shock + noise
+        return self.optimum + trained + missing + self.recovery * shock + noise
 
     def observe(self, epoch, state):
         active = set(state.active)
         kl = self.kl(active)
         metrics = {
             "loss": self.loss(active),
+            "null_loss": self.null_loss,
             "silhouette": -0.01 * abs(len(active) - 3),
         }
         spread = [float(value > 0) for value in kl]

@@ -13,6 +13,8 @@ from ald_keras.likelihoods import (
     get_likelihood,
     in_support,
 )
+from ald_keras.likelihoods.linked import log_factorial
+from ald_keras.metrics.null import null_nll
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 5, 4)
@@ -78,6 +80,55 @@ def test_nll_and_mean_against_scipy(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_no_constant_is_better_than_the_best(case):
+    likelihood, x = CASES[case][:2]
+
+    def loss(output):
+        everywhere = np.broadcast_to(output.astype("float32"), x.shape)
+        return float(keras.ops.mean(likelihood.nll(x, everywhere)))
+
+    best = keras.ops.convert_to_numpy(likelihood.best_constant(x))
+    assert best.shape == x.shape[1:]
+    least = loss(best)
+    np.testing.assert_allclose(null_nll(x, likelihood), least, rtol=1e-6)
+    direct = isinstance(likelihood, Bernoulli | Poisson) and not likelihood.linked
+    rng = np.random.default_rng(1)
+    for scale in (0.01, 0.3) * 20:
+        other = best + scale * rng.normal(size=best.shape)
+        if direct:  # probabilities and rates have their bounds
+            other = np.clip(other, 1e-6, 1.0 - 1e-6 if x is BITS else None)
+        assert loss(other) > least - 1e-4
+
+
+def test_what_is_lost_without_codes_against_closed_forms():
+    p, rate = BITS.mean(axis=0), COUNTS.mean(axis=0)
+    variance = REALS.var(axis=0)
+    errors = np.abs(REALS - np.median(REALS, axis=0)).mean(axis=0)
+    log_2pi = np.log(2 * np.pi)
+    for likelihood, x, expected in (
+        (Bernoulli(True), BITS, stats.bernoulli.entropy(p).sum()),
+        (Bernoulli(False), BITS, stats.bernoulli.entropy(p).sum()),
+        (Gaussian(), REALS, 0.5 * (variance + log_2pi).sum()),
+        (GaussianOptimalSigma(), REALS, 10 * (np.log(variance.mean()) + log_2pi + 1)),
+        (Laplace(), REALS, (errors + np.log(2)).sum()),
+        (Poisson(True), COUNTS, -stats.poisson.logpmf(COUNTS, rate).sum() / 6),
+        (Poisson(False), COUNTS, -stats.poisson.logpmf(COUNTS, rate).sum() / 6),
+    ):
+        np.testing.assert_allclose(null_nll(x, likelihood), expected, rtol=1e-5)
+
+
+def test_values_that_are_always_zero_cost_nothing_without_codes():
+    for likelihood in (Bernoulli(True), Bernoulli(False), Poisson(True)):
+        assert 0.0 <= null_nll(np.zeros((4, 9), "float32"), likelihood) < 1e-4
+
+
+def test_blocks_do_not_change_what_is_lost_without_codes():
+    blocks = [slice(0, 4), slice(4, 6)]
+    whole = null_nll(COUNTS, Poisson(True))
+    np.testing.assert_allclose(null_nll(COUNTS, Poisson(True), blocks), whole)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_config_round_trip(case):
     likelihood = CASES[case][0]
     config = keras.saving.serialize_keras_object(likelihood)
@@ -116,7 +167,7 @@ def test_probabilities_of_zero_and_one_stay_finite():
 
 @pytest.mark.parametrize("count", [0, 1, 2, 10, 100, 5000])
 def test_log_factorial_against_scipy(count):
-    found = float(likelihoods.log_factorial(np.float32(count)))
+    found = float(log_factorial(np.float32(count)))
     np.testing.assert_allclose(
         found, special.gammaln(count + 1.0), rtol=1e-6, atol=1e-5
     )

@@ -224,6 +224,57 @@ def test_nothing_is_recorded_while_beta_moves():
     assert len(history["val_silhouette"]) == 5
 
 
+class Watching(InformationRule):
+    """Keeps what it has seen."""
+
+    def step(self, state, observation):
+        self.seen.append(observation.metrics)
+        return super().step(state, observation)
+
+
+def watching(**options):
+    rule = Watching(**options)
+    object.__setattr__(rule, "seen", [])
+    return rule
+
+
+def test_a_share_is_of_what_validation_data_lose_without_codes():
+    rule = watching()
+    fit(traced_vae(4), callback(rule))
+    p = np.clip(VALIDATION.mean(axis=0, dtype="float64"), 1e-12, 1 - 1e-12)
+    expected = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
+    assert len({metrics["null_loss"] for metrics in rule.seen}) == 1
+    assert rule.seen[0]["null_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_nats_do_not_ask_what_is_lost_without_codes():
+    fit(traced_vae(4), callback(rule := watching(max_loss_increase=1.0)))
+    assert "null_loss" not in rule.seen[0]
+
+
+class SquaredError:
+    def nll(self, x, output):
+        return keras.ops.sum(keras.ops.square(x - output), axis=(1, 2, 3))
+
+    def mean(self, output):
+        return output
+
+
+def test_a_likelihood_of_one_s_own_may_need_nats():
+    with pytest.raises(ValueError, match="`likelihood` must have a method `best_con"):
+        fit(small_vae(4, likelihood=SquaredError()), callback(InformationRule()))
+    rule = InformationRule(max_loss_increase=1.0)
+    fit(small_vae(4, likelihood=SquaredError()), callback(rule))
+    SquaredError.best_constant = lambda self, x: keras.ops.mean(x, axis=0)
+    try:
+        fit(small_vae(4, likelihood=SquaredError()), callback(rule := watching()))
+    finally:
+        del SquaredError.best_constant
+    assert rule.seen[0]["null_loss"] == pytest.approx(
+        VALIDATION.var(axis=0).sum(), rel=1e-4
+    )
+
+
 def test_records_are_dropped_when_beta_moves_later():
     class Jump(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

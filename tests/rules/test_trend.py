@@ -34,17 +34,23 @@ def test_a_loss_that_rises_is_taken_as_level():
 
 
 @pytest.mark.parametrize(
-    ("value", "loss", "expected"),
+    ("value", "loss", "null_loss", "expected"),
     [
-        ("0.5%", 200.0, 1.0),
-        ("0.5%", -200.0, 1.0),
-        (" 2 % ", 50.0, 1.0),
-        (".5%", 100.0, 0.5),
-        (0.25, 1e6, 0.25),
+        ("0.5%", 100.0, 300.0, 1.0),
+        ("0.5%", -100.0, 100.0, 1.0),
+        (" 2 % ", -100.0, -50.0, 1.0),
+        (".5%", 7600.0, 7700.0, 0.5),
+        ("1%", 100.0, 99.0, 0.0),
+        (0.25, 1e6, None, 0.25),
     ],
 )
-def test_tolerances_are_nats_or_shares(value, loss, expected):
-    assert parse_tolerance("x", value).of(loss) == pytest.approx(expected)
+def test_tolerances_are_nats_or_shares_of_the_gain(value, loss, null_loss, expected):
+    assert parse_tolerance("x", value).of(loss, null_loss) == pytest.approx(expected)
+
+
+def test_a_share_needs_to_know_the_gain():
+    with pytest.raises(ValueError, match="`null_loss` must be known"):
+        parse_tolerance("x", "1%").of(100.0, None)
 
 
 @pytest.mark.parametrize(
