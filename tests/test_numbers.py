@@ -30,7 +30,7 @@ def pruned(policy="float32", **options):
     encoder, decoder = build_architecture("mlp", (8, 8, 1), 12, seed=0, hidden=[64])
     vae = MaskedVAE(encoder, decoder, 12, seed=0)
     vae.compile(keras.optimizers.Adam(3e-3), **options)
-    rule = InformationRule(max_loss_increase="2%", patience=4)
+    rule = InformationRule(max_loss_increase="10%", patience=4)
     callback = ALDCallback(rule, features="identity", n_clusters=5, probe_size=60)
     history = vae.fit(
         X[:500],

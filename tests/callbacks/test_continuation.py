@@ -20,7 +20,7 @@ from ald_keras.models.architectures import build_architecture
 
 DIGITS = (load_digits().data / 16.0).astype("float32")
 TRAIN, VALIDATION = DIGITS[:256], DIGITS[256:356]
-RULE = InformationRule(patience=3, window=3, max_loss_increase="5%")
+RULE = InformationRule(patience=3, window=3, max_loss_increase="30%")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
 EPOCHS = {"masked": 36, "gated": 48}
 
