@@ -36,7 +36,7 @@ CONFIGS = {
             "name": "information",
             "patience": 3,
             "window": 3,
-            "max_loss_increase": "30%",
+            "max_loss_increase": 1.25,
         },
     },
     "gated": {
