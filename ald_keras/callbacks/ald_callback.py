@@ -79,7 +79,8 @@ class ALDCallback(ReportedRecord):
         TypeError: If an argument is of the wrong type; at `fit`, if the model has no
             `latent_mask`.
         ValueError: If an argument is out of range; at `fit`, if there are no usable
-            validation data, or if a metric is not finite.
+            validation data, if a metric is not finite, or if the rule allows a share of
+            what the latent space gains and the likelihood has no `best_constant`.
     """
 
     _held = (*ReportedRecord._held, "_observer", "_writer")
