@@ -11,15 +11,19 @@ def arrays():
     return make_arrays(characters=5, n_train=3)
 
 
+def training_samples(data):
+    """Training and validation part, each sample with its label, in one order."""
+    return sorted(
+        (label, sample.tobytes())
+        for x, y in ((data.x_train, data.y_train), (data.x_val, data.y_val))
+        for label, sample in zip(y.tolist(), x, strict=True)
+    )
+
+
 def assert_clips(data, frames, n_train, divisor=255):
     """The parts hold each clip once, with its action as label."""
     expected = (frames / divisor).astype(np.float32)
-    found = [
-        (label, clip.tobytes())
-        for x, y in ((data.x_train, data.y_train), (data.x_val, data.y_val))
-        for label, clip in zip(y.tolist(), x, strict=True)
-    ]
-    assert sorted(found) == sorted(
+    assert training_samples(data) == sorted(
         (label, clip.tobytes())
         for character in expected[:n_train]
         for label, clip in enumerate(character)
@@ -77,12 +81,7 @@ def test_frames_are_images_with_the_action_of_their_clip(tmp_path, arrays, write
     assert data.data_shape == (64, 64, 3)
     np.testing.assert_array_equal(data.x_test, expected[3:].reshape(-1, 64, 64, 3))
     assert data.y_test.tolist() == np.arange(9).repeat(8).tolist() * 2
-    found = [
-        (label, image.tobytes())
-        for x, y in ((data.x_train, data.y_train), (data.x_val, data.y_val))
-        for label, image in zip(y.tolist(), x, strict=True)
-    ]
-    assert sorted(found) == sorted(
+    assert training_samples(data) == sorted(
         (label, image.tobytes())
         for character in expected[:2]
         for label, clip in enumerate(character)
