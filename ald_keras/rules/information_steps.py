@@ -249,6 +249,9 @@ def _next_step(
     # The silhouette may have its peak between two sizes.
     if rule.target == "silhouette" or "groups" in rule.without:
         return 1
+    # Nothing is left to pay with where the gain has gone.
+    if allowed == 0.0:
+        return 1
     # The next dimensions tell more. A cost of nothing would promise any number.
     cost = max(2.0 * (excess - before), 0.25 * allowed) / count
     most = min(2 * count, n_active // 8, int((allowed - excess) / cost))
