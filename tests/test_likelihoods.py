@@ -122,6 +122,14 @@ def test_values_that_are_always_zero_cost_nothing_without_codes():
         assert 0.0 <= null_nll(np.zeros((4, 9), "float32"), likelihood) < 1e-4
 
 
+def test_a_best_constant_may_be_found_in_numpy():
+    class Own(Gaussian):
+        def best_constant(self, x):
+            return np.mean(x, axis=0, dtype="float64")
+
+    np.testing.assert_allclose(null_nll(REALS, Own()), null_nll(REALS, Gaussian()))
+
+
 def test_blocks_do_not_change_what_is_lost_without_codes():
     blocks = [slice(0, 4), slice(4, 6)]
     whole = null_nll(COUNTS, Poisson(True))

@@ -32,7 +32,9 @@ def null_nll(
     >>> round(null_nll(np.array([[0.0], [1.0]], "float32"), Bernoulli(True)), 6)
     0.693147
     """
-    constant = likelihood.best_constant(ops.convert_to_tensor(x))
+    data = ops.convert_to_tensor(x)
+    # NumPy, in which one's own may be written, gives float64.
+    constant = ops.convert_to_tensor(likelihood.best_constant(data), dtype=data.dtype)
     total = 0.0
     for rows in blocks:
         block = ops.convert_to_tensor(x[rows])
