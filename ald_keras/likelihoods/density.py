@@ -15,7 +15,7 @@ LOG_2PI = math.log(2.0 * math.pi)
 
 @runtime_checkable
 class Likelihood(Protocol):
-    """What a model needs of a likelihood; see the module's text."""
+    """What a model needs of a likelihood; see the package's text."""
 
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         """Negative log-likelihood, shape `(batch,)`, nats per sample."""
