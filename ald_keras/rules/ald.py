@@ -16,8 +16,8 @@ from ald_keras.rules.ald_reasons import (
     turned_reason,
 )
 from ald_keras.rules.ald_state import ALDState
-from ald_keras.rules.checks import check_integer, check_mapping, check_real
-from ald_keras.rules.curve_turn import CurveTurn
+from ald_keras.rules.checks import check_integer
+from ald_keras.rules.curve_turn import CurveTurn, check_thresholds
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.observation import BUILT_IN_METRICS, OBJECTIVE, Observation
@@ -69,7 +69,8 @@ class ALDRule(Immutable):
     Raises:
         TypeError: If `thresholds` is not a mapping.
         ValueError: If an argument is of another type than stated or out of its
-            range, or `thresholds` names no metric.
+            range, or `thresholds` names no metric, or the null loss, which never
+            changes.
 
     Example:
     >>> rule = ALDRule(selection="kl", thresholds={"reconstruction": 0.0})
@@ -101,16 +102,7 @@ class ALDRule(Immutable):
                 f"`selection` must be one of {tuple(SELECTIONS)}. "
                 f"Received: selection={self.selection!r}"
             )
-        thresholds = {
-            name: check_real(f"thresholds[{name!r}]", value)
-            for name, value in check_mapping("thresholds", self.thresholds).items()
-        }
-        if not thresholds:
-            raise ValueError(
-                "`thresholds` must name at least one metric, or the rule could never "
-                "stop. Received: thresholds={}"
-            )
-        object.__setattr__(self, "thresholds", FrozenMapping(thresholds))
+        object.__setattr__(self, "thresholds", check_thresholds(self.thresholds))
 
     @property
     def metrics(self) -> tuple[str, ...]:

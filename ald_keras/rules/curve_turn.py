@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.checks import check_mapping, check_real
+from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.observation import NULL_LOSS
+
+
+def check_thresholds(thresholds: Mapping[str, float]) -> FrozenMapping[float]:
+    """The thresholds of the curves that have to turn, checked.
+
+    Args:
+        thresholds: Mapping from metrics to slopes, unit of the metric per epoch.
+
+    Raises:
+        TypeError: If it is not a mapping.
+        ValueError: If it names no curve that can turn, or a value is no finite number.
+    """
+    checked = {
+        name: check_real(f"thresholds[{name!r}]", value)
+        for name, value in check_mapping("thresholds", thresholds).items()
+    }
+    if not checked or NULL_LOSS in checked:
+        raise ValueError(
+            "`thresholds` must name at least one metric, and none that never changes, "
+            f"or the rule could never stop. Received: thresholds={checked}"
+        )
+    return FrozenMapping(checked)
 
 
 @dataclass(frozen=True)
