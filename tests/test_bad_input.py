@@ -280,7 +280,7 @@ def test_a_network_larger_than_the_memory(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["Ж é 日本 🎲", "a$x^{$b", "%s {0}", "-x", os.fsdecode(b"caf\xe9")]
+    "name", ["-x Ж é 日本 🎲 a$x^{$b %s {0}", os.fsdecode(b"caf\xe9")]
 )
 def test_folders_of_any_name(tmp_path, capsys, name):
     folder = tmp_path / name

@@ -104,12 +104,26 @@ def whole(tmp_path_factory):
     return make
 
 
-def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(whole, tmp_path):
+@pytest.mark.parametrize(
+    ("kills", "resumed"),
+    [
+        # The epoch that is killed while it is measured or saved is trained again.
+        ([("measuring", 9)], [8]),
+        pytest.param(
+            [("measuring", 9), ("writing", 8), ("training", 6)],
+            [8, 15, 20],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(
+    kills, resumed, whole, tmp_path
+):
     config, expected = whole("masked")
     decisions = json.loads((expected / "decisions.json").read_text())
     assert "try" in {decision["action"] for decision in decisions}
     folder = tmp_path / "run"
-    for where, count in (("measuring", 9), ("writing", 8), ("training", 6)):
+    for where, count in kills:
         process = start(config, folder, where, count)
         process.communicate()
         assert process.returncode == -9
@@ -117,8 +131,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(whole, tmp_path
     assert "going on from" in finish(config, folder)
     assert_same(folder, expected)
     record = json.loads((folder / "run.json").read_text())
-    # The epoch that was killed while it was measured or saved is trained again.
-    assert record["resumed_after_epochs"] == [8, 15, 20]
+    assert record["resumed_after_epochs"] == resumed
 
 
 @pytest.mark.slow

@@ -65,15 +65,20 @@ def assert_agree(folder, expected):
         np.testing.assert_allclose(a, b, atol=2e-5)
 
 
-@pytest.fixture
-def single(tmp_path):
-    """Makes the config and the run on one device."""
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """Makes a config and its run on one device, once; nobody changes them."""
+    made = {}
 
     def make(config):
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(config))
-        assert main(arguments(path, tmp_path / "one")) == 0
-        return path, tmp_path / "one"
+        text = yaml.safe_dump(config)
+        if text not in made:
+            folder = tmp_path_factory.mktemp("single")
+            path = folder / "config.yaml"
+            path.write_text(text)
+            assert main(arguments(path, folder / "one")) == 0
+            made[text] = path, folder / "one"
+        return made[text]
 
     return make
 
@@ -160,7 +165,8 @@ def start_workers():
         process.communicate()
 
 
-@pytest.mark.parametrize("config", [RUN, pytest.param(GATED, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [RUN, GATED])
 def test_two_workers(config, single, tmp_path, start_workers):
     path, expected = single(config)
     for worker in start_workers(path, tmp_path / "two"):

@@ -70,7 +70,9 @@ def assert_same(found, wanted):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (a, b)))
 
 
-@pytest.fixture(scope="module", params=["masked", "gated"])
+@pytest.fixture(
+    scope="module", params=["masked", pytest.param("gated", marks=pytest.mark.slow)]
+)
 def whole(request, tmp_path_factory):
     """A run without interruption, and what it has saved after each epoch."""
     kind, folder = request.param, tmp_path_factory.mktemp("epochs")

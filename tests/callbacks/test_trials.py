@@ -358,8 +358,15 @@ class FailWithin(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("ema", [False, True])
-@pytest.mark.parametrize("fail", [Fail, FailWithin])
+@pytest.mark.parametrize(
+    ("fail", "ema"),
+    [
+        (Fail, True),
+        (FailWithin, True),
+        pytest.param(Fail, False, marks=pytest.mark.slow),
+        pytest.param(FailWithin, False, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_trial_comes_back(fail, ema):
     vae = small_vae(8)
     begun = Record()

@@ -158,9 +158,11 @@ def test_a_random_search_finds_the_last_untried_size(search, tmp_path):
     assert sorted(size for size, _ in trials.values()) == [2, 3, 4]
 
 
+HYPERBAND = {"tuner": "hyperband", "sizes": {"min": 1, "max": 5}}
+
+
 def test_hyperband_takes_the_best_trials_on(search, tiny, tmp_path):
-    section = {"tuner": "hyperband", "sizes": {"min": 1, "max": 5}}
-    search(section, epochs=3)
+    search(HYPERBAND, epochs=3)
     trials = read_end(tmp_path, "hyperband", 0)["trials"]
     records = {
         name: json.loads((tmp_path / name / "run.json").read_text()) for name in trials
@@ -178,9 +180,18 @@ def test_hyperband_takes_the_best_trials_on(search, tiny, tmp_path):
     # were.
     config = tiny(method="fixed", latent_dim=record["active_dims"], epochs=3)
     assert run(config, tmp_path / "alone", verbose=0)["test"] == record["test"]
+
+
+@pytest.mark.slow
+def test_a_trial_of_hyperband_that_was_lost_is_taken_on_again(search, tmp_path):
+    search(HYPERBAND, epochs=3)
+    trials = read_end(tmp_path, "hyperband", 0)["trials"]
+    longer = next(name for name in trials if name.startswith("hyperband-to3-"))
+    record = json.loads((tmp_path / longer / "run.json").read_text())
+    assert record["initial_epoch"] == 1
     before = mtimes(tmp_path)
     (tmp_path / longer / "run.json").unlink()
-    search(section, epochs=3)
+    search(HYPERBAND, epochs=3)
     again = json.loads((tmp_path / longer / "run.json").read_text())
     assert again["test"] == record["test"]
     changed = {file for file, time in mtimes(tmp_path).items() if before[file] != time}

@@ -23,6 +23,7 @@ def wait_for(path, process):
     raise AssertionError(f"{path} has not appeared")
 
 
+@pytest.mark.slow
 def test_a_killed_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     output = tmp_path / "out"
     arguments = ["--config", str(tiny_file), "--output", str(output), "--rules"]

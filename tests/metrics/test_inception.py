@@ -48,6 +48,7 @@ def test_colour_is_kept_and_values_are_scaled(network, weights):
     np.testing.assert_allclose(features, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_large_images_are_smoothed_before_they_are_sampled(network, weights):
     x = images(2, 420, 380, 1)
     features = build_extractor("inception", x.shape[1:], weights=weights)(x)
@@ -61,6 +62,7 @@ def test_large_images_are_smoothed_before_they_are_sampled(network, weights):
     assert np.abs(expected).max() > 0
 
 
+@pytest.mark.slow
 def test_a_clip_gives_a_row_a_frame(weights):
     clips = images(2, 2, 16, 16, 3)
     extract = build_extractor("inception", clips.shape[1:], weights=weights)
@@ -83,6 +85,7 @@ def test_it_computes_in_float32_and_leaves_the_users_settings_alone(weights):
     assert {layer.compute_dtype for layer in model._flatten_layers()} == {"float32"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 def test_weights_in_the_older_form_are_read(network, tmp_path):
     network.save(tmp_path / "notop.h5")
