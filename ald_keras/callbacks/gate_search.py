@@ -167,8 +167,9 @@ class GateSearch(PruningRecord):
             bool(_array(self.model.constraint.met)),
         )
         state, decision = self.rule.step(self.state, observation)
-        settled = self._all_fixed() and not state.trial
-        if self.met and (settled or decision.action == "try"):
+        # What comes back is not to come back with the weights of its trial.
+        settled = decision.action != "restore" and not state.trial
+        if self.met and (decision.action == "try" or (settled and self._all_fixed())):
             self._good = _Weights(self.model.snapshot(), error, epoch)
         if state.phase == "reach" and len(state.errors) % gates.UNMET == 0:
             warnings.warn(f"GatedVAE: {decision.reason}", stacklevel=2)

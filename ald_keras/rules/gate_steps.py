@@ -128,7 +128,7 @@ def judge(
     if not _is_hopeless(rule, state.errors):
         reason = f"{len(state.trial)} on trial, error {seen.error:.4g}."
         return state, decide(state, seen, "wait", reason)
-    back = state.trial
+    back, worst = state.trial, max(state.errors[-2:])
     single = len(back) == 1
     state = replace(
         state,
@@ -141,7 +141,7 @@ def judge(
     )
     reason = (
         f"Open {len(back)} again, with the weights they had: without them the "
-        f"error came to {seen.error:.4g}, above {rule.bound_text}."
+        f"error came to {worst:.4g}, above {rule.bound_text}."
     )
     return state, decide(state, seen, "restore", reason, back)
 

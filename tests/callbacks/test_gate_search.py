@@ -87,6 +87,16 @@ def test_a_trial_that_fails_brings_back_every_bit():
     assert not same(vae, record.seen[0])
 
 
+def test_a_trial_that_fails_in_an_epoch_within_the_bound_brings_back_every_bit():
+    record = Weights()
+    errors = [9.0, 10.4, 9.9, 10.4, 9.9, 10.4, 10.1]
+    vae, search = scripted(errors, callbacks=[record])
+    assert [d.action for d in search.decisions] == ["try", "restore"]
+    assert "the error came to 10.4, above the bound of 10" in search.decisions[1].reason
+    assert same(vae, record.seen[0])
+    assert (search.error, search.weights_epoch, vae.active_dims) == (9.0, 0, 4)
+
+
 def test_what_is_on_trial_when_fit_ends_comes_back():
     record = Weights()
     vae, search = scripted([9.0, 15.0, 15.0], callbacks=[record])
