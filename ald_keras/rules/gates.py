@@ -139,15 +139,16 @@ class GateRule(Immutable):
         return GateState.from_dict(data)
 
     def fixed(self, state: GateState, active: Iterable[int]) -> GateState:
-        """State after a trial was ended from outside, nothing decided.
+        """State after what is open was decided outside, a trial's end for example.
 
         Args:
             state: State to go on from.
             active: Dimensions that are open now, ascending.
         """
-        return replace(
-            state, phase="look", active=tuple(active), trial=(), errors=(), group=1
-        )
+        active = tuple(active)
+        shut = tuple(i for i in state.shut if i not in active)
+        state = replace(state, trial=(), errors=(), group=1, shut=shut)
+        return replace(state, phase="look", active=active)
 
     def step(
         self, state: GateState, observation: GateObservation

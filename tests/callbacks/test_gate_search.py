@@ -170,6 +170,16 @@ def test_weights_that_are_restored_from_outside_are_noticed():
     assert "error not known" in vae.search.result()
 
 
+def test_weights_restored_from_before_a_gate_was_shut():
+    stopping = keras.callbacks.EarlyStopping(
+        "active_dims", mode="max", patience=9, restore_best_weights=True
+    )
+    vae, search = scripted([9.0] * 5, callbacks=[stopping])
+    assert "keep" in [d.action for d in search.decisions]
+    assert vae.active_dims == len(search.state.active) == 4
+    assert "error not known" in search.result()
+
+
 def test_a_callback_list_of_the_users_own():
     vae = gated(1e-3)
     callbacks = keras.callbacks.CallbackList([], add_history=True, model=vae)

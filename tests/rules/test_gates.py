@@ -209,6 +209,14 @@ def test_a_trial_that_was_ended_from_outside():
     assert (state.phase, state.active, state.trial) == ("look", (0, 1, 2), ())
 
 
+def test_what_was_shut_may_be_open_again_when_weights_are_restored():
+    state = dataclasses.replace(
+        rule().init(4), phase="look", active=(0,), shut=(3, 1, 2)
+    )
+    state = rule().fixed(state, (0, 1))
+    assert (state.active, state.shut) == ((0, 1), (3, 2))
+
+
 def test_nothing_is_changed_in_place():
     before = rule().init(4)
     copy = dataclasses.replace(before)
