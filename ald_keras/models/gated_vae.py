@@ -178,7 +178,9 @@ class GatedVAE(LatentVAE):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._track(x, measured, batch)
         self._take_in(batch.mean(batch.part_mean(measured.kl)))
-        self.constraint.update(batch.mean(error))
+        # A batch of which nothing counts tells nothing of the bound.
+        counts = batch.sum(measured.total) > 0
+        self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))
         self.latent_mask.mask.assign(self.gates.open_gates())
         return batch.results(self.metrics, **self._gate_figures())
 

@@ -228,6 +228,14 @@ def test_a_bound_does_not_depend_on_the_scale_of_weights():
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
+def test_a_batch_without_weight_does_not_meet_the_bound():
+    vae = gated(3, tau=0.01)
+    weight = np.repeat([0.0, 1.0], 64).astype("float32")
+    fit(vae, X[:128], sample_weight=weight, batch_size=64, shuffle=False)
+    assert float(to_numpy(vae.constraint.met)) == 0.0
+    assert float(to_numpy(vae.constraint.steps)) == 1.0
+
+
 def test_a_decoder_with_a_loss_of_its_own():
     keras.utils.set_random_seed(0)
     decoder = small_decoder(3)
