@@ -11,6 +11,7 @@ import numpy as np
 
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.divergence import check_finite
+from ald_keras.callbacks.gate_outcome import gate_outcome
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
@@ -40,8 +41,9 @@ class GateSearch(PruningRecord):
     `GatedVAE.fit` brings it along. What changes takes effect when the next epoch
     begins. The bound is on validation data: as far as their error is above that of
     training, training is held below the bound. What is on trial when `fit` ends comes
-    back; and if the error has risen above the bound again by then, the weights of the
-    last epoch within it do.
+    back; and if the error has risen above the bound again by then, or is not known of
+    the last epochs, the weights of the last epoch within it do. Once `harden` is called
+    nothing more is decided.
 
     Args:
         tau: Float > 0, the bound.
@@ -52,6 +54,7 @@ class GateSearch(PruningRecord):
             weights there are, or `None`.
         weights_epoch: Epoch whose weights there are, or `None`.
         met: Whether the error is within the bound.
+        is_stale: Whether epochs without validation came after `weights_epoch`.
     """
 
     _held = (*PruningRecord._held, "_good", "_writer")
@@ -63,7 +66,7 @@ class GateSearch(PruningRecord):
         self.error: float | None = None
         self.weights_epoch: int | None = None
         self._good: _Weights | None = None
-        self._steps, self._is_paced = 0, False
+        self._steps, self._is_paced, self.is_stale = 0, False, False
 
     @property
     def met(self) -> bool:
@@ -83,7 +86,7 @@ class GateSearch(PruningRecord):
         self.start_dims = self.model.active_dims
         self._steps = steps_taken(self.model)
         self._writer = MaskWriter(self.model)
-        self._is_paced = False
+        self._is_paced = self.is_stale = False
         self.error = self._good = None
         self.decisions = []
         self._pending = None
@@ -96,11 +99,17 @@ class GateSearch(PruningRecord):
         shut = sorted(np.flatnonzero(~mask), key=lambda i: -information[i])
         settled = bool(_array(self.model.settled))
         return replace(
-            self.state,
+            self.rule.init(self.model.latent_dim),
             phase="done" if settled else "look",
             active=active,
             shut=tuple(int(i) for i in shut),
         )
+
+    def _yield_to_harden(self) -> None:
+        """Leave all as it is where `harden` has fixed the gates while `fit` runs."""
+        if self.state.phase != "done" and _array(self.model.settled):
+            self.state = self._all_fixed_state()
+            self._pending = self._good = None
 
     def _pace(self) -> None:
         """Fit the rule to the steps of an epoch, once they are known."""
@@ -109,6 +118,7 @@ class GateSearch(PruningRecord):
         self._is_paced = True
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._yield_to_harden()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._apply(*pending)
@@ -127,6 +137,7 @@ class GateSearch(PruningRecord):
             **self._noted(),
             "pace": [rule.trial, rule.patience, rule.epochs],
             "error": [self.error, self.weights_epoch],
+            "is_stale": self.is_stale,
             "good": good and [good.error, good.epoch],
         }
         snapshot = good and good.snapshot
@@ -138,21 +149,25 @@ class GateSearch(PruningRecord):
         self._is_paced = True
         super()._go_on(epoch, search, arrays)
         self.error, self.weights_epoch = search["error"]
+        self.is_stale = search.get("is_stale", False)
         if search["good"] is not None:
             snapshot = self.model.snapshot(arrays)
             self._good = _Weights(snapshot, *search["good"])
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
+        self._yield_to_harden()
         if not self._is_paced:
             self._pace()
+        self._last_epoch = epoch
         # The loss tells of codes that are not finite too, behind gates that are shut.
         for name in ("loss", "squared_error"):
             check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])
         validated = self.model.validation_data is not None
         if validated and "val_squared_error" not in logs:
+            self.is_stale = True
             return  # an epoch that `validation_freq` leaves out
-        self._last_epoch = self.weights_epoch = epoch
+        self.weights_epoch, self.is_stale = epoch, False
         error = float(logs["val_squared_error"] if validated else trained)
         check_finite(epoch, "val_squared_error", error)
         self.error = error
@@ -208,6 +223,7 @@ class GateSearch(PruningRecord):
             raise RuntimeError("There are no weights to go back to.")
         self._good.snapshot.restore()
         self.error, self.weights_epoch = self._good.error, self._good.epoch
+        self.is_stale = False
 
     def on_training_end(self) -> None:
         """Notes the weights; `GatedVAE.fit` calls it before any `on_train_end`."""
@@ -220,26 +236,29 @@ class GateSearch(PruningRecord):
             completed: Boolean, whether `fit` ended without an error. Defaults to
                 `True`.
         """
-        pending, self._pending = self._pending, None
         if self.state is None or self.error is None:
             return
+        self._yield_to_harden()
+        pending, self._pending = self._pending, None
         if completed and self._writer.weights_were_changed():
             self._tell_of_restored_weights()
             return
-        before = self.weights_epoch
-        if pending is not None and pending[1].action != "try":
+        before = self.weights_epoch, self.is_stale
+        if pending is not None and self._is_measured(*pending):
             self._apply(*pending)
         if self.state.trial:
             decision = undecided(self.state, self._last_epoch or 0, "`fit` has ended")
             active = sorted((*self.state.active, *self.state.trial))
             state = self.rule.fixed(self.state, active)
             self._apply(state, decision)
-        if completed and not self.met and self._good is not None:
+        if completed and (self.is_stale or not self.met) and self._good is not None:
             self._go_back()
+            # They may be of the epoch after which the size was fixed.
+            self.model.settled.assign(float(self.state.phase == "done"))
         self._good = None
         if not completed:
             return
-        if self.weights_epoch != before:
+        if (self.weights_epoch, self.is_stale) != before:
             # Keras has done so before, with the weights that are undone now.
             optimizer = self.model.optimizer
             optimizer.finalize_variable_values(self.model.trainable_variables)
@@ -247,6 +266,12 @@ class GateSearch(PruningRecord):
             print(self.result())
         if not self.is_decided or not self.met:
             warnings.warn(self.result(), stacklevel=2)
+
+    def _is_measured(self, state: GateState, decision: Decision) -> bool:
+        """Whether the error is known of what a decision leads to."""
+        if decision.action == "restore" or decision.reason == _RETURN["reason"]:
+            return True
+        return state.phase == "narrow" or list(state.active) == self._active()
 
     def _tell_of_restored_weights(self) -> None:
         active = tuple(int(i) for i in self.model.latent_mask.active_indices)
@@ -267,29 +292,7 @@ class GateSearch(PruningRecord):
         """The outcome in one line."""
         if self.state is None:
             return "GatedVAE: not run yet."
-        found = len(self._active())
-        text = f"GatedVAE: {self.start_dims} -> {found} latent dimensions"
-        if self.error is None:
-            return f"{text}, their error not known."
-        if self.state.phase == "reach":
-            return (
-                f"{text}: the bound of {self.tau:g} was never met, the error is "
-                f"{self.error:.4g}. No gate has closed."
-            )
-        if self.state.phase == "narrow":
-            many = len(self.model.undecided_gates) if self.model else "some"
-            text += f", {many} gates undecided: `fit` ended before"
-        elif self.state.phase == "done" and self.fixed_epoch is None:
-            text += ", fixed before"
-        elif self.fixed_epoch is None:
-            text += ", decided, but whether fewer would do is not: `fit` ended before"
-        else:
-            text += f", decided at epoch {self.fixed_epoch + 1}"
-        within = "within" if self.met else "ABOVE"
-        text += f"; error {self.error:.4g}, {within} {self.rule.bound_text}"
-        if self.weights_epoch not in (None, self._last_epoch):
-            text += f", with the weights of epoch {(self.weights_epoch or 0) + 1}"
-        return f"{text}."
+        return gate_outcome(self, len(self._active()), self._last_epoch)
 
 
 def _array(value: Any) -> np.ndarray:

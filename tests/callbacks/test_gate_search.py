@@ -136,6 +136,73 @@ def test_epochs_without_validation_are_passed_over():
     assert vae.search.error == pytest.approx(evaluated, rel=0.05)
 
 
+class Measured(GateSearch):
+    """A search whose rule sees one error, in the epochs that are validated."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        made_up = {"val_squared_error": 9.0} if "val_squared_error" in logs else {}
+        super().on_epoch_end(epoch, {**logs, **made_up})
+
+
+def test_last_epochs_without_validation_do_not_count_where_the_bound_was_met():
+    vae = gated(10.0)
+    vae.fix_gates([True, True, False, False])
+    search, record = Measured(10.0), Weights()
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=5, validation_freq=2, callbacks=[record])
+    assert same(vae, record.seen[3])
+    assert (search.weights_epoch, search.met) == (3, True)
+    assert "with the weights of epoch 4" in search.result()
+    vae = gated(1e-3)
+    vae.constraint.met.assign(1.0)
+    fit(vae, epochs=3, validation_freq=2)
+    assert "as measured after epoch 2" in vae.search.result()
+
+
+def test_gates_are_not_shut_when_no_epoch_is_left_to_measure_it():
+    vae = new_gated(10.0)
+    vae.compile(keras.optimizers.SGD(0.0))
+    vae.constraint.met.assign(1.0)
+    # One is closed at inference that is to stay open, on trial, once all are fixed.
+    vae.gates.weight.assign(np.array([5.0, 5.0, -1.0, -6.0]) / vae.gates.speed)
+    search = Scripted(10.0, [9.0, 9.0])
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=2)
+    assert vae.latent_mask.active_indices.tolist() == [0, 1]
+    assert "1 gates undecided: `fit` ended before" in search.result()
+    assert search.decisions == []
+
+
+class Harden(keras.callbacks.Callback):
+    """Fixes the gates by hand after an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            self.model.harden()
+
+
+@pytest.mark.parametrize(("epoch", "dims", "made"), [(0, 4, 0), (2, 3, 1), (7, 1, 5)])
+def test_after_harden_nothing_more_is_decided(epoch, dims, made):
+    vae, search = scripted([9.0] * 8, callbacks=[Harden(epoch)])
+    assert vae.active_dims == dims
+    assert len(search.decisions) == made
+    assert search.result().startswith(f"GatedVAE: 4 -> {dims} latent dimensions, fixed")
+
+
+def test_what_was_fixed_stays_fixed_with_the_weights_of_the_epoch_before():
+    vae = gated(10.0)
+    vae.fix_gates([True, False, False, False], settled=False)
+    search = Scripted(10.0, [9.0, 30.0])
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=2)
+    assert (search.fixed_epoch, search.weights_epoch) == (0, 0)
+    assert float(to_numpy(vae.settled)) == 1.0
+
+
 def test_without_validation_data_the_error_is_that_of_training():
     vae = gated(1e-3)
     with pytest.warns(UserWarning, match="never met"):

@@ -1,0 +1,42 @@
+"""The outcome of a search for the gates in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
+    """One line on what became of the gates.
+
+    Args:
+        search: The `GateSearch`, after `fit` has begun.
+        found: Integer >= 1, gates that are open now.
+        last_epoch: The last epoch trained, or `None`.
+    """
+    text = f"GatedVAE: {search.start_dims} -> {found} latent dimensions"
+    if search.error is None:
+        return f"{text}, their error not known."
+    if search.state.phase == "reach":
+        return (
+            f"{text}: the bound of {search.tau:g} was never met, the error is "
+            f"{search.error:.4g}. No gate has closed."
+        )
+    within = "within" if search.met else "ABOVE"
+    text += f"{_decided(search)}; error {search.error:.4g}, {within} "
+    text += search.rule.bound_text
+    if search.is_stale:
+        text += f", as measured after epoch {(search.weights_epoch or 0) + 1}"
+    elif search.weights_epoch not in (None, last_epoch):
+        text += f", with the weights of epoch {(search.weights_epoch or 0) + 1}"
+    return f"{text}."
+
+
+def _decided(search: Any) -> str:
+    if search.state.phase == "narrow":
+        many = len(search.model.undecided_gates) if search.model else "some"
+        return f", {many} gates undecided: `fit` ended before"
+    if search.state.phase == "done" and search.fixed_epoch is None:
+        return ", fixed before"
+    if search.fixed_epoch is None:
+        return ", decided, but whether fewer would do is not: `fit` ended before"
+    return f", decided at epoch {search.fixed_epoch + 1}"
