@@ -97,6 +97,39 @@ def test_a_trial_that_fails_in_an_epoch_within_the_bound_brings_back_every_bit()
     assert (search.error, search.weights_epoch, vae.active_dims) == (9.0, 0, 4)
 
 
+def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
+    begun = []
+
+    class Note(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            begun.append(weights_of(self.model.decoder))
+
+    record = Weights()
+    errors = [9.0] * 3 + [12.0] * 13
+    vae, search = scripted(errors, callbacks=[record, Note()])
+    made = [(d.epoch, d.action) for d in search.decisions]
+    assert made == [(0, "try"), (2, "keep"), (14, "open")]
+    # Those of the last epoch within the bound.
+    for found, wanted in zip(begun[9], record.seen[2], strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert vae.active_dims == 4
+
+
+def test_training_is_held_below_the_bound_where_validation_is_worse():
+    vae = gated(10.0)
+    vae.fix_gates([True] * 4, settled=False)
+    search = Scripted(10.0, [14.0])
+    vae.own_callbacks = lambda: [search]
+    (trained,) = fit(vae).history["squared_error"]
+    margin = gates.GateRule(10.0).margin(0.0, 14.0 - trained)
+    assert margin > 0.5
+    assert float(to_numpy(vae.constraint.margin)) == pytest.approx(margin, rel=1e-5)
+    # Not before it has been met at all.
+    vae = gated(1e-3)
+    fit(vae)
+    assert float(to_numpy(vae.constraint.margin)) == 0.0
+
+
 def test_what_is_on_trial_when_fit_ends_comes_back():
     record = Weights()
     vae, search = scripted([9.0, 15.0, 15.0], callbacks=[record])

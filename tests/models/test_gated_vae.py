@@ -33,9 +33,9 @@ def fit(vae, x=X, **options):
         return vae.fit(x, verbose=0, **options).history
 
 
-def gate_gradient(vae, x):
+def gate_gradient(vae, x, weight=None):
     with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, x, None, GlobalBatch(x))
+        loss, _, _ = lagrangian(vae, x, weight, GlobalBatch(x))
     multiplier = float(to_numpy(vae.constraint.multiplier))
     return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (1 + multiplier)
 
@@ -244,6 +244,42 @@ def test_a_decoder_with_a_loss_of_its_own():
     vae.compile("adam")
     vae.constraint.met.assign(1.0)
     assert np.isfinite(fit(vae)["loss"]).all()
+
+
+def test_the_loss_holds_the_warm_up_and_losses_of_layers():
+    keras.utils.set_random_seed(0)
+    decoder = small_decoder(3)
+    decoder.layers[0].activity_regularizer = keras.regularizers.L2(0.5)
+    vae = GatedVAE(small_encoder(), decoder, 3, 5.0, warmup=4, seed=0)
+    vae.constraint.steps.assign(1.0)
+    vae.constraint.multiplier.assign(3.0)
+    loss, error, measured = lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
+    nll, kl = (float(np.mean(to_numpy(t))) for t in measured.terms[1:])
+    expected = 3.0 * (0.25 * float(error) + 0.75 * nll - 5.0) + kl
+    (own,) = (float(to_numpy(each)) for each in vae.losses)
+    assert own > 0.1
+    assert 4.0 * float(loss) == pytest.approx(expected + own, rel=1e-5)
+
+
+def test_a_sample_that_does_not_count_moves_no_gate():
+    vae = gated(3)
+    vae.constraint.met.assign(1.0)
+    vae.gates.weight.assign([0.0] * 3)  # the two draws never agree
+    uniform = vae.gates.draw(2)
+    vae.gates.draw = lambda samples, rows: uniform[:samples]
+    vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
+    alone = gate_gradient(vae, X[:1])
+    weighted = gate_gradient(vae, X[:2], np.array([5.0, 0.0], "float32"))
+    np.testing.assert_allclose(weighted, alone, rtol=1e-4)
+    assert not np.allclose(gate_gradient(vae, X[:2]), alone, rtol=1e-2)
+
+
+def test_the_information_of_dimensions_is_their_average_kl():
+    vae = gated(3)
+    means, log_vars = (to_numpy(head) for head in vae.encoder(X[:64]))
+    kl = 0.5 * (means**2 + np.exp(log_vars) - 1 - log_vars).mean(axis=0)
+    fit(vae, X[:64], batch_size=64)
+    np.testing.assert_allclose(to_numpy(vae.information), 0.01 * kl, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
