@@ -33,7 +33,8 @@ class ConstraintMultiplier(keras.layers.Layer):
 
     Attributes:
         multiplier: Non-trainable scalar.
-        average: Non-trainable scalar, the moving average of the error minus `tau`.
+        average: Non-trainable scalar, the moving average of the error minus `tau`,
+            with the margin.
         margin: Non-trainable scalar by which the error is to be below `tau`; 0 unless
             it is assigned.
         met: Non-trainable scalar, 1 once the average has been at most 0, else 0.
