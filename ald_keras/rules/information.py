@@ -37,13 +37,15 @@ class InformationRule(Immutable):
        `idle_kl` or its posterior means do not vary (which tells even where free bits
        put a floor under the KL).
     2. Once the training loss falls by no more than twice `max_loss_increase` in
-       `patience` epochs, the least informative dimension is removed on trial. For
-       `patience` epochs, or up to twice as many where it is a close thing, the loss is
-       compared with what the trend of the epochs before leads to expect, and what will
-       be left of the difference once the network has been trained twice as long is
-       estimated. Up to `max_loss_increase`, what earlier trials have cost included, the
-       removal is kept and the next one tried: of up to twice as many
-       dimensions while that costs little and many are active, of one near the edge.
+       `patience` epochs, the least informative dimension is removed on trial, for
+       `patience` epochs, or up to twice as many where it is a close thing. Then one
+       curve is fitted to the losses of all trials that were kept and of the epochs
+       before them: a trend, and what each removal adds. So what all removals will cost
+       once the network has been trained twice as long is estimated. Up to
+       `max_loss_increase` the removal is kept and the next one tried: of up to twice as
+       many dimensions while that costs little and many are active, of one near the
+       edge. Where the loss is lower by more than that without a dimension, the network
+       has found something better, and trials go on once that has settled.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -81,8 +83,8 @@ class InformationRule(Immutable):
         without: Names of parts to leave out, for ablations: `"reserve"` (idle
             dimensions go at once, all of them), `"trials"` (nothing but idle dimensions
             goes), `"restoring"` (a removal that costs too much stays, and fixes the
-            size), `"trend"` (the loss is compared with that of the epochs before the
-            trials), `"groups"` (one dimension is tried at a time). Defaults to none.
+            size), `"trend"` (the loss is taken to be level but for what removals add),
+            `"groups"` (one dimension is tried at a time). Defaults to none.
 
     Raises:
         ValueError: If an argument is of another type than stated or out of its range.
@@ -178,13 +180,18 @@ class InformationRule(Immutable):
             ValueError: If `active` does not fit the model.
         """
         active = tuple(active)
-        same = set(active) == {*state.active, *state.trial}
+        known = state.without_trial()
+        spent = 0.0
+        if active == known.active:
+            falls = "trend" not in self.without
+            kept = known.course(falls=falls).removals if known.starts else ()
+            spent = known.spent + sum(removal.cost for removal in kept)
         return replace(
             self.init(state.n_dims, state.seed),
             active=active,
             removals=state.removals,
-            undone=state.undone + state.trial_records,
-            spent=state.spent if same else 0.0,
+            undone=known.undone,
+            spent=spent,
         )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> InformationState:

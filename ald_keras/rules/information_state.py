@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ald_keras.rules.checks import (
     check_active,
@@ -17,7 +17,7 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import NULL_LOSS, OBJECTIVE, Observation
-from ald_keras.rules.trend import Trend, fit_trend, shape
+from ald_keras.rules.trend import Course, fit_course
 
 if TYPE_CHECKING:
     from ald_keras.rules.information import InformationRule
@@ -38,9 +38,9 @@ class InformationState(Immutable):
         n_dims: Integer >= 1, latent dimensions of the model.
         active: Indices of the active dimensions, ascending, at least one.
         step: Integer >= 1, dimensions that the next trial removes.
-        epochs: Epochs trained at each record since the last change that can be seen in
-            the loss, ascending, shape `(records,)`, without those that were undone; no
-            more than the rule looks back on.
+        epochs: Epochs trained at each record of the loss's present course, ascending,
+            shape `(records,)`, without those that were undone; before the first trial
+            no more than the rule looks back on.
         losses: Training loss of each, nats per sample.
         null_loss: What the loss would be without a latent space, nats per sample, or
             `None` where that does not count. Defaults to `None`.
@@ -51,14 +51,12 @@ class InformationState(Immutable):
         trial_information: The same for the records of a trial. Defaults to none.
         pruned: Whether the idle dimensions went already. Defaults to `False`.
         trial: Dimensions whose removal is on trial, ascending. Defaults to none.
-        trend: What the loss is compared with, once trials have begun. Defaults to
-            `None`.
-        tails: For each removal that was kept, the epochs trained before it and the gain
-            of what the network still makes up for, in nats. Defaults to none.
+        starts: Epochs trained before each removal of this course that was kept or is on
+            trial, ascending. Defaults to none.
         undone: Integer >= 0, epochs of training that were undone. Defaults to 0.
         learning_rate: The optimizer's at the last record. Defaults to `None`.
-        spent: Float >= 0, the increase of the loss that is left of removals in the end,
-            in nats. Defaults to 0.
+        spent: Float >= 0, the increase of the loss that is left in the end of removals
+            before this course, in nats. Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
         removals: Integer >= 0, removals so far. Defaults to 0.
         last_epoch: Epoch recorded last, counted from 0. Defaults to `None`.
@@ -81,8 +79,7 @@ class InformationState(Immutable):
     trial_information: tuple[tuple[float, ...], ...] = ()
     pruned: bool = False
     trial: tuple[int, ...] = ()
-    trend: Trend | None = None
-    tails: tuple[tuple[float, float], ...] = ()
+    starts: tuple[float, ...] = ()
     undone: int = 0
     learning_rate: float | None = None
     spent: float = 0.0
@@ -100,9 +97,9 @@ class InformationState(Immutable):
             "trial": check_indices("trial", self.trial, n_dims),
             "spent": check_real("spent", self.spent),
         }
-        for name in ("information", "trial_information", "tails"):
+        for name in ("information", "trial_information"):
             checked[name] = tuple(_reals(name, row) for row in getattr(self, name))
-        for name in ("epochs", "losses", "silhouettes"):
+        for name in ("epochs", "losses", "silhouettes", "starts"):
             checked[name] = _reals(name, getattr(self, name))
         for name in ("null_loss", "best_silhouette", "learning_rate"):
             value = getattr(self, name)
@@ -117,19 +114,26 @@ class InformationState(Immutable):
         self._check_agreement()
 
     def _check_agreement(self) -> None:
-        wrong, trend = None, cast(Any, self.trend)
+        wrong = None
         if set(self.trial) & set(self.active):
             wrong = f"`trial` must not be active: trial={self.trial}"
-        elif self.trial and (self.trend is None or self.fixed_epoch is not None):
-            wrong = f"`trial` must have a `trend` and an open size: {self.trial}"
+        elif self.trial and (not self.starts or self.fixed_epoch is not None):
+            wrong = f"`trial` must have a start and an open size: {self.trial}"
         elif len(self.epochs) != len(self.losses):
             wrong = f"{len(self.epochs)} `epochs` and {len(self.losses)} `losses`"
         elif len(self.silhouettes) not in (0, len(self.losses)):
             wrong = (
                 f"{len(self.silhouettes)} `silhouettes`, {len(self.losses)} `losses`"
             )
-        elif any(b <= a for a, b in itertools.pairwise((0.0, *self.epochs))):
-            wrong = f"`epochs` must be positive and ascend: {self.epochs}"
+        elif any(
+            b <= a
+            for times in (self.epochs, self.starts)
+            for a, b in itertools.pairwise((0.0, *times))
+        ):
+            wrong = (
+                "`epochs` and `starts` must be positive and ascend: "
+                f"{self.epochs}, {self.starts}"
+            )
         elif any(
             len(row) != self.n_dims
             for row in (*self.information, *self.trial_information)
@@ -137,16 +141,10 @@ class InformationState(Immutable):
             wrong = f"`information` must hold {self.n_dims} values a record"
         elif self.trial_information and not self.trial:
             wrong = "`trial_information` without a `trial`"
-        elif any(len(tail) != 2 or min(tail) < 0.0 for tail in self.tails):
-            wrong = f"`tails` must hold pairs of numbers >= 0: {self.tails}"
         elif self.spent < 0.0 or (self.learning_rate or 0.0) < 0.0:
             wrong = f"`spent`={self.spent}, `learning_rate`={self.learning_rate}"
-        elif self.trial and self.losses and self.trained_before <= 0.0:
-            wrong = f"a `trial` that began after {self.trained_before} `epochs`"
         elif not all(isinstance(flag, bool) for flag in (self.pruned, self.at_floor)):
             wrong = f"`pruned`={self.pruned!r}, `at_floor`={self.at_floor!r}"
-        elif not isinstance(trend, Trend | None):
-            wrong = f"`trend`={trend!r}"
         elif self.at_floor and self.fixed_epoch is None:
             wrong = "`at_floor` while the size is not fixed"
         if wrong:
@@ -155,7 +153,7 @@ class InformationState(Immutable):
     @property
     def trial_records(self) -> int:
         """Records since a trial began, 0 without one."""
-        return len(self.losses) if self.trial else 0
+        return sum(t > self.starts[-1] for t in self.epochs) if self.trial else 0
 
     def check_next(self, observation: Observation) -> None:
         """Refuses an observation that does not follow on this state.
@@ -201,7 +199,9 @@ class InformationState(Immutable):
             silhouettes = (*silhouettes, observation.metric("silhouette"))
         rows = "trial_information" if self.trial else "information"
         relative = NULL_LOSS in rule.metrics
-        memory, last = rule.patience + rule.window, slice(-2 * rule.patience, None)
+        memory = rule.patience + rule.window
+        # What comes after a removal is understood with what was before it.
+        last = slice(None if self.starts else -2 * rule.patience, None)
         new: dict[str, Any] = {rows: (*getattr(self, rows), row)[-memory:]}
         return replace(
             self,
@@ -214,10 +214,6 @@ class InformationState(Immutable):
             **new,
         )
 
-    def without_records(self) -> InformationState:
-        """The state after a change that can be seen in the loss."""
-        return replace(self, epochs=(), losses=(), silhouettes=())
-
     def mean_information(self, window: int, ago: int = 0) -> list[float]:
         """Mean information of every dimension, shape `(n_dims,)`, in nats.
 
@@ -229,56 +225,40 @@ class InformationState(Immutable):
         rows = self.information[end - window : end]
         return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
 
-    @property
-    def trained_before(self) -> float:
-        """Epochs trained when the trial began."""
-        return self.epochs[-1] - self.trial_records
+    def course(self, **options: Any) -> Course:
+        """The course of the loss, by `fit_course` with these options."""
+        return fit_course(self.epochs, self.losses, self.starts, **options)
 
-    def settling(self) -> Trend:
-        """What the trial's removal and all before it cost, by the epochs since.
+    def without_trial(self) -> InformationState:
+        """The state before its trial, the dimensions active again."""
+        if not self.trial:
+            return self
+        records = len(self.losses) - self.trial_records
+        return replace(
+            self.only_records(slice(0, records)),
+            active=tuple(sorted((*self.active, *self.trial))),
+            trial=(),
+            trial_information=(),
+            starts=self.starts[:-1],
+            undone=self.undone + self.trial_records,
+        )
 
-        Raises:
-            ValueError: If there is no trial of at least two records.
-        """
-        if self.trend is None or self.trial_records < 2:
-            raise ValueError(
-                "`settling` needs a trial of at least two records. Received: "
-                f"trial_records={self.trial_records}"
-            )
-        gaps = self.excess()
-        return fit_trend(range(1, len(gaps) + 1), gaps)
-
-    def excess(self) -> list[float]:
-        """What the losses lie above the expected ones, in nats per sample.
-
-        What the network still makes up for after earlier removals is expected, too.
-        """
-        if self.trend is None:
-            raise ValueError("`excess` needs a `trend`. Received: trend=None")
-        expected = [
-            self.trend.at(epoch)
-            + sum(gain * shape(epoch - at) for at, gain in self.tails if epoch > at)
-            for epoch in self.epochs
-        ]
-        return [a - b for a, b in zip(self.losses, expected, strict=True)]
-
-    def debts(self) -> float:
-        """What earlier removals still cost once trained twice as long as now, in nats.
-
-        Beside what is left of them in the end.
-        """
-        horizon = 2.0 * self.trained_before
-        return sum(gain * shape(horizon - at) for at, gain in self.tails)
+    def only_records(self, kept: slice) -> InformationState:
+        """The state with these records of the loss alone."""
+        return replace(
+            self,
+            epochs=self.epochs[kept],
+            losses=self.losses[kept],
+            silhouettes=self.silhouettes[kept],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("active", "trial", "epochs", "losses", "silhouettes"):
+        for name in ("active", "trial", "epochs", "losses", "silhouettes", "starts"):
             data[name] = list(data[name])
-        for name in ("information", "trial_information", "tails"):
+        for name in ("information", "trial_information"):
             data[name] = [list(row) for row in data[name]]
-        if self.trend is not None:
-            data["trend"] = {"level": self.trend.level, "gain": self.trend.gain}
         return data
 
     @classmethod
@@ -290,9 +270,6 @@ class InformationState(Immutable):
             ValueError: If fields are missing, unknown or invalid.
         """
         values = check_keys("InformationState", data, [f.name for f in fields(cls)])
-        if isinstance(values["trend"], Mapping):
-            trend = check_keys("Trend", values["trend"], ("level", "gain"))
-            values["trend"] = Trend(**trend)
         return cls(**values)
 
 

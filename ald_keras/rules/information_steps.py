@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ald_keras.rules import information_reasons as reasons
 from ald_keras.rules.ald_reasons import floor_reason
@@ -11,7 +11,6 @@ from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.selection import select_dims
-from ald_keras.rules.trend import Trend, fit_trend
 
 if TYPE_CHECKING:
     from ald_keras.rules.information import InformationRule
@@ -48,14 +47,11 @@ def look(
     reserve = 0 if "reserve" in rule.without else 1 + len(informative) // 5
     surplus = idle[: max(0, len(idle) - reserve)]
     if surplus and not state.pruned:
-        state = replace(state.without_records(), pruned=True)
+        state = replace(state.only_records(slice(0)), pruned=True)
         return _prune(rule, state, surplus)
-    if state.trend is None:
-        trend, held = _settle(rule, state)
-        if trend is None:
-            return decide(state, "wait", held)
-        state = replace(state, trend=trend)
-    state = _lowered(rule, state)
+    held = "" if state.starts else _unsettled(rule, state)
+    if held:
+        return decide(state, "wait", held)
     if state.best_silhouette is None:
         best = _mean(state.silhouettes[-rule.window :])
         state = replace(state, best_silhouette=best)
@@ -148,63 +144,83 @@ def _try(
         (state.seed, state.removals),
     )
     state = replace(
-        state.without_records(),
+        state,
         active=tuple(i for i in state.active if i not in chosen),
         trial=chosen,
+        starts=(*state.starts, state.epochs[-1]),
         removals=state.removals + 1,
     )
     reason = reasons.trying(chosen, len(state.active), rule.patience)
     return decide(state, "try", reason, chosen)
 
 
-def _settle(rule: InformationRule, state: InformationState) -> tuple[Trend | None, str]:
-    """The trend to compare with, or what keeps the trials from beginning."""
+def _unsettled(rule: InformationRule, state: InformationState) -> str:
+    """What keeps the trials from beginning; nothing where they may."""
     needed = rule.patience + rule.window
     if len(state.losses) < needed:
-        return None, reasons.too_few(len(state.losses), needed)
-    trend = fit_trend(state.epochs, state.losses)
+        return reasons.too_few(len(state.losses), needed)
+    course = state.course()
     now = state.epochs[-1]
-    allowed = rule.tolerance.of(trend.at(now), state.null_loss)
+    allowed = rule.tolerance.of(course.at(now), state.null_loss)
     if allowed == 0.0:
-        return None, reasons.nothing_gained(trend.at(now), state.null_loss)
-    fall = trend.at(now) - trend.at(now + rule.patience)
+        return reasons.nothing_gained(course.at(now), state.null_loss)
+    fall = course.at(now) - course.at(now + rule.patience)
     if fall > _SETTLED * allowed:
-        return None, reasons.falling(fall, rule.patience, _SETTLED * allowed)
-    if "trend" in rule.without:
-        recent = state.losses[-rule.window :]
-        trend = Trend(sum(recent) / len(recent), 0.0)
-    return trend, ""
+        return reasons.falling(fall, rule.patience, _SETTLED * allowed)
+    return ""
 
 
-def _lowered(rule: InformationRule, state: InformationState) -> InformationState:
-    """The state with a lower trend, where the loss of a quiet time lies below it."""
-    if state.trend is None or len(state.losses) < rule.patience + rule.window:
-        return state
-    gaps = state.excess()
-    below = min(0.0, sum(gaps) / len(gaps) - state.spent)
-    return replace(state, trend=state.trend.moved(below))
+class _Cost(NamedTuple):
+    """What removals cost, in nats.
+
+    Args:
+        excess: Of all removals, once the network has been trained twice as long.
+        before: Of those before the trial.
+        latest: Of all by now, as far as the trial goes.
+        allowed: Of all.
+        anew: Whether the loss without the dimensions on trial is so much lower that the
+            network must have found something better.
+    """
+
+    excess: float
+    before: float
+    latest: float
+    allowed: float
+    anew: bool
+
+
+def _weigh(rule: InformationRule, state: InformationState) -> _Cost:
+    falls = "trend" not in rule.without
+    course = state.course(falls=falls)
+    others, horizon = course.without_last(), 2.0 * state.starts[-1]
+    before = state.spent + others.added(horizon)
+    excess = state.spent + course.added(horizon)
+    recent = list(zip(state.epochs, state.losses, strict=True))[-rule.window :]
+    gaps = [loss - others.at(t) - others.added(t) for t, loss in recent]
+    latest = before + sum(gaps) / len(gaps)
+    if course.removals[-1].debt == 0.0:
+        # A cost that grows is at least what it has come to.
+        excess = max(excess, latest)
+    allowed = rule.tolerance.of(course.at(state.epochs[-1]), state.null_loss)
+    free = state.course(falls=falls, may_help=True).removals[-1].at(horizon)
+    if free < -allowed:
+        return _Cost(free, before, free, allowed, True)
+    return _Cost(excess, before, latest, allowed, False)
 
 
 def judge(
     rule: InformationRule, state: InformationState
 ) -> tuple[InformationState, Decision]:
     """Decides about the removal on trial."""
-    if state.trend is None:
-        raise ValueError("`state` must have a `trend` while there is a trial.")
-    if state.trial_records < rule.patience:
-        reason = reasons.on_trial(state.trial, state.trial_records, rule.patience)
+    records = state.trial_records
+    if records < rule.patience:
+        reason = reasons.on_trial(state.trial, records, rule.patience)
         return decide(state, "wait", reason)
-    settling = state.settling()
-    debts = state.debts()
-    excess = settling.at(state.trained_before) + debts
-    latest = sum(state.excess()[-rule.window :]) / rule.window + debts
-    if settling.gain == 0.0:
-        # A cost that grows is at least what it has come to.
-        excess = max(excess, latest)
-    allowed = rule.tolerance.of(state.trend.at(state.epochs[-1]), state.null_loss)
-    undecided = _CLOSE * allowed < excess <= allowed < latest
-    if undecided and state.trial_records < 2 * rule.patience:
-        reason = reasons.undecided(state.trial, latest, excess, allowed)
+    cost = _weigh(rule, state)
+    excess, allowed = cost.excess, cost.allowed
+    undecided = _CLOSE * allowed < excess <= allowed < cost.latest
+    if undecided and records < 2 * rule.patience:
+        reason = reasons.undecided(state.trial, cost.latest, excess, allowed)
         return decide(state, "wait", reason)
     silhouette = _mean(state.silhouettes[-rule.window :])
     loses = (
@@ -213,49 +229,38 @@ def judge(
         and state.best_silhouette is not None
         and silhouette < state.best_silhouette
     )
-    stays = "restoring" in rule.without
-    if (excess > allowed or loses) and not stays:
+    if (excess > allowed or loses) and "restoring" not in rule.without:
         return _restore(state, excess, allowed, loses)
     reason = reasons.kept(state.trial, excess, allowed, loses)
-    step = _next_step(
-        rule, len(state.active), len(state.trial), state.spent, excess, allowed
-    )
     memory = rule.patience + rule.window
+    if cost.anew:
+        # Where that leads to is not known yet.
+        state = state.only_records(slice(0))
     state = replace(
-        state.without_records(),
+        state,
+        starts=() if cost.anew else state.starts,
+        spent=0.0 if cost.anew else state.spent,
         information=(*state.information, *state.trial_information)[-memory:],
         trial_information=(),
         trial=(),
         fixed_epoch=state.last_epoch if excess > allowed or loses else None,
-        # A loss below the expected one is the new level to be kept.
-        trend=state.trend.moved(min(settling.level, 0.0)),
-        tails=(*state.tails, (state.trained_before, settling.gain)),
-        spent=max(settling.level, 0.0),
-        step=step,
+        step=_next_step(rule, state, cost),
         best_silhouette=silhouette,
     )
     return decide(state, "keep", reason)
 
 
-def _next_step(
-    rule: InformationRule,
-    n_active: int,
-    count: int,
-    before: float,
-    excess: float,
-    allowed: float,
-) -> int:
-    """Dimensions to try, after `count` raised the excess from `before`, in nats."""
-    # The silhouette may have its peak between two sizes.
-    if rule.target == "silhouette" or "groups" in rule.without:
+def _next_step(rule: InformationRule, state: InformationState, cost: _Cost) -> int:
+    """Dimensions to try after those that are on trial now."""
+    # The silhouette may have its peak between two sizes; and where the gain has gone,
+    # nothing is left to pay with.
+    if rule.target != "loss" or "groups" in rule.without or cost.allowed == 0.0:
         return 1
-    # Nothing is left to pay with where the gain has gone.
-    if allowed == 0.0:
-        return 1
+    count, n_active = len(state.trial), len(state.active)
     # The next dimensions tell more. A cost of nothing would promise any number.
-    cost = max(2.0 * (excess - before), 0.25 * allowed) / count
-    most = min(2 * count, n_active // 8, int((allowed - excess) / cost))
-    return max(1, most)
+    each = max(2.0 * (cost.excess - cost.before), 0.25 * cost.allowed) / count
+    most = int((cost.allowed - cost.excess) / each)
+    return max(1, min(2 * count, n_active // 8, most))
 
 
 def _restore(
@@ -264,12 +269,7 @@ def _restore(
     trial = state.trial
     single = len(trial) == 1
     state = replace(
-        state.without_records(),
-        active=tuple(sorted((*state.active, *trial))),
-        # Of weights that are undone.
-        trial_information=(),
-        trial=(),
-        undone=state.undone + state.trial_records,
+        state.without_trial(),
         step=max(1, len(trial) // 2),
         fixed_epoch=state.last_epoch if single else None,
     )

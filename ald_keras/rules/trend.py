@@ -1,4 +1,4 @@
-"""Where a falling loss is on its way to."""
+"""Where a falling loss is on its way to, and what removals add to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ald_keras.rules.checks import check_real
+import numpy as np
+from scipy.optimize import lsq_linear
+
 from ald_keras.rules.frozen import Immutable
 
 # Fitted to epochs 19 to 30 of networks of fixed size, it misses their loss 15 epochs
@@ -21,61 +23,108 @@ def shape(epochs: float) -> float:
 
 
 @dataclass(frozen=True)
-class Trend(Immutable):
+class Removal(Immutable):
+    """What a removal adds to the loss: `cost + debt / cbrt(t)`, `t` epochs after it.
+
+    Args:
+        start: Float > 0, epochs trained before it.
+        cost: Float, nats that are left of it after endless training.
+        debt: Float >= 0, nats that the network makes up for, by the first epoch.
+    """
+
+    start: float
+    cost: float
+    debt: float
+
+    def at(self, epochs: float) -> float:
+        """What it adds after so many epochs of training in all, in nats."""
+        since = epochs - self.start
+        return self.cost + self.debt * shape(since) if since > 0.0 else 0.0
+
+
+@dataclass(frozen=True)
+class Course(Immutable):
     """A loss that falls with the inverse cube root of the epochs trained.
 
-    `loss(t) = level + gain / cbrt(t)`. Without a trend a removal would get the credit
-    for what training brings meanwhile; a straight line would promise ever more of it.
-    Learning curves follow power laws (Hestness et al., 2017, arXiv 1712.00409). What a
-    removal costs falls likewise, as the network makes up for it: there `t` counts the
-    epochs since, and `level` is what is left after endless training.
+    Without removals it is `level + gain / cbrt(t)`. Without such a trend a removal
+    would get the credit for what training brings meanwhile; a straight line would
+    promise ever more of it. Learning curves follow power laws (Hestness et al., 2017,
+    arXiv 1712.00409). What a removal adds falls likewise, as the network makes up for
+    it.
 
     Args:
         level: Float, the loss after endless training, in nats per sample.
         gain: Float >= 0, nats that it lies above that after one epoch.
-
-    Raises:
-        ValueError: If a value is not finite, or `gain` is below 0.
+        removals: What each removal adds to it, the earliest first. Defaults to none.
     """
 
     level: float
     gain: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "level", check_real("level", self.level))
-        object.__setattr__(self, "gain", check_real("gain", self.gain))
-        if self.gain < 0.0:
-            raise ValueError(f"`gain` must be at least 0. Received: gain={self.gain}")
+    removals: tuple[Removal, ...] = ()
 
     def at(self, epochs: float) -> float:
-        """The loss expected after `epochs` > 0 epochs of training."""
+        """The loss expected after `epochs` > 0 epochs, had nothing been removed."""
         return self.level + self.gain * shape(epochs)
 
-    def moved(self, by: float) -> Trend:
-        """The same trend, `by` nats higher."""
-        return Trend(self.level + by, self.gain)
+    def added(self, epochs: float) -> float:
+        """What all removals add after `epochs` > 0 epochs, in nats."""
+        return math.fsum(removal.at(epochs) for removal in self.removals)
+
+    def without_last(self) -> Course:
+        """The same course without the last removal."""
+        return Course(self.level, self.gain, self.removals[:-1])
 
 
-def fit_trend(epochs: Sequence[float], losses: Sequence[float]) -> Trend:
-    """Least-squares `Trend` of losses; level where they rise.
+def fit_course(
+    epochs: Sequence[float],
+    losses: Sequence[float],
+    starts: Sequence[float] = (),
+    *,
+    falls: bool = True,
+    may_help: bool = False,
+) -> Course:
+    """Least-squares `Course` of losses; level where they rise.
+
+    All of it is fitted at once, so that what is recorded during a trial tells of the
+    trend as well. A trend of the epochs before the trials alone is off by several times
+    what a dimension costs 30 epochs later, where the loss still falls by a nat an epoch
+    (frames of SPRITES).
 
     Args:
-        epochs: Floats > 0, epochs trained, shape `(n,)`, `n >= 2`, not all equal.
+        epochs: Floats > 0, epochs trained, shape `(n,)`, `n >= 2`, ascending.
         losses: Floats of the same number, in nats per sample.
+        starts: Floats, epochs trained before each removal, ascending. Defaults to none.
+        falls: Boolean, whether the loss falls by training. Defaults to `True`.
+        may_help: Boolean, whether the last removal may make the loss lower. No other
+            may, or it would stand for what training brings. Defaults to `False`.
 
     Returns:
-        The trend. Its gain is 0 where the losses rise: that is no reason to expect
+        The course. Its gain is 0 where the losses rise: that is no reason to expect
         worse of a smaller model.
 
     Example:
-    >>> round(fit_trend([1, 8, 27], [7.0, 4.0, 3.0]).at(216), 6)
+    >>> round(fit_course([1, 8, 27], [7.0, 4.0, 3.0]).at(216), 6)
     2.0
     """
-    roots = [shape(t) for t in epochs]
-    mean_root = math.fsum(roots) / len(roots)
-    mean = math.fsum(losses) / len(losses)
-    moment = math.fsum(
-        (x - mean_root) * (y - mean) for x, y in zip(roots, losses, strict=True)
-    )
-    gain = max(0.0, moment / math.fsum((x - mean_root) ** 2 for x in roots))
-    return Trend(mean - gain * mean_root, gain)
+    times = np.asarray(epochs, float)
+    columns, least = [np.ones_like(times)], [-np.inf]
+    if falls:
+        columns.append(times**-_POWER)
+        least.append(0.0)
+    for start in starts:
+        since = times - start
+        after = since > 0.0
+        columns += [after.astype(float), np.where(after, since, 1.0) ** -_POWER * after]
+        least += [0.0, 0.0]
+    if starts and may_help:
+        least[-2] = -np.inf
+    # Differences of losses far from 0 would lose digits.
+    centre = float(np.mean(losses))
+    matrix = np.stack(columns, axis=1)
+    bounds = (least, [np.inf] * len(least))
+    found = lsq_linear(matrix, np.asarray(losses) - centre, bounds, method="bvls").x
+    level, *rest = map(float, found)
+    gain = rest.pop(0) if falls else 0.0
+    pairs = zip(starts, rest[::2], rest[1::2], strict=True)
+    removals = tuple(Removal(float(at), cost, debt) for at, cost, debt in pairs)
+    return Course(level + centre, gain, removals)

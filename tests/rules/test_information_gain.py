@@ -37,15 +37,15 @@ def test_without_a_gain_nothing_is_tried():
     assert "without a latent space it would be 99: there is no gain" in decision.reason
 
 
-def test_a_trial_goes_on_where_the_gain_is_gone():
+def test_a_trial_ends_where_the_gain_is_gone():
     """As in a run that goes on with other validation data."""
     rule, world = InformationRule(), World([-5.0, 9.0, 9.0], n_dims=3)
     state = play(rule, world, epochs=12)[-1][0]
     assert state.trial
     world.null_loss = 90.0
     played = play(rule, world, state=state, first=12)
-    assert [d.action for d in changes(played)] == ["keep", "try", "restore"]
-    assert len(played[-1][0].active) == 2
+    assert [d.action for d in changes(played)] == ["keep"]
+    assert "there is no gain" in played[-1][1].reason
 
 
 def test_nats_need_no_null_loss():

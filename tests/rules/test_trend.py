@@ -2,35 +2,88 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from ald_keras.rules.tolerance import parse_tolerance
-from ald_keras.rules.trend import Trend, fit_trend
+from ald_keras.rules.trend import Course, Removal, fit_course
 
 LOSSES = st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=12)
 
 
 @given(LOSSES, st.integers(1, 50))
-def test_the_fit_is_that_of_polyfit(losses, first):
+def test_without_removals_the_fit_is_that_of_polyfit(losses, first):
     epochs = np.arange(first, first + len(losses))
     gain, level = np.polyfit(1 / np.cbrt(epochs), losses, 1)
-    trend = fit_trend(epochs.tolist(), losses)
+    course = fit_course(epochs.tolist(), losses)
     if gain < 0:
         gain, level = 0.0, np.mean(losses)
-    assert trend.gain == pytest.approx(gain, rel=1e-5, abs=1e-4)
-    assert trend.level == pytest.approx(level, rel=1e-5, abs=1e-4)
+    assert course.gain == pytest.approx(gain, rel=1e-5, abs=1e-4)
+    assert course.level == pytest.approx(level, rel=1e-5, abs=1e-4)
 
 
 def test_what_an_epoch_brings_falls_off():
-    trend = fit_trend([1, 8, 64], [7.0, 5.0, 4.0])
-    assert (trend.level, trend.gain) == pytest.approx((3.0, 4.0))
-    assert trend.at(512) == pytest.approx(3.5)
-    assert trend.moved(-1.0).at(8) == pytest.approx(4.0)
+    course = fit_course([1, 8, 64], [7.0, 5.0, 4.0])
+    assert (course.level, course.gain) == pytest.approx((3.0, 4.0))
+    assert course.at(512) == pytest.approx(3.5)
 
 
 def test_a_loss_that_rises_is_taken_as_level():
-    assert fit_trend([1, 2, 3], [1.0, 2.0, 3.0]) == Trend(2.0, 0.0)
-    with pytest.raises(ValueError, match="`gain` must be at least 0"):
-        Trend(0.0, -0.1)
+    for course in (
+        fit_course([1, 2, 3], [1.0, 2.0, 3.0]),
+        fit_course([1, 8], [3.0, 1.0], falls=False),
+    ):
+        assert course.level == pytest.approx(2.0)
+        assert (course.gain, course.removals) == (0.0, ())
+
+
+@given(
+    st.floats(-1e4, 1e4),
+    st.floats(0.0, 100.0),
+    st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 5.0)), max_size=4),
+)
+def test_what_removals_add_is_found_exactly_without_noise(level, gain, added):
+    starts = [20.0 + 7 * index for index in range(len(added))]
+    removals = [
+        Removal(start, cost, debt)
+        for start, (cost, debt) in zip(starts, added, strict=True)
+    ]
+    made = Course(level, gain, tuple(removals))
+    epochs = np.arange(9, 28 + 7 * len(added))
+    found = fit_course(epochs, [made.at(t) + made.added(t) for t in epochs], starts)
+    assert found.gain == pytest.approx(gain, abs=1e-4)
+    assert found.level == pytest.approx(level, abs=1e-4)
+    horizon = 2.0 * epochs[-1]
+    assert found.added(horizon) == pytest.approx(made.added(horizon), abs=1e-4)
+    before = made.without_last().added(horizon)
+    assert found.without_last().added(horizon) == pytest.approx(before, abs=1e-4)
+
+
+def test_the_fit_is_the_best_of_those_allowed():
+    """Beside a general optimizer."""
+    rng = np.random.default_rng(0)
+    epochs, starts = np.arange(10.0, 40.0), (20.0, 27.0)
+    losses = 100 + 30 / np.cbrt(epochs) - 2.0 * (epochs > 27) + rng.normal(0, 0.3, 30)
+
+    def build(values):
+        level, gain, *rest = values
+        pairs = zip(starts, rest[::2], rest[1::2], strict=True)
+        return Course(level, gain, tuple(Removal(*pair) for pair in pairs))
+
+    def misfit(values):
+        course = build(values)
+        made = [course.at(t) + course.added(t) for t in epochs]
+        return float(np.sum((np.array(made) - losses) ** 2))
+
+    for may_help, least in ((False, 0.0), (True, None)):
+        bounds = [(None, None), (0, None), (0, None), (0, None), (least, None)]
+        best = minimize(misfit, [100.0, 1, 1, 1, 1, 1], bounds=[*bounds, (0, None)])
+        course = fit_course(epochs, losses, starts, may_help=may_help)
+        found = [course.level, course.gain]
+        for removal in course.removals:
+            found += [removal.cost, removal.debt]
+        assert misfit(found) <= best.fun + 1e-6
+        assert (course.removals[-1].cost < -1.0) == may_help
+        assert all(r.cost >= 0.0 for r in course.removals[:-1])
 
 
 @pytest.mark.parametrize(
