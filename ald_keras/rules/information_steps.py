@@ -252,14 +252,14 @@ def judge(
 
 def _next_step(rule: InformationRule, state: InformationState, cost: _Cost) -> int:
     """Dimensions to try after those that are on trial now."""
-    # The silhouette may have its peak between two sizes; and where the gain has gone,
-    # nothing is left to pay with.
+    # The silhouette may have its peak between two sizes; without a gain none is paid.
     if rule.target != "loss" or "groups" in rule.without or cost.allowed == 0.0:
         return 1
     count, n_active = len(state.trial), len(state.active)
     # The next dimensions tell more. A cost of nothing would promise any number.
     each = max(2.0 * (cost.excess - cost.before), 0.25 * cost.allowed) / count
-    most = int((cost.allowed - cost.excess) / each)
+    # What is left may be a whole number of them, but for rounding.
+    most = int((cost.allowed - cost.excess) / each + 1e-6)
     return max(1, min(2 * count, n_active // 8, most))
 
 

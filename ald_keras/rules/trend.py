@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 
 from ald_keras.rules.frozen import Immutable
 
@@ -106,25 +106,36 @@ def fit_course(
     >>> round(fit_course([1, 8, 27], [7.0, 4.0, 3.0]).at(216), 6)
     2.0
     """
-    times = np.asarray(epochs, float)
-    columns, least = [np.ones_like(times)], [-np.inf]
-    if falls:
-        columns.append(times**-_POWER)
-        least.append(0.0)
+    times, heights = np.asarray(epochs, float), np.asarray(losses, float)
+    free, least = [np.ones_like(times)], [times**-_POWER] if falls else []
     for start in starts:
         since = times - start
         after = since > 0.0
-        columns += [after.astype(float), np.where(after, since, 1.0) ** -_POWER * after]
-        least += [0.0, 0.0]
+        least += [after.astype(float), np.where(after, since, 1.0) ** -_POWER * after]
     if starts and may_help:
-        least[-2] = -np.inf
-    # Differences of losses far from 0 would lose digits.
-    centre = float(np.mean(losses))
-    matrix = np.stack(columns, axis=1)
-    bounds = (least, [np.inf] * len(least))
-    found = lsq_linear(matrix, np.asarray(losses) - centre, bounds, method="bvls").x
-    level, *rest = map(float, found)
-    gain = rest.pop(0) if falls else 0.0
-    pairs = zip(starts, rest[::2], rest[1::2], strict=True)
+        free.append(least.pop(-2))
+    at_least_0, others = _solve(np.stack(free, axis=1), least, heights)
+    level = others[0]
+    gain = at_least_0.pop(0) if falls else 0.0
+    if starts and may_help:
+        at_least_0.insert(-1, others[1])
+    pairs = zip(starts, at_least_0[::2], at_least_0[1::2], strict=True)
     removals = tuple(Removal(float(at), cost, debt) for at, cost, debt in pairs)
-    return Course(level + centre, gain, removals)
+    return Course(level, gain, removals)
+
+
+def _solve(
+    free: np.ndarray, least: list[np.ndarray], heights: np.ndarray
+) -> tuple[list[float], list[float]]:
+    """Least-squares weights of columns: those that are at least 0, and free ones."""
+    found = np.zeros(len(least))
+    rest = heights
+    if least:
+        columns = np.stack(least, axis=1)
+        # What free columns can explain has no say in the others.
+        basis, _ = np.linalg.qr(free)
+        apart, left = (a - basis @ (basis.T @ a) for a in (columns, heights))
+        found, _ = nnls(apart, left, maxiter=100 * len(least))
+        rest = heights - columns @ found
+    others = np.linalg.lstsq(free, rest)[0]
+    return found.tolist(), others.tolist()
