@@ -27,11 +27,11 @@ from ald_keras.experiments.command import (
 )
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import print_comparison, write_comparison
+from ald_keras.experiments.comparison import Comparison, load_comparison
 from ald_keras.experiments.plan import check_data_dir, check_settings
 from ald_keras.experiments.roles import ALONE, CHIEF, WORKER, find_role
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import FIXED, read_record, run_name
-from ald_keras.experiments.searches import Comparison, load_comparison
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
 from ald_keras.files import write_yaml
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ald_keras.config import Config
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runs import (
     FIXED,
     differences,
@@ -15,7 +16,7 @@ from ald_keras.experiments.runs import (
     read_run_config,
     run_name,
 )
-from ald_keras.experiments.searches import Comparison, Search
+from ald_keras.experiments.searches import Search
 from ald_keras.experiments.summary import mean_and_sd, t_interval
 from ald_keras.experiments.trials import read_end
 
@@ -28,6 +29,7 @@ TRIAL, CHOSEN, PRUNING, SCRATCH = "trial", "chosen", "pruning", "from scratch"
 _TEST = (
     *("reconstruction_loss", "kl_loss", "elbo", "silhouette"),
     *("frechet_reconstruction", "frechet_generation", "clustering_accuracy"),
+    "squared_error",
 )
 
 
@@ -37,9 +39,11 @@ class ComparisonSummary:
 
     Args:
         rows: One mapping a row of the table, all with the same keys: `run`, `what`,
-            `size` (of trials), `runs`, `trials` and `failed` (of searches), and of each
-            figure `_mean`, `_sd`, `_low` and `_high` over seeds, the ends of the 95 %
-            interval of the mean. `None` where there is nothing to say.
+            `size` (of trials), `runs`, `trials` and `failed` (of searches), `not_fixed`
+            (pruning runs that ended before the size was) and `missed` (those above the
+            bound of `method: geco`), and of each figure `_mean`, `_sd`, `_low` and
+            `_high` over seeds, the ends of the 95 % interval of the mean. `None` where
+            there is nothing to say.
         figures: Names of the figures.
         ratios: Names of the quotients of seconds and differences of ELBOs, taken seed
             by seed.
@@ -68,6 +72,8 @@ class _Entry:
     seeds: _Seeds = dataclasses.field(default_factory=dict)
     trials: list[int] = dataclasses.field(default_factory=list)
     failed: int = 0
+    not_fixed: int = 0
+    missed: int = 0
 
 
 def compare_runs(
@@ -100,6 +106,9 @@ def compare_runs(
         _add_ratios(values, "seconds", rules)
     entries = [entry for entry in entries if entry.seeds]
     found = {name for e in entries for values in e.seeds.values() for name in values}
+    if all(config.method != "geco" for config in comparison.rules.values()):
+        # Nobody has asked for a bound on it.
+        found.discard("squared_error")
     ratios = [f"seconds_to_{rule}" for rule in rules] + ["seconds_to_scratch"]
     ratios += [f"elbo_to_{search}" for search in chosen]
     figures = _order(found.difference(ratios))
@@ -151,6 +160,9 @@ def _rule_entries(
         if values is None:
             continue
         pruning.seeds[seed] = values
+        record = read_record(output / run_name(rule, start, seed)) or {}
+        pruning.not_fixed += record.get("fixed_epoch") is None
+        pruning.missed += not record.get("bound", {}).get("met", True)
         size = int(values["size"])
         values = _read(output / run_name(FIXED, size, seed), fixed, size, seed)
         if values is not None:
@@ -217,6 +229,8 @@ def _row(entry: _Entry, names: Iterable[str]) -> Row:
         "runs": len(entry.seeds),
         "trials": mean_and_sd(entry.trials)[0],
         "failed": entry.failed if entry.what == CHOSEN else None,
+        "not_fixed": entry.not_fixed if entry.what == PRUNING else None,
+        "missed": entry.missed if entry.what == PRUNING else None,
     }
     for name in names:
         values = [figures[name] for figures in entry.seeds.values() if name in figures]

@@ -37,6 +37,7 @@ _FORMS = {
     "reconstruction_loss": ("reconstruction", "{:.2f}"),
     "kl_loss": ("KL", "{:.2f}"),
     "elbo": ("ELBO", "{:.2f}"),
+    "squared_error": ("squared error", "{:.2f}"),
     "silhouette": ("silhouette", "{:.3f}"),
     "clustering_accuracy": ("accuracy", "{:.3f}"),
     "parameters": ("parameters", "{:,.0f}"),
@@ -48,6 +49,12 @@ _FORMS = {
     "seconds_to_": ("seconds / ", "{:.2f}"),
 }
 _WITH_INTERVAL = ("size", "elbo")
+
+# What is said of pruning runs that came to no proper end.
+_WARNINGS = {
+    "not_fixed": "The size was not fixed",
+    "missed": "The bound was not met",
+}
 
 
 def head_lines(summary: ComparisonSummary) -> list[str]:
@@ -70,6 +77,9 @@ def head_lines(summary: ComparisonSummary) -> list[str]:
                 lines[-1] += f" {_ratio_text(row, name)}"
         if row["failed"]:
             lines[-1] += f" {row['failed']} failed, and their seconds are missing."
+        for name, text in _WARNINGS.items():
+            if row[name]:
+                lines[-1] += f" {text} in {row[name]} of {row['runs']} runs."
     return lines
 
 

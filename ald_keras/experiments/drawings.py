@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from ald_keras.experiments.bottleneck_plan import budget_of
 from ald_keras.experiments.bottleneck_summary import met_and_decided
 from ald_keras.experiments.compare_summary import SCRATCH, TRIAL, ComparisonSummary
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
 from ald_keras.experiments.saved_runs import load_curves
-from ald_keras.experiments.searches import Comparison
 from ald_keras.experiments.summary import fixed_figures
 from ald_keras.figures import (
     Cost,
@@ -200,7 +200,7 @@ def _starts(output: pathlib.Path, group: str, runs: Sequence[Run]) -> Drawing:
         curves += [_curves(output, run, f"from {start}: {ends}") for run in members]
     seeds = len({run.seed for run in runs})
     caption = (
-        f"Runs with the rule “{group}” from each starting size, {seeds} "
+        f"Runs of “{group}” from each starting size, {seeds} "
         f"seed{'s' if seeds > 1 else ''}. The legend gives the sizes they ended with."
     )
     alt = f"Active dimensions and loss over epochs of {len(runs)} runs of {group}."
@@ -232,7 +232,7 @@ def _scratch(
         if run.start == size
     ]
     caption = (
-        f"{len(pruned)} runs that the rule “{group}” ended with {size} dimensions, and "
+        f"{len(pruned)} runs that “{group}” ended with {size} dimensions, and "
         f"{len(scratch)} of this size trained from scratch; the lines across are means."
     )
     alt = f"Metrics of runs pruned to {size} dimensions and of runs from scratch."

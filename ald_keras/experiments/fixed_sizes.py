@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runner import Job
-from ald_keras.experiments.searches import Comparison, Search
+from ald_keras.experiments.searches import Search
 from ald_keras.experiments.trials import trial_job
 from ald_keras.model_files import load_model
 from ald_keras.run_files import RunParts, load_parts, write_run

@@ -16,6 +16,7 @@ from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
 from ald_keras.experiments.compare_table import cells as comparison_cells
 from ald_keras.experiments.compare_table import head_lines as comparison_lines
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.drawings import (
     draw_bottlenecks,
     draw_comparison,
@@ -23,7 +24,6 @@ from ald_keras.experiments.drawings import (
 )
 from ald_keras.experiments.plan import GUESSES
 from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
-from ald_keras.experiments.searches import Comparison
 from ald_keras.experiments.summary import Row, Summary, summarize
 from ald_keras.experiments.table import NOTES, cells, head_lines
 from ald_keras.files import parse_yaml, read_json

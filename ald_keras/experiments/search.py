@@ -25,11 +25,11 @@ import keras_tuner as kt
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from ald_keras.cli import OneLineParser, run_command
+from ald_keras.experiments.comparison import load_comparison
 from ald_keras.experiments.fixed_sizes import OBJECTIVE, FixedSizes
 from ald_keras.experiments.roles import CHIEF, VARIABLES, WORKER, find_role
 from ald_keras.experiments.runner import Job, is_done, kind_of
 from ald_keras.experiments.runs import read_record
-from ald_keras.experiments.searches import load_comparison
 from ald_keras.experiments.trials import ERROR_FILE, Event, write_end
 from ald_keras.files import write_yaml
 

@@ -7,9 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runner import Job, Runner, kind_of, run_module
 from ald_keras.experiments.runs import read_record
-from ald_keras.experiments.searches import Comparison, Search
+from ald_keras.experiments.searches import Search
 from ald_keras.experiments.trials import (
     ERROR_FILE,
     Event,

@@ -8,9 +8,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runner import Job, is_done
 from ald_keras.experiments.runs import run_name
-from ald_keras.experiments.searches import Comparison, Search
+from ald_keras.experiments.searches import Search
 from ald_keras.files import read_json, write_json
 
 # Beside what a run that failed has left: why.

@@ -6,8 +6,8 @@ import yaml
 from builders import TINY_RUN
 
 from ald_keras.config import Config
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runs import run_name
-from ald_keras.experiments.searches import Comparison
 
 # Groups of `write_run` whose runs prune.
 PRUNING = ("information", "ald", "my-rule", "beta4", "slow", "odd")

@@ -106,6 +106,35 @@ def test_a_failed_trial_is_counted(known):
     assert "1 failed" in head_lines(summary)[0]
 
 
+def test_runs_without_a_proper_end_are_named(known, write_run):
+    whole, output = known
+    summary = compare_runs(whole, output, 3)
+    assert find(summary, "pruning")["not_fixed"] == 3
+    assert "not fixed in 3 of 3 runs" in head_lines(summary)[1]
+    record = json.loads((output / "information-10-seed0" / "run.json").read_text())
+    record |= {"fixed_epoch": 9, "bound": {"met": False}}
+    (output / "information-10-seed0" / "run.json").write_text(json.dumps(record))
+    summary = compare_runs(whole, output, 3)
+    row = find(summary, "pruning")
+    assert (row["not_fixed"], row["missed"]) == (2, 1)
+    assert "bound was not met in 1 of 3 runs" in head_lines(summary)[1]
+    assert find(summary, "chosen")["missed"] is None
+
+
+def test_the_squared_error_stands_beside_a_bound_on_it(comparison, tmp_path, write_run):
+    search = {"sizes": [2], "rules": ["information", {"name": "geco", "tau": 3.0}]}
+    whole = comparison(search, latent_dim=10, epochs=20)
+    many = {"config": {"epochs": 20}, "test": {"squared_error": 2.5}, "fixed_epoch": 5}
+    write_run(tmp_path, "information", 10, 0, 4, -99.0, **many)
+    assert "squared_error" in compare_runs(whole, tmp_path, 1).figures
+    plain = comparison({**search, "rules": ["information"]}, latent_dim=10, epochs=20)
+    assert "squared_error" not in compare_runs(plain, tmp_path, 1).figures
+    many["config"] |= {"method": "geco", "geco": {"tau": 3.0}}
+    write_run(tmp_path, "geco", 10, 0, 4, -99.0, **many, bound={"met": True})
+    row = next(r for r in compare_runs(whole, tmp_path, 1).rows if r["run"] == "geco")
+    assert (row["squared_error_mean"], row["missed"], row["not_fixed"]) == (2.5, 0, 0)
+
+
 def test_the_same_numbers_in_all_files(known, capsys):
     whole, output = known
     report(whole, output, 3, {"grid-9-seed0": "no luck"})

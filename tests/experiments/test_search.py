@@ -9,9 +9,9 @@ import weakref
 import pytest
 from builders import TINY_RUN
 
+from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.fixed_sizes import FixedSizes
 from ald_keras.experiments.search import run_search
-from ald_keras.experiments.searches import Comparison
 from ald_keras.experiments.trials import Event, has_ended, read_end
 from ald_keras.train import run
 

@@ -4,12 +4,8 @@ import keras_tuner
 import pytest
 import yaml
 
-from ald_keras.experiments.searches import (
-    Comparison,
-    EarlyStopping,
-    Search,
-    load_comparison,
-)
+from ald_keras.experiments.comparison import Comparison, load_comparison
+from ald_keras.experiments.searches import EarlyStopping, Search
 
 CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 COMPARISONS = sorted(CONFIGS.glob("*_compare.yaml"))
@@ -82,6 +78,19 @@ def test_rules_have_the_configs_fields_or_their_own():
     assert read({"sizes": [2], "rules": []}).rules == {}
 
 
+def test_gates_stand_among_the_rules():
+    rules = ["information", "geco"]
+    comparison = read({"sizes": [2], "rules": rules}, geco={"explained": 0.5})
+    config = comparison.rules["geco"]
+    assert (config.method, config.geco.explained) == ("geco", 0.5)
+    assert comparison.rules["information"].method == "ald"
+    again = Comparison.from_dict(yaml.safe_load(yaml.safe_dump(comparison.to_dict())))
+    assert again == comparison
+    own = {"name": "geco", "tau": 3.0, "estimator": "disarm"}
+    config = read({"sizes": [2], "rules": [own]}).rules["geco"]
+    assert (config.geco.tau, config.geco.estimator) == (3.0, "disarm")
+
+
 @pytest.mark.parametrize("factor", [2, 3, 4, 5])
 @pytest.mark.parametrize("epochs", [1, 2, 3, 8, 9, 10, 27, 60, 100, 120, 125, 200])
 def test_the_rounds_of_hyperband_are_keras_tuners(epochs, factor):
@@ -113,6 +122,9 @@ def test_the_rounds_of_hyperband_are_keras_tuners(epochs, factor):
         ({"sizes": [2], "rules": ["informatoin"]}, "Did you mean 'information'"),
         ({"sizes": [2], "rules": "ald"}, "`search.rules` must be a list"),
         ({"sizes": [2], "rules": ["ald", "ald"]}, "distinct: 'ald'"),
+        ({"sizes": [2], "rules": ["geco"]}, "needs `geco.tau` or `geco.explained`"),
+        ({"sizes": [2], "rules": [{"name": "geco", "tua": 1}]}, "Did you mean 'tau'"),
+        ({"sizes": [2], "name": "geco"}, "none of"),
         ({"sizes": [2], "rules": [{"name": "ald", "patiense": 1}]}, "'patience'"),
         ({"sizes": []}, "distinct integers >= 1"),
         ({"sizes": [2, 2]}, "distinct integers >= 1"),
