@@ -43,6 +43,7 @@ class World:
         self.place = {int(order[i]): cost for i, cost in enumerate(costs)}
         self.shocks, self.last = [], set(range(n_dims))
         self.age = self.trained = trained
+        self.undone = 0
 
     def kl(self, active):
         return [
@@ -50,14 +51,16 @@ class World:
             for i in range(self.n_dims)
         ]
 
-    def loss(self, active):
+    def loss(self, active, undone=0):
         self.age += 1
-        if active > self.last:  # brought back: the trial's epochs are undone
-            self.age = self.shocks.pop()[1] + 1
+        if active > self.last:
+            _, before = self.shocks.pop()
+            # Brought back with the weights of before, or switched on as they are.
+            self.age = before + 1 if undone > self.undone else self.age
         elif active < self.last:
             size = sum(i in self.place for i in self.last - active)
             self.shocks.append((size, self.age - 1))
-        self.last = set(active)
+        self.last, self.undone = set(active), undone
         shock = sum(size / np.cbrt(self.age - at) for size, at in self.shocks)
         missing = sum(c for i, c in self.place.items() if i not in active)
         noise = self.noise * self.rng.standard_normal()
@@ -68,7 +71,7 @@ class World:
         active = set(state.active)
         kl = self.kl(active)
         metrics = {
-            "loss": self.loss(active),
+            "loss": self.loss(active, state.undone),
             "null_loss": self.null_loss,
             "silhouette": -0.01 * abs(len(active) - 3),
         }

@@ -34,6 +34,9 @@ class MaskWriter:
             self._snapshot.restore()
             mask.activate(decision.indices)
             return
+        if decision.action == "open":
+            mask.activate(decision.indices)
+            return
         if decision.action == "try":
             self._snapshot = self._model.snapshot()
         mask.deactivate(decision.indices)

@@ -39,13 +39,15 @@ class InformationRule(Immutable):
     2. Once the training loss falls by no more than twice `max_loss_increase` in
        `patience` epochs, the least informative dimension is removed on trial, for
        `patience` epochs, or up to twice as many where it is a close thing. Then one
-       curve is fitted to the losses of all trials that were kept and of the epochs
-       before them: a trend, and what each removal adds. So what all removals will cost
-       once the network has been trained twice as long is estimated. Up to
+       curve is fitted to the losses of this trial, of all that were kept and of the
+       epochs before them: a trend, and what each removal adds. So what all removals
+       will cost once the network has been trained twice as long is estimated. Up to
        `max_loss_increase` the removal is kept and the next one tried: of up to twice as
        many dimensions while that costs little and many are active, of one near the
-       edge. Where the loss is lower by more than that without a dimension, the network
-       has found something better, and trials go on once that has settled.
+       edge. Where the loss comes to lie lower than expected by more than that, the
+       network has found something better meanwhile: what is on trial is switched on
+       again as it is, and trials begin anew once that has settled, what was spent
+       before included. A dimension with which that happens twice stays away.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -55,8 +57,9 @@ class InformationRule(Immutable):
 
     Training ends with a size that was measured: what is still on trial then comes back.
     Where the learning rate changes by a factor of more than 1.25 from one epoch to the
-    next, the losses recorded are dropped, and a trial ends undecided. A rate that falls
-    slowly is taken for part of the trend.
+    next, the losses recorded are dropped, and a trial ends undecided; under a schedule
+    that goes on so, nothing is decided. A rate that falls slowly is taken for part of
+    the trend, and what it brings pays for removals in part.
 
     Args:
         max_loss_increase: How much more loss a smaller latent space may cost in all,
@@ -183,9 +186,10 @@ class InformationRule(Immutable):
         known = state.without_trial()
         spent = 0.0
         if active == known.active:
-            falls = "trend" not in self.without
-            kept = known.course(falls=falls).removals if known.starts else ()
-            spent = known.spent + sum(removal.cost for removal in kept)
+            spent = known.spent
+            if known.starts:
+                course = known.course(falls="trend" not in self.without)
+                spent += course.added(2.0 * known.starts[-1])
         return replace(
             self.init(state.n_dims, state.seed),
             active=active,

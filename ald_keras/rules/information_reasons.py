@@ -56,8 +56,8 @@ def other_rate(old: float | None, new: float | None, trial: Sequence[int]) -> st
 def nothing_gained(loss: float, null_loss: float | None) -> str:
     """Why no trial begins where codes do not pay."""
     return (
-        f"The loss is {loss:.4g} nats, and without a latent space it would be "
-        f"{null_loss:.4g}: there is no gain of which a removal may cost a share."
+        f"The loss is {loss:.6g} nats, and without a latent space it would be "
+        f"{null_loss:.6g}: there is no gain of which a removal may cost a share."
     )
 
 
@@ -91,8 +91,8 @@ def undecided(
     """Why a trial goes on."""
     return (
         f"On trial without {_join(indices)}: the loss lies {latest:+.3g} nats above "
-        f"the expected one, is on its way to {excess:+.3g}, and {allowed:.3g} are "
-        "allowed."
+        f"the one without removals, is on its way to {excess:+.3g}, and {allowed:.3g} "
+        "are allowed."
     )
 
 
@@ -105,8 +105,18 @@ def kept(indices: Sequence[int], excess: float, allowed: float, loses: bool) -> 
     )
     return (
         f"The removal of {_join(indices)} is kept: the loss is on its way to "
-        f"{excess:+.3g} nats above the expected one, and {allowed:.3g} are allowed."
-        f"{end}"
+        f"{excess:+.3g} nats above the one without removals, and {allowed:.3g} are "
+        f"allowed.{end}"
+    )
+
+
+def reopened(indices: Sequence[int], n_active: int, gain: float, allowed: float) -> str:
+    """Why dimensions are switched on again as they are."""
+    return (
+        f"Switched on {_count(len(indices))} again, {_join(indices)}: the loss is on "
+        f"its way to {gain:.3g} nats below the expected one, and a removal may cost "
+        f"{allowed:.3g}, so that the network must have found something better. "
+        f"{n_active} are active; trials begin anew once that has settled."
     )
 
 
@@ -117,8 +127,8 @@ def restored(
     cause = (
         "the silhouette has fallen below the best so far"
         if loses and excess <= allowed
-        else f"the loss is on its way to {excess:+.3g} nats above the expected one, "
-        f"and {allowed:.3g} are allowed"
+        else f"the loss is on its way to {excess:+.3g} nats above the one without "
+        f"removals, and {allowed:.3g} are allowed"
     )
     end = "The size is fixed." if len(indices) == 1 else "Fewer are tried next."
     return (

@@ -58,6 +58,8 @@ class InformationState(Immutable):
         spent: Float >= 0, the increase of the loss that is left in the end of removals
             before this course, in nats. Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
+        reopened: Dimensions that were switched on again since the loss fell during
+            their trial, ascending. Defaults to none.
         removals: Integer >= 0, removals so far. Defaults to 0.
         last_epoch: Epoch recorded last, counted from 0. Defaults to `None`.
         fixed_epoch: Epoch at which the size was fixed. Defaults to `None`.
@@ -84,6 +86,7 @@ class InformationState(Immutable):
     learning_rate: float | None = None
     spent: float = 0.0
     best_silhouette: float | None = None
+    reopened: tuple[int, ...] = ()
     removals: int = 0
     last_epoch: int | None = None
     fixed_epoch: int | None = None
@@ -95,6 +98,7 @@ class InformationState(Immutable):
             "n_dims": n_dims,
             "active": check_active("active", self.active, n_dims),
             "trial": check_indices("trial", self.trial, n_dims),
+            "reopened": check_indices("reopened", self.reopened, n_dims),
             "spent": check_real("spent", self.spent),
         }
         for name in ("information", "trial_information"):
@@ -255,10 +259,11 @@ class InformationState(Immutable):
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("active", "trial", "epochs", "losses", "silhouettes", "starts"):
-            data[name] = list(data[name])
-        for name in ("information", "trial_information"):
-            data[name] = [list(row) for row in data[name]]
+        for name, value in data.items():
+            if isinstance(value, tuple):
+                data[name] = [
+                    list(row) if isinstance(row, tuple) else row for row in value
+                ]
         return data
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ald_keras.rules import information_reasons as reasons
 from ald_keras.rules.ald_reasons import floor_reason
@@ -11,6 +11,7 @@ from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.selection import select_dims
+from ald_keras.rules.trial_cost import Cost, weigh
 
 if TYPE_CHECKING:
     from ald_keras.rules.information import InformationRule
@@ -47,8 +48,9 @@ def look(
     reserve = 0 if "reserve" in rule.without else 1 + len(informative) // 5
     surplus = idle[: max(0, len(idle) - reserve)]
     if surplus and not state.pruned:
-        state = replace(state.only_records(slice(0)), pruned=True)
-        return _prune(rule, state, surplus)
+        # What is fitted from the first trial on stays whole.
+        kept = state if state.starts else state.only_records(slice(0))
+        return _prune(rule, replace(kept, pruned=True), surplus)
     held = "" if state.starts else _unsettled(rule, state)
     if held:
         return decide(state, "wait", held)
@@ -82,6 +84,8 @@ def start_over(
     """Drops what was recorded at another learning rate, and ends a trial undecided."""
     trial = state.trial
     reason = reasons.other_rate(state.learning_rate, observation.learning_rate, trial)
+    # This epoch is undone with those recorded.
+    state = replace(state, undone=state.undone + bool(trial))
     known = state
     state = rule.restart(state, sorted((*state.active, *trial)))
     state = replace(
@@ -170,44 +174,6 @@ def _unsettled(rule: InformationRule, state: InformationState) -> str:
     return ""
 
 
-class _Cost(NamedTuple):
-    """What removals cost, in nats.
-
-    Args:
-        excess: Of all removals, once the network has been trained twice as long.
-        before: Of those before the trial.
-        latest: Of all by now, as far as the trial goes.
-        allowed: Of all.
-        anew: Whether the loss without the dimensions on trial is so much lower that the
-            network must have found something better.
-    """
-
-    excess: float
-    before: float
-    latest: float
-    allowed: float
-    anew: bool
-
-
-def _weigh(rule: InformationRule, state: InformationState) -> _Cost:
-    falls = "trend" not in rule.without
-    course = state.course(falls=falls)
-    others, horizon = course.without_last(), 2.0 * state.starts[-1]
-    before = state.spent + others.added(horizon)
-    excess = state.spent + course.added(horizon)
-    recent = list(zip(state.epochs, state.losses, strict=True))[-rule.window :]
-    gaps = [loss - others.at(t) - others.added(t) for t, loss in recent]
-    latest = before + sum(gaps) / len(gaps)
-    if course.removals[-1].debt == 0.0:
-        # A cost that grows is at least what it has come to.
-        excess = max(excess, latest)
-    allowed = rule.tolerance.of(course.at(state.epochs[-1]), state.null_loss)
-    free = state.course(falls=falls, may_help=True).removals[-1].at(horizon)
-    if free < -allowed:
-        return _Cost(free, before, free, allowed, True)
-    return _Cost(excess, before, latest, allowed, False)
-
-
 def judge(
     rule: InformationRule, state: InformationState
 ) -> tuple[InformationState, Decision]:
@@ -216,12 +182,14 @@ def judge(
     if records < rule.patience:
         reason = reasons.on_trial(state.trial, records, rule.patience)
         return decide(state, "wait", reason)
-    cost = _weigh(rule, state)
+    cost = weigh(rule, state)
     excess, allowed = cost.excess, cost.allowed
     undecided = _CLOSE * allowed < excess <= allowed < cost.latest
     if undecided and records < 2 * rule.patience:
         reason = reasons.undecided(state.trial, cost.latest, excess, allowed)
         return decide(state, "wait", reason)
+    if cost.anew and not {*state.trial} <= {*state.reopened}:
+        return _reopen(state, cost)
     silhouette = _mean(state.silhouettes[-rule.window :])
     loses = (
         rule.target == "silhouette"
@@ -233,13 +201,8 @@ def judge(
         return _restore(state, excess, allowed, loses)
     reason = reasons.kept(state.trial, excess, allowed, loses)
     memory = rule.patience + rule.window
-    if cost.anew:
-        # Where that leads to is not known yet.
-        state = state.only_records(slice(0))
-    state = replace(
-        state,
-        starts=() if cost.anew else state.starts,
-        spent=0.0 if cost.anew else state.spent,
+    kept = replace(
+        _on_a_new_course(state, cost) if cost.anew else state,
         information=(*state.information, *state.trial_information)[-memory:],
         trial_information=(),
         trial=(),
@@ -247,10 +210,35 @@ def judge(
         step=_next_step(rule, state, cost),
         best_silhouette=silhouette,
     )
-    return decide(state, "keep", reason)
+    return decide(kept, "keep", reason)
 
 
-def _next_step(rule: InformationRule, state: InformationState, cost: _Cost) -> int:
+def _on_a_new_course(state: InformationState, cost: Cost) -> InformationState:
+    """The state without its trial, where the loss is going to is not known yet."""
+    return replace(
+        state.only_records(slice(0)),
+        trial=(),
+        trial_information=(),
+        starts=(),
+        spent=cost.before,
+    )
+
+
+def _reopen(state: InformationState, cost: Cost) -> tuple[InformationState, Decision]:
+    """Switch on again what was on trial when the loss fell for another reason."""
+    trial = state.trial
+    state = replace(
+        _on_a_new_course(state, cost),
+        active=tuple(sorted((*state.active, *trial))),
+        information=(),
+        step=1,
+        reopened=tuple(sorted({*state.reopened, *trial})),
+    )
+    reason = reasons.reopened(trial, len(state.active), -cost.excess, cost.allowed)
+    return decide(state, "open", reason, trial)
+
+
+def _next_step(rule: InformationRule, state: InformationState, cost: Cost) -> int:
     """Dimensions to try after those that are on trial now."""
     # The silhouette may have its peak between two sizes; without a gain none is paid.
     if rule.target != "loss" or "groups" in rule.without or cost.allowed == 0.0:

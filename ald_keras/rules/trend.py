@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import orth
 from scipy.optimize import nnls
 
 from ald_keras.rules.frozen import Immutable
@@ -99,8 +100,8 @@ def fit_course(
             may, or it would stand for what training brings. Defaults to `False`.
 
     Returns:
-        The course. Its gain is 0 where the losses rise: that is no reason to expect
-        worse of a smaller model.
+        The course. Its gain is 0 where the losses rise from the start; what they rise
+        later is put down to the removals.
 
     Example:
     >>> round(fit_course([1, 8, 27], [7.0, 4.0, 3.0]).at(216), 6)
@@ -133,8 +134,11 @@ def _solve(
     if least:
         columns = np.stack(least, axis=1)
         # What free columns can explain has no say in the others.
-        basis, _ = np.linalg.qr(free)
+        basis = orth(free)
         apart, left = (a - basis @ (basis.T @ a) for a in (columns, heights))
+        sizes = [np.linalg.norm(a, axis=0) for a in (columns, apart)]
+        # Of a column that they explain whole, only rounding is left.
+        apart[:, sizes[1] <= 1e-9 * sizes[0]] = 0.0
         found, _ = nnls(apart, left, maxiter=100 * len(least))
         rest = heights - columns @ found
     others = np.linalg.lstsq(free, rest)[0]

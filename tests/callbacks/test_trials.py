@@ -52,7 +52,7 @@ class Script:
         if action == "try":
             left = tuple(i for i in state.active if i not in TRIED)
             state, indices = ScriptState(left, TRIED), TRIED
-        elif action == "restore":
+        elif action in ("restore", "open"):
             back = tuple(sorted((*state.active, *state.trial)))
             indices = state.trial
             state = ScriptState(back, fixed_epoch=observation.epoch)
@@ -103,6 +103,18 @@ def fit(vae, actions, *more, epochs=6, optimizer=None, **options):
 
 def equal(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_what_is_switched_on_again_keeps_the_weights_there_are():
+    pruning, before, after = fit(
+        small_vae(seed=0), {1: "try", 3: "open"}, optimizer="adam", epochs=5
+    )
+    assert after.masks[3] == [i for i in range(8) if i not in TRIED]
+    assert after.masks[4] == [*range(8)]
+    assert equal(before.weights[4], after.weights[4])
+    assert equal(before.slots[4], after.slots[4])
+    assert not equal(after.weights[2], after.weights[4])
+    assert [d.action for d in pruning.decisions] == ["try", "open"]
 
 
 def vae_with_batch_norm():

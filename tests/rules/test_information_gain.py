@@ -44,7 +44,7 @@ def test_a_trial_ends_where_the_gain_is_gone():
     assert state.trial
     world.null_loss = 90.0
     played = play(rule, world, state=state, first=12)
-    assert [d.action for d in changes(played)] == ["keep"]
+    assert [d.action for d in changes(played)] == ["open"]
     assert "there is no gain" in played[-1][1].reason
 
 

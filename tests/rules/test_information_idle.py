@@ -134,3 +134,21 @@ def test_collapse_is_reported_and_nothing_removed():
     played = play(RULE, World([]))
     assert not changes(played)
     assert "would leave nothing" in played[-1][1].reason
+
+
+def test_what_turns_idle_after_trials_have_begun_leaves_their_records():
+    # Ten that cost nothing tell something until epoch 14.
+    world = World([0.4] * 14 + [0.0] * 10, n_dims=24, recovery=0.0)
+    fading = [i for i, cost in world.place.items() if cost == 0.0]
+    state, played = RULE.init(24, 0), []
+    for epoch in range(120):
+        seen = world.observe(epoch, state)
+        kl = list(seen.kl)
+        for i in fading:
+            kl[i] *= 0.01 if epoch >= 14 else 3.0
+        played.append(RULE.step(state, dataclasses.replace(seen, kl=tuple(kl))))
+        state = played[-1][0]
+    actions = [d.action for d in changes(played)]
+    assert "prune" in actions[actions.index("keep") :]
+    assert sum(world.place[i] for i in set(world.place) - {*state.active}) == 0.8
+    assert len(state.active) == 12

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from information_world import RULE, World, changes
 
@@ -20,6 +21,7 @@ def test_a_lower_learning_rate_does_not_pay_for_a_removal():
     costs = [0.5, 0.7, 6.0, 7.0]
     first = changes(with_rates(World(costs), [1e-3] * 40))
     keep = next(d for d in first if d.action == "keep")
+    start = next(d for d in first if d.action == "try").epoch + 1
     drop = keep.epoch + 3
     played = with_rates(World(costs), [1e-3] * drop + [1e-4] * 60)
     state, back = played[drop]
@@ -29,9 +31,47 @@ def test_a_lower_learning_rate_does_not_pay_for_a_removal():
     assert state.fixed_epoch is None
     assert not state.losses
     # What was spent stays so: there is no second nat for the next trials.
-    assert state.spent == pytest.approx(0.5)
+    # For good, and what is left of 0.1 after as many epochs again as before it.
+    assert state.spent == pytest.approx(0.5 + 0.1 / np.cbrt(start))
     assert played[-1][0].fixed_epoch is not None
     assert len(played[-1][0].active) == 3
+
+
+def test_a_trial_that_ends_undecided_leaves_no_epoch_behind():
+    first = changes(with_rates(World([5.0] * 3), [1e-3] * 40))
+    begun = next(d for d in first if d.action == "try").epoch
+    state, back = with_rates(World([5.0] * 3), [1e-3] * (begun + 3) + [1e-4])[-1]
+    assert back.action == "restore"
+    # Two epochs that were recorded, and the one with the other rate.
+    assert state.undone == back.epoch - begun == 3
+
+
+def test_what_was_spent_at_another_rate_counts_in_a_close_trial():
+    costs = [0.5, 0.45, 6.0, 7.0]
+    first = changes(with_rates(World(costs, recovery=0.6), [1e-3] * 60))
+    keep = next(d for d in first if d.action == "keep")
+    rates = [1e-3] * (keep.epoch + 1) + [1e-4] * 80
+    played = with_rates(World(costs, recovery=0.6), rates)
+    spent = played[keep.epoch + 1][0].spent
+    assert spent > 0.5
+    assert len(played[-1][0].active) == 3
+    restore = changes(played)[-1]
+    told = float(restore.reason.split("way to +")[1].split(" nats")[0])
+    assert told > spent + 0.45
+
+
+def test_what_was_spent_without_a_trend():
+    rule = dataclasses.replace(RULE, without=("trend",))
+    costs = [0.3, 0.4, 6.0]
+    first = changes(with_rates(World(costs, fall=5.0), [1e-3] * 60, rule))
+    drop = next(d for d in first if d.action == "keep").epoch + 1
+    rates = [1e-3] * drop + [1e-4]
+    played = with_rates(World(costs, fall=5.0), rates, rule)
+    before, after = played[drop - 1][0], played[drop][0]
+    kept = before.without_trial()
+    level = kept.course(falls=False).added(2.0 * kept.starts[-1])
+    assert after.spent == pytest.approx(level)
+    assert level != pytest.approx(kept.course().added(2.0 * kept.starts[-1]))
 
 
 def test_a_higher_learning_rate_starts_over_too():

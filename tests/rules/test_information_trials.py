@@ -96,6 +96,19 @@ def test_a_trial_on_the_edge_has_twice_the_time():
     assert "is on its way to +0.98" in played[keep.epoch - 1][1].reason
 
 
+@pytest.mark.parametrize(
+    ("cost", "recovery", "epochs"), [(0.35, 1.3, 10), (0.2, 1.4, 6)]
+)
+def test_a_close_thing_begins_at_three_quarters_of_what_is_allowed(
+    cost, recovery, epochs
+):
+    # Above it for ten epochs, and on its way to 0.82 or 0.71.
+    played = changes(play(RULE, World([cost, 5.0, 6.0], recovery=recovery)))
+    attempt, keep = played[2:4]
+    assert keep.action == "keep"
+    assert keep.epoch == attempt.epoch + epochs
+
+
 def test_a_trial_that_is_no_close_thing_has_no_more_time():
     # Above the nat that is allowed for as long, but on its way to 0.7.
     played = changes(play(RULE, World([0.1, 5.0, 6.0], recovery=1.6)))
@@ -156,22 +169,64 @@ def test_a_removal_that_helps_is_the_new_level(helped):
     assert len(state.active) == 3
 
 
-def test_where_a_removal_helps_much_the_loss_has_to_settle_anew():
-    world, rule = World([0.0, 0.0, 6.0, 6.0], recovery=0.0), RULE
-    state, better, decisions = rule.init(16, 0), None, []
-    for epoch in range(120):
+def play_with_a_fall(costs, tau):
+    """12 nats, which no trend foretells, from the first trial on."""
+    world = World(costs, recovery=0.0)
+    state, better, played = RULE.init(16, 0), None, []
+    for epoch in range(150):
         seen = world.observe(epoch, state)
         if state.trial and better is None:
             better = epoch
-        # 12 nats within some 30 epochs, which no trend foretells.
         since = 0 if better is None else epoch - better + 1
-        by = 12.0 * (1.0 - np.exp(-since / 8.0))
+        by = 12.0 * (1.0 - np.exp(-since / tau))
         metrics = {**seen.metrics, "loss": seen.metrics["loss"] - by}
-        state, decision = rule.step(state, dataclasses.replace(seen, metrics=metrics))
-        decisions.append(decision)
-    tried = [d for d in decisions if d.action == "try"]
+        played.append(RULE.step(state, dataclasses.replace(seen, metrics=metrics)))
+        state = played[-1][0]
+    return played, better
+
+
+@pytest.mark.parametrize("tau", [1.0, 3.0, 12.0])
+def test_where_something_better_is_found_meanwhile_the_loss_has_to_settle(tau):
+    played, better = play_with_a_fall([0.0, 0.0, 6.0, 6.0], tau)
+    opened = next(d for d in changes(played) if d.action == "open")
+    state = played[opened.epoch][0]
+    assert set(opened.indices) <= set(state.active)
+    assert opened.indices == state.reopened
+    assert (state.losses, state.information, state.starts) == ((), (), ())
+    assert state.undone == 0
+    assert "must have found something better" in opened.reason
+    tried = [d for d in changes(played) if d.action == "try"]
     assert tried[1].epoch >= better + 12
-    assert len(state.active) == 2
+    assert len(played[-1][0].active) == 2
+
+
+@pytest.mark.parametrize("tau", [1.0, 2.0, 4.0, 8.0, 16.0])
+def test_a_removal_is_not_kept_for_what_came_meanwhile(tau):
+    played, _ = play_with_a_fall([3.0] * 4, tau)
+    assert len(played[-1][0].active) == 4
+
+
+def test_what_was_spent_before_something_better_was_found_counts():
+    world, state = World([0.6, 0.6, 9.0, 9.0], recovery=0.0), RULE.init(16, 0)
+    fallen, played = False, []
+    for epoch in range(150):
+        seen = world.observe(epoch, state)
+        # At once, in the second trial.
+        fallen = fallen or bool(state.trial and len(state.starts) == 2)
+        metrics = {**seen.metrics, "loss": seen.metrics["loss"] - 12.0 * fallen}
+        played.append(RULE.step(state, dataclasses.replace(seen, metrics=metrics)))
+        state = played[-1][0]
+    (opened,) = (d for d in changes(played) if d.action == "open")
+    assert played[opened.epoch][0].spent == pytest.approx(0.6)
+    assert len(state.active) == 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_is_not_taken_for_something_better(seed):
+    world = World([0.0] * 10 + [3.0] * 3, noise=0.2, fall=20.0, seed=seed)
+    starts = [state.starts for state, _ in play(RULE, world, epochs=300)]
+    begun = next(i for i, found in enumerate(starts) if found)
+    assert all(starts[begun:])
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -258,7 +313,7 @@ def test_invariants(costs, selection, min_dims, seed):
         before = set(active)
         if decision.action in ("prune", "try"):
             active -= set(decision.indices)
-        elif decision.action == "restore":
+        elif decision.action in ("restore", "open"):
             # Nothing comes back but what was on trial.
             assert decision.indices == on_trial
             active |= set(decision.indices)

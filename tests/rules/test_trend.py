@@ -112,3 +112,20 @@ def test_a_share_needs_to_know_the_gain():
 def test_other_tolerances_are_refused(value):
     with pytest.raises(ValueError, match=r"`x` must .*Received: x="):
         parse_tolerance("x", value)
+
+
+@pytest.mark.parametrize("may_help", [False, True])
+def test_a_removal_that_no_record_shows_adds_nothing(may_help):
+    epochs = np.arange(5, 15)
+    losses = 100.0 + 20.0 / np.cbrt(epochs) + 0.1 * np.sin(epochs)
+    plain = fit_course(epochs, losses)
+    after = fit_course(epochs, losses, [14], may_help=may_help)
+    assert (after.level, after.gain) == pytest.approx((plain.level, plain.gain))
+    assert after.removals == (Removal(14.0, 0.0, 0.0),)
+    # What all records have in common is the level.
+    before = fit_course(epochs, losses + 7.0, [4], may_help=may_help)
+    assert may_help or before.removals[0].cost == 0.0
+    found = [before.at(t) + before.added(t) for t in epochs]
+    best = [plain.at(t) for t in epochs]
+    misfit = np.sum((losses + 7.0 - found) ** 2)
+    assert misfit <= np.sum((losses - best) ** 2) * (1 + 1e-9)
