@@ -1,8 +1,10 @@
 """Number of threads for the linear algebra of metrics."""
 
+import contextlib
+import functools
 from typing import Any
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 # Enough for 500 colour images of 64x64, flattened.
 _SMALL = 2**23
@@ -22,4 +24,13 @@ def limit_threads(size: int) -> Any:
     Returns:
         Context manager; it leaves larger work all threads.
     """
-    return threadpool_limits(limits=1 if size <= _SMALL else None)
+    if size > _SMALL:
+        return contextlib.nullcontext()
+    return _controller().limit(limits=1)
+
+
+@functools.cache
+def _controller() -> Any:
+    # To look through what is loaded takes 2 to 7 ms. All that is used here is loaded
+    # with this package.
+    return ThreadpoolController()
