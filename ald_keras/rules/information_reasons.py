@@ -114,7 +114,7 @@ def reopened(indices: Sequence[int], n_active: int, gain: float, allowed: float)
     """Why dimensions are switched on again as they are."""
     return (
         f"Switched on {_count(len(indices))} again, {_join(indices)}: the loss is on "
-        f"its way to {gain:.3g} nats below the expected one, and a removal may cost "
+        f"its way to {gain:.3g} nats below the expected one, and removals may cost "
         f"{allowed:.3g}, so that the network must have found something better. "
         f"{n_active} are active; trials begin anew once that has settled."
     )

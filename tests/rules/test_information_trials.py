@@ -96,6 +96,20 @@ def test_a_trial_on_the_edge_has_twice_the_time():
     assert "is on its way to +0.98" in played[keep.epoch - 1][1].reason
 
 
+@pytest.mark.parametrize(("cost", "left"), [(0.1, 2), (3.0, 3)])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_made_up_for_in_a_few_epochs_does_not_count(cost, left, seed):
+    # As on rendered shapes: 100 nats in the first epoch, 3 in the sixth.
+    world = World([cost, 9.0, 9.0], recovery=0.5, noise=0.1, fall=20.0, seed=seed)
+    state = RULE.init(16, 0)
+    for epoch in range(120):
+        seen = world.observe(epoch, state)
+        since = state.trial_records + 1 if state.trial else np.inf
+        metrics = {**seen.metrics, "loss": seen.metrics["loss"] + 100.0 / since**2}
+        state, _ = RULE.step(state, dataclasses.replace(seen, metrics=metrics))
+    assert len(state.active) == left
+
+
 @pytest.mark.parametrize(
     ("cost", "recovery", "epochs"), [(0.35, 1.3, 10), (0.2, 1.4, 6)]
 )

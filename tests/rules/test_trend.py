@@ -39,13 +39,12 @@ def test_a_loss_that_rises_is_taken_as_level():
 @given(
     st.floats(-1e4, 1e4),
     st.floats(0.0, 100.0),
-    st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 5.0)), max_size=4),
+    st.lists(st.tuples(*[st.floats(0.0, 5.0)] * 3), max_size=4),
 )
 def test_what_removals_add_is_found_exactly_without_noise(level, gain, added):
     starts = [20.0 + 7 * index for index in range(len(added))]
     removals = [
-        Removal(start, cost, debt)
-        for start, (cost, debt) in zip(starts, added, strict=True)
+        Removal(start, *parts) for start, parts in zip(starts, added, strict=True)
     ]
     made = Course(level, gain, tuple(removals))
     epochs = np.arange(9, 28 + 7 * len(added))
@@ -66,8 +65,8 @@ def test_the_fit_is_the_best_of_those_allowed():
 
     def build(values):
         level, gain, *rest = values
-        pairs = zip(starts, rest[::2], rest[1::2], strict=True)
-        return Course(level, gain, tuple(Removal(*pair) for pair in pairs))
+        removals = [Removal(starts[i], *rest[3 * i : 3 * i + 3]) for i in range(2)]
+        return Course(level, gain, tuple(removals))
 
     def misfit(values):
         course = build(values)
@@ -75,12 +74,13 @@ def test_the_fit_is_the_best_of_those_allowed():
         return float(np.sum((np.array(made) - losses) ** 2))
 
     for may_help, least in ((False, 0.0), (True, None)):
-        bounds = [(None, None), (0, None), (0, None), (0, None), (least, None)]
-        best = minimize(misfit, [100.0, 1, 1, 1, 1, 1], bounds=[*bounds, (0, None)])
+        above = (0, None)
+        bounds = [(None, None), *[above] * 4, (least, None), above, above]
+        best = minimize(misfit, [100.0, *[1.0] * 7], bounds=bounds)
         course = fit_course(epochs, losses, starts, may_help=may_help)
         found = [course.level, course.gain]
         for removal in course.removals:
-            found += [removal.cost, removal.debt]
+            found += [removal.cost, removal.debt, removal.shock]
         assert misfit(found) <= best.fun + 1e-6
         assert (course.removals[-1].cost < -1.0) == may_help
         assert all(r.cost >= 0.0 for r in course.removals[:-1])
@@ -121,7 +121,7 @@ def test_a_removal_that_no_record_shows_adds_nothing(may_help):
     plain = fit_course(epochs, losses)
     after = fit_course(epochs, losses, [14], may_help=may_help)
     assert (after.level, after.gain) == pytest.approx((plain.level, plain.gain))
-    assert after.removals == (Removal(14.0, 0.0, 0.0),)
+    assert after.removals == (Removal(14.0, 0.0, 0.0, 0.0),)
     # What all records have in common is the level.
     before = fit_course(epochs, losses + 7.0, [4], may_help=may_help)
     assert may_help or before.removals[0].cost == 0.0
