@@ -149,7 +149,7 @@ class GateSearch(PruningRecord):
         self._is_paced = True
         super()._go_on(epoch, search, arrays)
         self.error, self.weights_epoch = search["error"]
-        self.is_stale = search.get("is_stale", False)
+        self.is_stale = search["is_stale"]
         if search["good"] is not None:
             snapshot = self.model.snapshot(arrays)
             self._good = _Weights(snapshot, *search["good"])
