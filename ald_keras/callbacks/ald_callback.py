@@ -34,10 +34,10 @@ class ALDCallback(ReportedRecord):
     `EarlyStopping` keep. After the last epoch nothing is removed, as no training
     follows in which the network could make up for it. For a rule that removes on trial,
     the weights and the optimizer's slots are copied first (one copy at a time, in main
-    memory); dimensions that come back do so with all of these, and what is on trial
-    when `fit` ends comes back too. Put `CSVLogger` after this
-    callback, so that it finds the metrics in `logs`; `BackupAndRestore` and
-    `ModelCheckpoint` must come after it, since what it knows is saved with the model.
+    memory); dimensions that come back do so with all of these (but where a rule
+    switches them on as they are), and what is on trial when `fit` ends comes back too.
+    Put `CSVLogger` after this callback, so that it finds the metrics, and likewise
+    `BackupAndRestore` and `ModelCheckpoint`: what it knows is saved with the model.
 
     Every `fit` starts the rule anew, from the dimensions that are active then, unless
     the model was read from a file that was saved in the middle of a search: then a

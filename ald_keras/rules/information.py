@@ -47,7 +47,8 @@ class InformationRule(Immutable):
        edge. Where the loss comes to lie lower than expected by more than that, the
        network has found something better meanwhile: what is on trial is switched on
        again as it is, and trials begin anew once that has settled, what was spent
-       before included. A dimension with which that happens twice stays away.
+       before included. A dimension with which that happens twice stays away, and all
+       that is allowed counts as spent, since what it costs cannot be told.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
@@ -184,18 +185,18 @@ class InformationRule(Immutable):
         """
         active = tuple(active)
         known = state.without_trial()
-        spent = 0.0
-        if active == known.active:
-            spent = known.spent
-            if known.starts:
-                course = known.course(falls="trend" not in self.without)
-                spent += course.added(2.0 * known.starts[-1])
+        same = active == known.active
+        spent = known.spent if same else 0.0
+        if same and known.starts:
+            course = known.course(falls="trend" not in self.without)
+            spent += course.added(2.0 * known.starts[-1])
         return replace(
             self.init(state.n_dims, state.seed),
             active=active,
             removals=state.removals,
             undone=known.undone,
             spent=spent,
+            reopened=known.reopened if same else (),
         )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> InformationState:

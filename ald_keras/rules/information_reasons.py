@@ -110,6 +110,15 @@ def kept(indices: Sequence[int], excess: float, allowed: float, loses: bool) -> 
     )
 
 
+def kept_unknown(indices: Sequence[int], gain: float, allowed: float) -> str:
+    """Why a removal is kept whose cost cannot be told."""
+    return (
+        f"The removal of {_join(indices)} is kept: a second time the loss is on its "
+        f"way to {gain:.3g} nats below the expected one meanwhile. As it may have cost "
+        f"them, the {allowed:.3g} nats that are allowed count as spent."
+    )
+
+
 def reopened(indices: Sequence[int], n_active: int, gain: float, allowed: float) -> str:
     """Why dimensions are switched on again as they are."""
     return (

@@ -55,8 +55,8 @@ class InformationState(Immutable):
             trial, ascending. Defaults to none.
         undone: Integer >= 0, epochs of training that were undone. Defaults to 0.
         learning_rate: The optimizer's at the last record. Defaults to `None`.
-        spent: Float >= 0, the increase of the loss that is left in the end of removals
-            before this course, in nats. Defaults to 0.
+        spent: Float >= 0, what removals before this course cost once the network has
+            been trained twice as long, in nats. Defaults to 0.
         best_silhouette: Best mean silhouette of a size that was kept, or `None`.
         reopened: Dimensions that were switched on again since the loss fell during
             their trial, ascending. Defaults to none.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # fall the trend's error is about a tenth.
 _SETTLED = 2.0
 
+# The same where all that is known of the trend may be the end of a sudden fall.
+_SETTLED_ANEW = 0.25
+
 # Share of the loss increase allowed from which on a removal that seems affordable is
 # looked at for longer: after six epochs the estimate is a tenth lower than after 12.
 _CLOSE = 0.75
@@ -90,9 +93,10 @@ def start_over(
     state = rule.restart(state, sorted((*state.active, *trial)))
     state = replace(
         state,
-        # What the dimensions tell does not hang on the rate.
+        # Of what the dimensions tell nothing hangs on the rate.
         information=known.information,
         pruned=known.pruned,
+        best_silhouette=known.best_silhouette,
         last_epoch=observation.epoch,
         learning_rate=observation.learning_rate,
     )
@@ -169,8 +173,9 @@ def _unsettled(rule: InformationRule, state: InformationState) -> str:
     if allowed == 0.0:
         return reasons.nothing_gained(course.at(now), state.null_loss)
     fall = course.at(now) - course.at(now + rule.patience)
-    if fall > _SETTLED * allowed:
-        return reasons.falling(fall, rule.patience, _SETTLED * allowed)
+    limit = (_SETTLED_ANEW if state.reopened else _SETTLED) * allowed
+    if fall > limit:
+        return reasons.falling(fall, rule.patience, limit)
     return ""
 
 
@@ -199,10 +204,16 @@ def judge(
     )
     if (excess > allowed or loses) and "restoring" not in rule.without:
         return _restore(state, excess, allowed, loses)
-    reason = reasons.kept(state.trial, excess, allowed, loses)
+    if cost.anew:
+        reason = reasons.kept_unknown(state.trial, -excess, allowed)
+        # It may have cost that much.
+        before = _on_a_new_course(state, max(cost.before, allowed))
+    else:
+        reason = reasons.kept(state.trial, excess, allowed, loses)
+        before = state
     memory = rule.patience + rule.window
     kept = replace(
-        _on_a_new_course(state, cost) if cost.anew else state,
+        before,
         information=(*state.information, *state.trial_information)[-memory:],
         trial_information=(),
         trial=(),
@@ -213,14 +224,14 @@ def judge(
     return decide(kept, "keep", reason)
 
 
-def _on_a_new_course(state: InformationState, cost: Cost) -> InformationState:
+def _on_a_new_course(state: InformationState, spent: float) -> InformationState:
     """The state without its trial, where the loss is going to is not known yet."""
     return replace(
         state.only_records(slice(0)),
         trial=(),
         trial_information=(),
         starts=(),
-        spent=cost.before,
+        spent=spent,
     )
 
 
@@ -228,7 +239,7 @@ def _reopen(state: InformationState, cost: Cost) -> tuple[InformationState, Deci
     """Switch on again what was on trial when the loss fell for another reason."""
     trial = state.trial
     state = replace(
-        _on_a_new_course(state, cost),
+        _on_a_new_course(state, cost.before),
         active=tuple(sorted((*state.active, *trial))),
         information=(),
         step=1,
@@ -241,7 +252,8 @@ def _reopen(state: InformationState, cost: Cost) -> tuple[InformationState, Deci
 def _next_step(rule: InformationRule, state: InformationState, cost: Cost) -> int:
     """Dimensions to try after those that are on trial now."""
     # The silhouette may have its peak between two sizes; without a gain none is paid.
-    if rule.target != "loss" or "groups" in rule.without or cost.allowed == 0.0:
+    single = rule.target != "loss" or "groups" in rule.without
+    if single or cost.anew or cost.allowed == 0.0:
         return 1
     count, n_active = len(state.trial), len(state.active)
     # The next dimensions tell more. A cost of nothing would promise any number.

@@ -91,6 +91,13 @@ def test_without_a_trial_another_learning_rate_only_starts_over():
     assert len(played[-1][0].active) == 3
 
 
+def test_at_another_learning_rate_clusters_must_still_not_get_worse():
+    rule = dataclasses.replace(RULE, target="silhouette")
+    state = dataclasses.replace(rule.init(16, 0), best_silhouette=0.5)
+    played = with_rates(World([5.0] * 3), [1e-3] * 5 + [5e-4], rule, state)
+    assert played[5][0].best_silhouette == 0.5
+
+
 def test_a_schedule_that_falls_slowly_changes_nothing():
     falling = [1e-3 * 0.9**epoch for epoch in range(60)]
     unknown, known = (

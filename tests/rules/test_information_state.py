@@ -94,6 +94,14 @@ def test_a_restart_forgets_what_belongs_to_other_weights():
     assert again.removals == state.removals
 
 
+@pytest.mark.parametrize(("active", "known"), [((1, 2), (2,)), ((1, 3), ())])
+def test_what_was_switched_on_again_is_known_while_the_dimensions_are_the_same(
+    active, known
+):
+    state = InformationState(0, 4, (1, 2), reopened=(2,))
+    assert RULE.restart(state, active).reopened == known
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
