@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import re
 import stat
 import warnings
 import zipfile
@@ -35,7 +37,7 @@ def load_model(path: pathlib.Path) -> Any:
         with warnings.catch_warnings(record=True) as told:
             model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged file fails in many ways
-        reason = _reason(error)
+        reason = _reason(error) + _other_version(path)
         raise ValueError(f"{path} is no model that can be loaded: {reason}") from error
     for each in told:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
@@ -80,6 +82,19 @@ def _check_archive(path: pathlib.Path) -> None:
         damaged = archive.testzip()
     if damaged is not None:
         raise ValueError(f"its member {damaged!r} is not what was written")
+
+
+def _other_version(path: pathlib.Path) -> str:
+    """What to add where another version of Keras wrote a file that is whole."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            written = json.loads(archive.read("metadata.json"))["keras_version"]
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        return ""
+    plain = isinstance(written, str) and re.fullmatch(r"[\w.+-]{1,30}", written)
+    if not plain or written == keras.__version__:
+        return ""
+    return f" (written by Keras {written}, read by {keras.__version__})"
 
 
 def _reason(error: BaseException) -> str:

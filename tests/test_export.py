@@ -3,6 +3,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -135,6 +136,18 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def from_the_future(path):
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    metadata = {**json.loads(members["metadata.json"]), "keras_version": "99.1"}
+    config = members["config.json"].replace(b'"Dense"', b'"NotYetMade"')
+    assert config != members["config.json"]
+    members.update({"metadata.json": json.dumps(metadata), "config.json": config})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
 def foreign(path):
     keras.Sequential([keras.Input((2,)), layers.Dense(1)]).save(path)
 
@@ -148,6 +161,7 @@ def text(path):
     [
         (truncated, "no model that can be loaded"),
         (text, "no model that can be loaded"),
+        (from_the_future, f"(written by Keras 99.1, read by {keras.__version__})"),
         (foreign, "holds a Sequential. Expected a model with a latent mask"),
         (pathlib.Path.unlink, "there is no such file"),
     ],

@@ -267,6 +267,10 @@ def test_without_gates_there_is_nothing_to_decide(config_file, tmp_path):
 
 
 def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):
+    try:
+        keras.optimizers.get("muon")
+    except ValueError:
+        pytest.skip("this version of Keras has no optimizer of that kind")
     folder = tmp_path / "run"
     path = config_file(epochs=2, optimizer="muon", method="fixed", report=True)
     assert main(["--config", str(path), "--output", str(folder)]) == 0
