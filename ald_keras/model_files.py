@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-# Characters of a reason: Keras shows whole configs in its own.
+# Characters of a reason, as Keras shows whole configs in its own; bytes of metadata.
 _LONGEST = 300
 
 
@@ -87,9 +87,9 @@ def _check_archive(path: pathlib.Path) -> None:
 def _other_version(path: pathlib.Path) -> str:
     """What to add where another version of Keras wrote a file that is whole."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            written = json.loads(archive.read("metadata.json"))["keras_version"]
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        with zipfile.ZipFile(path) as archive, archive.open("metadata.json") as file:
+            written = json.loads(file.read(_LONGEST))["keras_version"]
+    except Exception:  # a damaged file fails in many ways
         return ""
     plain = isinstance(written, str) and re.fullmatch(r"[\w.+-]{1,30}", written)
     if not plain or written == keras.__version__:

@@ -136,16 +136,22 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
-def from_the_future(path):
+def from_the_future(path, metadata=None):
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    metadata = {**json.loads(members["metadata.json"]), "keras_version": "99.1"}
+    if metadata is None:
+        known = json.loads(members["metadata.json"])
+        metadata = json.dumps({**known, "keras_version": "99.1"})
     config = members["config.json"].replace(b'"Dense"', b'"NotYetMade"')
     assert config != members["config.json"]
-    members.update({"metadata.json": json.dumps(metadata), "config.json": config})
+    members.update({"metadata.json": metadata, "config.json": config})
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+
+
+def nested(path):
+    from_the_future(path, "[" * 100_000)
 
 
 def foreign(path):
@@ -161,6 +167,7 @@ def text(path):
     [
         (truncated, "no model that can be loaded"),
         (text, "no model that can be loaded"),
+        (nested, "no model that can be loaded"),
         (from_the_future, f"(written by Keras 99.1, read by {keras.__version__})"),
         (foreign, "holds a Sequential. Expected a model with a latent mask"),
         (pathlib.Path.unlink, "there is no such file"),
