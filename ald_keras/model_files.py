@@ -85,7 +85,7 @@ def _check_archive(path: pathlib.Path) -> None:
 
 
 def _other_version(path: pathlib.Path) -> str:
-    """What to add where another version of Keras wrote a file that is whole."""
+    """What to add where another version of Keras wrote a file."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open("metadata.json") as file:
             written = json.loads(file.read(_LONGEST))["keras_version"]

@@ -48,7 +48,8 @@ class InformationRule(Immutable):
        network has found something better meanwhile: what is on trial is switched on
        again as it is, and trials begin anew once that has settled, what was spent
        before included. A dimension with which that happens twice stays away, and all
-       that is allowed counts as spent, since what it costs cannot be told.
+       that is allowed by then counts as spent, since what it costs cannot be told; of
+       several such dimensions only the first is paid for.
     3. Otherwise the dimensions come back with the weights they had. If it was one, the
        size is fixed for good; if more, fewer are tried.
 
