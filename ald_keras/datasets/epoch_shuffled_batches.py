@@ -111,6 +111,9 @@ class EpochShuffledBatches:
         # Keras reads the number of steps off the cardinality.
         batches = batches.apply(tf.data.experimental.assert_cardinality(len(self)))
         options = tf.data.Options()
+        # Its thread sleeps for as long as it has been awake and may miss that an epoch
+        # has ended, which then lasts up to twice as long (TensorFlow 2.20, 2.21).
+        options.autotune.enabled = False
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.DATA
         )

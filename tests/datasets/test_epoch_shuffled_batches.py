@@ -105,6 +105,10 @@ def test_batches_without_labels_are_one_tuples():
     assert x.shape == (BATCH, 1)
 
 
+def test_no_thread_of_autotuning_makes_an_epoch_wait_for_its_end():
+    assert make().dataset.options().autotune.enabled is False
+
+
 def test_lazy_samples_come_in_the_same_order_and_as_float32():
     lazy = LazySamples(np.arange(N, dtype=np.uint8)[:, None], "here")
     assert make(lazy).dataset.element_spec == make(X).dataset.element_spec
