@@ -113,16 +113,19 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
 
 def is_image(x: np.ndarray) -> bool:
     """Whether data are images or clips that a screen can show."""
-    return x.ndim in (4, 5) and x.shape[-1] in (1, 3, 4)
+    return x.ndim == 3 or (x.ndim in (4, 5) and x.shape[-1] in (1, 3, 4))
 
 
 def strip(images: np.ndarray) -> np.ndarray:
     """Images side by side, shape `(height, width, channels)`.
 
     Args:
-        images: Of shape `(n, height, width, channels)`, or clips of shape
-            `(n, frames, height, width, channels)`, each a column of frames.
+        images: Of shape `(n, height, width)` or `(n, height, width, channels)`, or
+            clips of shape `(n, frames, height, width, channels)`, each a column of
+            frames.
     """
+    if images.ndim == 3:
+        images = images[..., None]
     if images.ndim == 5:
         n, frames, height, width, channels = images.shape
         images = images.reshape(n, frames * height, width, channels)

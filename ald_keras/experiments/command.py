@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser
-from ald_keras.files import write_yaml
+from ald_keras.files import parse_yaml, write_yaml
 from ald_keras.report import try_to_report
 from ald_keras.versions import versions
+
+_NOTE = "experiment.yaml"
 
 
 def experiment_parser(
@@ -66,15 +68,32 @@ def parse(
     return arguments
 
 
-def write_note(output: pathlib.Path, settings: Mapping[str, Any]) -> None:
+def write_note(
+    output: pathlib.Path, settings: Mapping[str, Any], again: bool = False
+) -> None:
     """Write `experiment.yaml`: the resolved settings and versions.
 
     Args:
         output: The experiment's folder; made where it is missing.
         settings: What is told about all runs.
+        again: Boolean, keep the versions that are noted there, as nothing was run.
+            Defaults to `False`.
     """
     output.mkdir(parents=True, exist_ok=True)
-    write_yaml(output / "experiment.yaml", {**settings, "versions": versions()})
+    noted = read_note(output) if again else {}
+    used = noted.get("versions", versions())
+    write_yaml(output / _NOTE, {**settings, "versions": used})
+
+
+def read_note(output: pathlib.Path) -> dict[str, Any]:
+    """What `write_note` wrote, or nothing.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = output / _NOTE
+    note = parse_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return note if isinstance(note, dict) else {}
 
 
 def try_to_report_on(output: pathlib.Path) -> None:

@@ -33,7 +33,8 @@ from ald_keras.experiments.roles import ALONE, CHIEF, WORKER, find_role
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
-from ald_keras.files import write_yaml
+from ald_keras.experiments.trials import read_end
+from ald_keras.files import read_json, write_yaml
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
 
@@ -157,11 +158,14 @@ def report(
         console: Where it is printed. Defaults to standard output.
 
     Raises:
+        RuntimeError: If there is nothing to report on but failures.
         ValueError: If no search and no rule has come to its end.
     """
     summary = compare_runs(comparison, output, seeds)
     if not summary.rows:
+        raise_failures(failures)
         raise ValueError(f"{output} holds nothing of this comparison to report on.")
+    _note(comparison, seeds, output, again=True)
     write_comparison(summary, output, {"seeds": seeds, "failures": failures})
     print_comparison(summary, console)
     try_to_report_on(output)
@@ -178,12 +182,35 @@ def _read(arguments: argparse.Namespace) -> Comparison:
     return Comparison.from_dict(values)
 
 
-def _note(comparison: Comparison, seeds: int, output: pathlib.Path) -> None:
+def noted_failures(
+    comparison: Comparison, output: pathlib.Path, seeds: int
+) -> dict[str, str]:
+    """What earlier commands have noted of runs that are not whole.
+
+    Args:
+        comparison: Its searches and rules.
+        output: Its folder.
+        seeds: Integer >= 1.
+
+    Returns:
+        As `compare` does.
+    """
+    path = output / "summary.json"
+    noted = dict(read_json(path).get("failures", {})) if path.is_file() else {}
+    for search in comparison.searches:
+        for seed in range(seeds):
+            noted |= (read_end(output, search.name, seed) or {}).get("failures", {})
+    return {n: why for n, why in noted.items() if read_record(output / n) is None}
+
+
+def _note(
+    comparison: Comparison, seeds: int, output: pathlib.Path, again: bool = False
+) -> None:
     """Write `experiment.yaml`: the resolved settings and versions."""
     settings = {"seeds": seeds, **comparison.to_dict()}
     for key in _DECIDED:
         del settings[key]
-    write_note(output, settings)
+    write_note(output, settings, again)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -198,8 +225,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         role = find_role()
         output = arguments.output
         console = Console()
-        failures: dict[str, str] = {}
-        if not arguments.report:
+        if arguments.report:
+            failures = noted_failures(comparison, output, arguments.seeds)
+        else:
             if importlib.util.find_spec("keras_tuner") is None:
                 raise ImportError("Searches need keras-tuner: pip install keras-tuner")
             check_there(comparison, output, arguments.seeds)
@@ -208,7 +236,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             failures = compare(comparison, output, arguments.seeds, console)
         if role != WORKER or arguments.report:
             report(comparison, output, arguments.seeds, failures, console)
-        raise_failures(failures)
+        if not arguments.report:
+            raise_failures(failures)
 
     return run_command(parser.prog, command)
 

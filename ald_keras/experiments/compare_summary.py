@@ -22,8 +22,10 @@ from ald_keras.experiments.trials import read_end
 
 Row = dict[str, Any]
 
-# What a row tells about; `CHOSEN` is what a search ends with, at the search's cost.
-TRIAL, CHOSEN, PRUNING, SCRATCH = "trial", "chosen", "pruning", "from scratch"
+# What a row tells about; `CHOSEN` is what a search ends with, at the search's cost, and
+# `ROUND` a trial of hyperband, whose epochs and seconds may be those of a part of it.
+TRIAL, ROUND, CHOSEN = "trial", "round", "chosen"
+PRUNING, SCRATCH = "pruning", "from scratch"
 
 # Of the test part, in nats per sample where they are losses.
 _TEST = (
@@ -39,14 +41,15 @@ class ComparisonSummary:
 
     Args:
         rows: One mapping a row of the table, all with the same keys: `run`, `what`,
-            `size` (of trials), `runs`, `trials` and `failed` (of searches), `not_fixed`
-            (pruning runs that ended before the size was) and `missed` (those above the
-            bound of `method: geco`), and of each figure `_mean`, `_sd`, `_low` and
-            `_high` over seeds, the ends of the 95 % interval of the mean. `None` where
-            there is nothing to say.
+            `size` (of trials), `runs`, `trials`, `failed` and `workers` (of searches;
+            0 workers where this machine alone has trained), `not_fixed` (pruning runs
+            that ended before the size was) and `missed` (those above the bound of
+            `method: geco`), and of each figure `_mean`, `_sd`, `_low` and `_high` over
+            seeds, the ends of the 95 % interval of the mean. `None` where there is
+            nothing to say.
         figures: Names of the figures.
         ratios: Names of the quotients of seconds and differences of ELBOs, taken seed
-            by seed.
+            by seed. Seconds of workers are not compared with those of this machine.
     """
 
     rows: list[Row]
@@ -74,6 +77,7 @@ class _Entry:
     failed: int = 0
     not_fixed: int = 0
     missed: int = 0
+    workers: dict[int, set[str]] = dataclasses.field(default_factory=dict)
 
 
 def compare_runs(
@@ -81,7 +85,8 @@ def compare_runs(
 ) -> ComparisonSummary:
     """Put the runs of a comparison that are there into numbers.
 
-    A search counts once it has come to its end, with the trials that it had.
+    A search counts once it has come to its end, with the trials that it had; what was
+    searched in another way before does not.
 
     Args:
         comparison: Its searches and rules.
@@ -94,7 +99,8 @@ def compare_runs(
     entries: list[_Entry] = []
     for search in comparison.searches:
         entries += _search_entries(comparison, search, output, seeds)
-    chosen = {entry.run: entry.seeds for entry in entries if entry.what == CHOSEN}
+    searched = [entry for entry in entries if entry.what == CHOSEN]
+    chosen = {entry.run: entry.seeds for entry in searched}
     rules: dict[str, _Seeds] = {}
     for rule, config in comparison.rules.items():
         pruning, scratch = _rule_entries(rule, config, output, seeds)
@@ -102,8 +108,9 @@ def compare_runs(
         entries += [pruning, scratch]
         _add_ratios(pruning.seeds, "seconds", {"scratch": scratch.seeds})
         _add_differences(pruning.seeds, chosen)
-    for values in chosen.values():
-        _add_ratios(values, "seconds", rules)
+    for entry in searched:
+        here = {s: v for s, v in entry.seeds.items() if not entry.workers[s]}
+        _add_ratios(here, "seconds", rules)
     entries = [entry for entry in entries if entry.seeds]
     found = {name for e in entries for values in e.seeds.values() for name in values}
     if all(config.method != "geco" for config in comparison.rules.values()):
@@ -121,10 +128,11 @@ def _search_entries(
     comparison: Comparison, search: Search, output: pathlib.Path, seeds: int
 ) -> list[_Entry]:
     trials: dict[tuple[int, int], _Entry] = {}
+    what = ROUND if search.tuner == "hyperband" else TRIAL
     chosen = _Entry(search.name, CHOSEN)
     for seed in range(seeds):
         end = read_end(output, search.name, seed)
-        if end is None:
+        if end is None or end["search"] != search.to_dict():
             continue
         base = dataclasses.replace(comparison.base, method="fixed")
         found: list[dict[str, float]] = []
@@ -134,7 +142,7 @@ def _search_entries(
             )
             if values is not None:
                 found.append(values)
-                entry = _Entry(search.group(epochs), TRIAL, size)
+                entry = _Entry(search.group(epochs), what, size)
                 entry = trials.setdefault((epochs, size), entry)
                 entry.seeds[seed] = values
         chosen.failed += len(end["trials"]) - len(found)
@@ -146,6 +154,9 @@ def _search_entries(
             }
             chosen.seeds[seed] = {**best, **whole}
             chosen.trials.append(len(end["trials"]))
+            records = (read_record(output / name) or {} for name in end["trials"])
+            names = {record.get("worker") for record in records}
+            chosen.workers[seed] = {str(name) for name in names if name is not None}
     return [*(trials[key] for key in sorted(trials)), chosen]
 
 
@@ -222,6 +233,7 @@ def _add_differences(values: _Seeds, others: Mapping[str, _Seeds]) -> None:
 
 
 def _row(entry: _Entry, names: Iterable[str]) -> Row:
+    workers = set[str]().union(*entry.workers.values())
     row: Row = {
         "run": entry.run,
         "what": entry.what,
@@ -229,6 +241,7 @@ def _row(entry: _Entry, names: Iterable[str]) -> Row:
         "runs": len(entry.seeds),
         "trials": mean_and_sd(entry.trials)[0],
         "failed": entry.failed if entry.what == CHOSEN else None,
+        "workers": len(workers) if entry.what == CHOSEN else None,
         "not_fixed": entry.not_fixed if entry.what == PRUNING else None,
         "missed": entry.missed if entry.what == PRUNING else None,
     }

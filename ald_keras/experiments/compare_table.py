@@ -11,6 +11,7 @@ from rich.console import Console
 from ald_keras.experiments.compare_summary import (
     CHOSEN,
     PRUNING,
+    ROUND,
     SCRATCH,
     TRIAL,
     ComparisonSummary,
@@ -28,7 +29,8 @@ NOTES = (
     "Figures of the test part, which neither a rule nor a search has seen: mean ± "
     "standard deviation over seeds, with the 95 % interval of the mean; losses and "
     "ELBO in nats per sample. Seconds are those of training, with everything that is "
-    "measured during it. A search's epochs and seconds are those of all its trials."
+    "measured during it. A search's epochs and seconds are those of all its trials; "
+    "the rounds of hyperband stand in table.csv only."
 )
 
 # How a figure is called in the table, and its form.
@@ -77,6 +79,11 @@ def head_lines(summary: ComparisonSummary) -> list[str]:
                 lines[-1] += f" {_ratio_text(row, name)}"
         if row["failed"]:
             lines[-1] += f" {row['failed']} failed, and their seconds are missing."
+        if row["workers"]:
+            lines[-1] += (
+                f" Its trials were spread over {row['workers']} workers, whose seconds "
+                "are not compared with those of one machine."
+            )
         for name, text in _WARNINGS.items():
             if row[name]:
                 lines[-1] += f" {text} in {row[name]} of {row['runs']} runs."
@@ -100,6 +107,11 @@ def _with_interval(row: Row, name: str, form: str) -> str:
         return text
     low, high = (form.format(row[f"{name}_{end}"]) for end in ("low", "high"))
     return f"{text} ({low} to {high})"
+
+
+def table_cells(summary: ComparisonSummary) -> list[dict[str, str]]:
+    """The rows that are shown, each as text by the name of its column."""
+    return [cells(row, summary) for row in summary.rows if row["what"] != ROUND]
 
 
 def cells(row: Row, summary: ComparisonSummary) -> dict[str, str]:
@@ -152,8 +164,7 @@ def print_comparison(
     summary: ComparisonSummary, console: Console | None = None
 ) -> None:
     """Print what came out and the table."""
-    rows = [cells(row, summary) for row in summary.rows]
-    print_result(head_lines(summary), rows, NOTES, console)
+    print_result(head_lines(summary), table_cells(summary), NOTES, console)
 
 
 def write_comparison(
@@ -168,6 +179,5 @@ def write_comparison(
     """
     names = summary.rows[0] if summary.rows else ()
     columns = {name: [row[name] for row in summary.rows] for name in names}
-    rows = [cells(row, summary) for row in summary.rows]
-    text = markdown_result(head_lines(summary), rows, NOTES)
+    text = markdown_result(head_lines(summary), table_cells(summary), NOTES)
     write_result(output, columns, text, {**summary.to_dict(), **extra})

@@ -23,6 +23,10 @@ class Comparison:
         searches: Searches with distinct names.
         rules: Mapping from names of rules, or `"geco"` for the method of gates, to the
             config of their pruning runs.
+
+    Raises:
+        ValueError: If searches share a name, or the config has a `strategy`, or raises
+            beta beside a search whose trials differ in length.
     """
 
     base: Config
@@ -36,6 +40,18 @@ class Comparison:
                 raise ValueError(
                     f"Searches must have distinct names: give one of {one!r} a `name`."
                 )
+        if self.base.strategy != "none":
+            raise ValueError(
+                "A comparison needs `strategy: none`: its trials are trained on one "
+                f"device. Received: {self.base.strategy!r}"
+            )
+        uneven = [s.name for s in self.searches if s.early_stopping or s.factor]
+        if self.base.beta.warmup and uneven:
+            raise ValueError(
+                "`beta.warmup` must be 0 where trials differ in length: a loss under a "
+                "low beta is no better for being lower. "
+                f"Received: warmup={self.base.beta.warmup} and {uneven}"
+            )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Comparison:

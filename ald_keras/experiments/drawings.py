@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from ald_keras.experiments.bottleneck_plan import budget_of
 from ald_keras.experiments.bottleneck_summary import met_and_decided
-from ald_keras.experiments.compare_summary import SCRATCH, TRIAL, ComparisonSummary
+from ald_keras.experiments.compare_summary import (
+    ROUND,
+    SCRATCH,
+    TRIAL,
+    ComparisonSummary,
+)
 from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
@@ -151,6 +156,7 @@ def _costs(summary: ComparisonSummary) -> Drawing:
             background=row["what"] in titles,
         )
         for row in summary.rows
+        if row["what"] != ROUND
     ]
     caption = (
         "Test ELBO, the higher the better, and what it has cost: a search all its "

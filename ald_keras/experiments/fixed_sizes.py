@@ -12,12 +12,14 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from ald_keras.callbacks import LatentTensorBoard
 from ald_keras.experiments.comparison import Comparison
+from ald_keras.experiments.roles import worker_name
 from ald_keras.experiments.runner import Job
 from ald_keras.experiments.searches import Search
 from ald_keras.experiments.trials import trial_job
 from ald_keras.model_files import load_model
-from ald_keras.run_files import RunParts, load_parts, write_run
+from ald_keras.run_files import TENSORBOARD, RunParts, load_parts, write_run
 from ald_keras.training import build_model, fit_model
 
 OBJECTIVE = "val_loss"
@@ -96,17 +98,22 @@ class FixedSizes(kt.HyperModel):
         job, stop = self.job(hp), self.search.early_stopping
         trained = hp.values.get("tuner/initial_epoch", 0)
         stopping = None if stop is None else _stopping(stop.patience, stop.min_delta)
+        more: list[Any] = [] if stopping is None else [stopping]
+        if job.config.tensorboard:
+            logs = self.output / job.name / TENSORBOARD
+            more.append(LatentTensorBoard(logs, seed=self.seed))
         history, _ = fit_model(
             model,
             job.config,
             self._parts.data,
             self._parts.extractor,
-            *([] if stopping is None else [stopping]),
+            *more,
             initial_epoch=trained,
             verbose=0,
         )
         seconds = round(time.perf_counter() - begun, 3)
         figures: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
+        figures["worker"] = worker_name()
         if stopping is not None:
             figures["validation_loss"] = float(stopping.best)
         figures |= job.facts

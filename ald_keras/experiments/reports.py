@@ -12,10 +12,11 @@ from ald_keras.experiments.bottleneck_summary import summarize_bottlenecks
 from ald_keras.experiments.bottleneck_table import NOTES as BOTTLENECK_NOTES
 from ald_keras.experiments.bottleneck_table import cells as bottleneck_cells
 from ald_keras.experiments.bottleneck_table import head_lines as bottleneck_lines
+from ald_keras.experiments.command import read_note
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
-from ald_keras.experiments.compare_table import cells as comparison_cells
 from ald_keras.experiments.compare_table import head_lines as comparison_lines
+from ald_keras.experiments.compare_table import table_cells as comparison_rows
 from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.drawings import (
     draw_bottlenecks,
@@ -26,7 +27,7 @@ from ald_keras.experiments.plan import GUESSES
 from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
 from ald_keras.experiments.summary import Row, Summary, summarize
 from ald_keras.experiments.table import NOTES, cells, head_lines
-from ald_keras.files import parse_yaml, read_json
+from ald_keras.files import read_json
 from ald_keras.report.drawings import Drawing
 from ald_keras.report.experiment_report import write_experiment_report
 from ald_keras.run_files import REPORT
@@ -60,7 +61,7 @@ def write_report(output: pathlib.Path) -> list[Drawing]:
             belong together, or a file is damaged.
         OSError: If a file cannot be read or written.
     """
-    settings = _settings(output)
+    settings = read_note(output)
     if "search" in settings:
         told = _comparison(output, settings)
     elif "budgets" in settings:
@@ -98,13 +99,14 @@ def _stability(output: pathlib.Path) -> _Told:
 def _comparison(output: pathlib.Path, settings: Mapping[str, Any]) -> _Told:
     values = {key: value for key, value in settings.items() if key not in _BESIDE}
     comparison = Comparison.from_dict(values)
-    summary = compare_runs(comparison, output, int(settings["seeds"]))
+    seeds = int(settings["seeds"])
+    summary = compare_runs(comparison, output, seeds)
     if not summary.rows:
         raise ValueError(f"{output} holds nothing of a comparison to report on.")
-    runs = read_runs(output)
+    runs = [run for run in read_runs(output) if run.seed < seeds]
     return _Told(
         comparison_lines(summary),
-        [comparison_cells(row, summary) for row in summary.rows],
+        comparison_rows(summary),
         COMPARISON_NOTES,
         draw_comparison(output, runs, comparison, summary),
     )
@@ -137,12 +139,6 @@ def _found(summary: Summary) -> list[str]:
 def _range(row: Row) -> str:
     least, most = row["dims_min"], row["dims_max"]
     return str(least) if least == most else f"{least} to {most}"
-
-
-def _settings(output: pathlib.Path) -> dict[str, Any]:
-    path = output / "experiment.yaml"
-    settings = parse_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return settings if isinstance(settings, dict) else {}
 
 
 def _failures(output: pathlib.Path) -> dict[str, str]:

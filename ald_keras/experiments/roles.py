@@ -32,3 +32,15 @@ def find_role(environment: Mapping[str, str] = os.environ) -> str:
             f"The environment variable {missing[0]} must be set where {given[-1]} is."
         )
     return CHIEF if "chief" in environment[VARIABLES[0]] else WORKER
+
+
+def worker_name(environment: Mapping[str, str] = os.environ) -> str | None:
+    """What keras-tuner calls this worker, or `None` if it is none.
+
+    Args:
+        environment: Environment variables. Defaults to those of the process.
+
+    Raises:
+        ValueError: As `find_role` does.
+    """
+    return environment[VARIABLES[0]] if find_role(environment) == WORKER else None

@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import keras
+
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import Dataset, load_dataset
 from ald_keras.experiments.run_checks import (
@@ -66,7 +68,7 @@ def load_facts(
         view=view,
     )
     if baseline is not None:
-        other = _baseline(baseline, config)
+        other = _baseline(baseline, config, view)
         facts = dataclasses.replace(facts, baseline=other)
     return facts, missing
 
@@ -116,18 +118,23 @@ def _load_data(config: Config, data_dir: str | None) -> tuple[Dataset | None, st
         return None, str(error)
 
 
-def _view(folder: pathlib.Path, data: Dataset, seed: int) -> ModelView:
+def _model(folder: pathlib.Path, data_shape: tuple[int, ...]) -> Any:
     path = folder / "model.keras"
     model = load_model(path)
-    if model.data_shape != data.data_shape:
+    if model.data_shape != data_shape:
         raise ValueError(
-            f"{path} must hold a model of data of shape {data.data_shape}. "
+            f"{path} must hold a model of data of shape {data_shape}. "
             f"Received: {model.data_shape}"
         )
+    return model
+
+
+def _view(folder: pathlib.Path, data: Dataset, seed: int) -> ModelView:
+    model = _model(folder, data.data_shape)
     return view_model(model, data.x_test, data.y_test, data.class_names, seed=seed)
 
 
-def _baseline(folder: pathlib.Path, config: Config) -> Baseline:
+def _baseline(folder: pathlib.Path, config: Config, view: ModelView | None) -> Baseline:
     record = _whole(folder, ("test", "epochs", "active_dims"))
     other = load_config(folder / "config.yaml")
     same = ("dataset", "likelihood", "beta")
@@ -138,4 +145,8 @@ def _baseline(folder: pathlib.Path, config: Config) -> Baseline:
             f"`--baseline` must be a run without pruning of the same data set, "
             f"likelihood and beta. Received: {folder}, {what}"
         )
-    return Baseline(folder.resolve().name, record, _history(folder))
+    reconstructed = None
+    if view is not None and (folder / "model.keras").is_file():
+        model = _model(folder, view.originals.shape[1:])
+        reconstructed = keras.ops.convert_to_numpy(model.reconstruct(view.originals))
+    return Baseline(folder.resolve().name, record, _history(folder), reconstructed)

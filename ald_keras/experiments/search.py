@@ -32,6 +32,7 @@ from ald_keras.experiments.runner import Job, is_done, kind_of
 from ald_keras.experiments.runs import read_record
 from ald_keras.experiments.trials import ERROR_FILE, Event, write_end
 from ald_keras.files import write_yaml
+from ald_keras.run_files import clear_logs
 
 # Seconds between two questions of a worker to its chief.
 _PAUSE = 0.5
@@ -60,8 +61,12 @@ class _Trials:
         if job.name in self.skipped:
             raise FailedTrialError("It has ended the process before.")
         if is_done(job, self.hypermodel.output):
-            Event(job.name, "found").tell()
-            return {OBJECTIVE: (read_record(folder) or {})["validation_loss"]}
+            record = read_record(folder) or {}
+            begun = trial.hyperparameters.values.get("tuner/initial_epoch", 0)
+            # Another schedule of hyperband trains the same size otherwise.
+            if record.get("initial_epoch", 0) == begun:
+                Event(job.name, "found").tell()
+                return {OBJECTIVE: record["validation_loss"]}
         Event(job.name, "began").tell()
         try:
             result = self._train(trial.hyperparameters, folder, job)
@@ -87,6 +92,7 @@ class _Trials:
         folder.mkdir(exist_ok=True)
         for name in ("run.json", ERROR_FILE):
             (folder / name).unlink(missing_ok=True)
+        clear_logs(folder)
         write_yaml(folder / "config.yaml", job.config.to_dict())
         # As keras-tuner does before it builds a model: the last one's graph goes.
         keras.utils.clear_session()

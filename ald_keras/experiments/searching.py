@@ -74,7 +74,9 @@ def run_search(
             break
         name = follower.running
         if name is None:
-            runner.failures[f"{search.name}-seed{seed}"] = problem
+            whole = f"{search.name}-seed{seed}"
+            runner.failures[whole] = problem
+            runner.board.say(f"{whole} failed: {problem}")
             break
         follower.lose(name, problem)
         skipped.append(name)

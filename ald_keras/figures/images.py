@@ -121,10 +121,10 @@ def _line_figure(names: Sequence[str], arrays: Sequence[Array]) -> Figure:
         for j, (name, values) in enumerate(zip(names, arrays, strict=True)):
             # The compact model's line lies on the masked one's: both must be seen.
             color = INK if j == 0 else SERIES[j - 1]
-            style = (0, (2, 2)) if j == 2 else "-"
+            style = (0, (2, 2)) if 1 < j == len(arrays) - 1 else "-"
             axes.plot(positions, values[i], color=color, linestyle=style, label=name)
         axes.set_ylabel(f"value,\nsample {i + 1}")
     panels[-1].set_xlabel("position in the vector")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
     return figure

@@ -19,7 +19,7 @@ from ald_keras.figures import (
     traversal_figure,
 )
 from ald_keras.report.model_view import ModelView
-from ald_keras.report.run_facts import RunFacts, run_curves
+from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,8 +54,14 @@ def draw_run(facts: RunFacts) -> tuple[list[Drawing], list[str]]:
     if facts.view is None:
         return drawings, []
     left_out = []
-    for draw in (_kl, _traversals, _codes, _reconstructions, _samples):
-        drawn = draw(facts.view)
+    view = facts.view
+    for drawn in (
+        _kl(view),
+        _traversals(view),
+        _codes(view),
+        _reconstructions(view, facts.baseline),
+        _samples(view),
+    ):
         if isinstance(drawn, str):
             left_out.append(drawn)
         else:
@@ -168,18 +174,20 @@ def _codes(view: ModelView) -> Drawing | str:
     return Drawing("codes", figure, caption, alt)
 
 
-def _reconstructions(view: ModelView) -> Drawing | str:
-    versions = {
-        "original": view.originals,
-        "masked": view.masked,
-        "compact": view.compacted,
-    }
+def _reconstructions(view: ModelView, baseline: Baseline | None) -> Drawing | str:
+    versions = {"original": view.originals}
+    unpruned = ""
+    if baseline is not None and baseline.reconstructed is not None:
+        size = baseline.record["active_dims"]
+        versions[f"unpruned ({size})"] = baseline.reconstructed
+        unpruned = f"what {baseline.title} of {size} dimensions makes of them, "
+    versions |= {"masked": view.masked, "compact": view.compacted}
     caption = (
-        f"Samples of the {view.part}, what the masked model of {len(view.kl)} "
-        f"dimensions makes of them, and the exported one of {len(view.active)}: these "
-        "two must look the same."
+        f"Samples of the {view.part}, {unpruned}what the masked model of "
+        f"{len(view.kl)} dimensions makes of them, and the exported one of "
+        f"{len(view.active)}: these two must look the same."
     )
-    alt = f"{len(view.originals)} samples above their reconstructions by two models."
+    alt = f"{len(view.originals)} samples above their reconstructions."
     return _pictures(
         view,
         "reconstructions",

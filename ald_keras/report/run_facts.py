@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ald_keras.callbacks.outcome import outcome_kind
 from ald_keras.figures import Curves, Event
 from ald_keras.report.model_view import ModelView
@@ -60,11 +62,14 @@ class Baseline:
         title: Text, what it is called.
         record: What its `run.json` holds.
         history: As `RunFacts` has it.
+        reconstructed: What its model makes of the originals of the run's `view`, or
+            `None` where model or data are not at hand. Defaults to `None`.
     """
 
     title: str
     record: Mapping[str, Any]
     history: Mapping[str, Sequence[float]]
+    reconstructed: np.ndarray | None = None
 
 
 def run_curves(

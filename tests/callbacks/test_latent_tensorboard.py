@@ -7,7 +7,7 @@ from builders import digits, small_vae
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ald_keras import ALDCallback, LatentTensorBoard
-from ald_keras.callbacks.latent_tensorboard import strip
+from ald_keras.callbacks.latent_tensorboard import is_image, strip
 from ald_keras.metrics import gaussian_kl
 
 X = digits(150)
@@ -93,6 +93,11 @@ def test_a_clip_is_a_column_of_frames():
     laid = strip(clips)
     assert laid.shape == (12, 10, 1)
     np.testing.assert_array_equal(laid[4:8, 5:, 0], clips[1, 1, :, :, 0])
+
+
+def test_images_without_channels_are_images():
+    assert is_image(np.zeros((2, 8, 6)))
+    assert strip(np.zeros((2, 8, 6))).shape == (8, 12, 1)
 
 
 @pytest.mark.parametrize("name", ["every", "n_images"])

@@ -116,6 +116,41 @@ def test_a_finished_comparison_is_only_reported(done, file, capsys):
     assert "keras" in note["versions"]
 
 
+def test_a_report_is_of_the_seeds_that_it_is_asked_for(done, file):
+    noted = yaml.safe_load((done / "experiment.yaml").read_text())
+    arguments = ["--config", str(file), "--output", str(done), "--report"]
+    assert main([*arguments, "--seeds", "2"]) == 0
+    note = yaml.safe_load((done / "experiment.yaml").read_text())
+    assert (noted.pop("seeds"), note.pop("seeds")) == (1, 2)
+    assert note == noted
+    assert main(arguments) == 0
+    assert yaml.safe_load((done / "experiment.yaml").read_text())["seeds"] == 1
+
+
+def test_a_report_keeps_what_has_failed(done, file):
+    arguments = ["--config", str(file), "--output", str(done), "--report"]
+    path = done / "summary.json"
+    summary = json.loads(path.read_text())
+    # One is whole by now, and one is not.
+    failed = {"grid-2-seed0": "no luck", "grid-9-seed0": "no memory"}
+    path.write_text(json.dumps({**summary, "failures": failed}))
+    assert main(arguments) == 0
+    assert json.loads(path.read_text())["failures"] == {"grid-9-seed0": "no memory"}
+    assert "no memory" in (done / "report.html").read_text(encoding="utf-8")
+    path.write_text(json.dumps(summary))
+
+
+def test_the_reason_is_told_where_everything_fails(settings, tmp_path, capsys):
+    file = tmp_path / "missing.yaml"
+    nothing = {"dataset": "npz", "data": {"path": str(tmp_path / "none.npz")}}
+    search = {"sizes": [2], "rules": []}
+    file.write_text(yaml.safe_dump({**settings, **nothing, "search": search}))
+    assert main(["--config", str(file), "--output", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "none.npz" in error
+    assert error.count("\n") == 1
+
+
 def test_its_report_and_its_figures(done, capsys):
     page = (done / "report.html").read_text(encoding="utf-8")
     assert "grid: 3 trials, the best by its validation loss" in page

@@ -5,7 +5,7 @@ import pytest
 
 from ald_keras.experiments.compare import report
 from ald_keras.experiments.compare_summary import compare_runs
-from ald_keras.experiments.compare_table import cells, head_lines
+from ald_keras.experiments.compare_table import cells, head_lines, table_cells
 from ald_keras.experiments.trials import write_end
 
 
@@ -104,6 +104,49 @@ def test_a_failed_trial_is_counted(known):
     assert (row["failed"], row["trials"]) == (1, 2)
     assert find(summary, "trial", 6)["runs"] == 2
     assert "1 failed" in head_lines(summary)[0]
+
+
+def test_what_was_searched_in_another_way_does_not_count(known, comparison):
+    _, output = known
+    other = comparison(
+        {"sizes": [4, 6, 8], "rules": ["information"]}, latent_dim=10, epochs=20
+    )
+    rows = compare_runs(other, output, 3).rows
+    assert [row["what"] for row in rows] == ["pruning", "from scratch"]
+
+
+def test_seconds_of_workers_are_not_compared(known):
+    whole, output = known
+    assert find(compare_runs(whole, output, 3), "chosen")["workers"] == 0
+    for size in (4, 6):
+        path = output / f"grid-{size}-seed0" / "run.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({**record, "worker": f"tuner{size}"}))
+    summary = compare_runs(whole, output, 3)
+    chosen = find(summary, "chosen")
+    assert chosen["workers"] == 2
+    # Seeds 1 and 2 alone were trained here.
+    expected = (40 / 11 + 40 / 12) / 2
+    assert chosen["seconds_to_information_mean"] == pytest.approx(expected)
+    assert "spread over 2 workers" in head_lines(summary)[0]
+
+
+def test_rounds_of_hyperband_stand_in_the_csv_alone(comparison, tmp_path, write_run):
+    section = {"tuner": "hyperband", "sizes": {"min": 1, "max": 5}, "rules": []}
+    whole = comparison(section, epochs=3)
+    (search,) = whole.searches
+    trials = {}
+    for size, epochs in ((1, 1), (2, 1), (3, 1), (1, 3), (4, 3)):
+        group = f"hyperband-to{epochs}"
+        write_run(tmp_path, group, size, 0, size, -100.0, config={"epochs": epochs})
+        trials[f"{group}-{size}-seed0"] = (size, epochs)
+    write_end(tmp_path, search, 0, trials, {})
+    summary = compare_runs(whole, tmp_path, 1)
+    assert [row["what"] for row in summary.rows] == ["round"] * 5 + ["chosen"]
+    assert [row["run"] for row in table_cells(summary)] == ["hyperband, whole search"]
+    report(whole, tmp_path, 1, {})
+    with open(tmp_path / "table.csv", newline="") as lines:
+        assert len(list(csv.DictReader(lines))) == 6
 
 
 def test_runs_without_a_proper_end_are_named(known, write_run):

@@ -119,6 +119,8 @@ def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start
     ]
     assert summary["failures"] == {}
     assert summary["rows"][4]["trials"] == 4
+    assert summary["rows"][4]["workers"] == 2
+    assert "seconds_to_information_mean" not in summary["rows"][4]
 
 
 @pytest.mark.slow

@@ -4,12 +4,17 @@ import io
 import json
 import shutil
 
+import keras
+import numpy as np
 import pytest
 import yaml
-from figure_checks import decode
+from figure_checks import check_figure, decode
 
 from ald_keras.config import Config
 from ald_keras.experiments.figures import main, to_the_end
+from ald_keras.experiments.saved_runs import load_facts
+from ald_keras.model_files import load_model
+from ald_keras.report.drawings import draw_run
 
 
 @pytest.fixture
@@ -77,6 +82,23 @@ def test_a_baseline_adds_the_comparison(run_copy, recorded_fixed_run):
     assert "against 5 dimensions throughout" in page
     other = json.loads((recorded_fixed_run / "run.json").read_text())
     assert f"{other['test']['reconstruction_loss']:.2f}" in page
+    assert f"what {recorded_fixed_run.name} of 5 dimensions makes of them" in page
+
+
+def test_a_baseline_shows_what_it_makes_of_the_same_samples(
+    run_copy, recorded_fixed_run
+):
+    facts, _ = load_facts(run_copy, baseline=recorded_fixed_run)
+    model = load_model(recorded_fixed_run / "model.keras")
+    made = keras.ops.convert_to_numpy(model.reconstruct(facts.view.originals))
+    np.testing.assert_array_equal(facts.baseline.reconstructed, made)
+    assert not np.array_equal(made, facts.view.masked)
+    drawings, _ = draw_run(facts)
+    figure = next(d.figure for d in drawings if d.name == "reconstructions")
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["original", "unpruned (5)", "masked", "compact"]
+    check_figure(figure)
 
 
 def test_a_run_with_pruning_is_no_baseline(run_copy, recorded_run, capsys):

@@ -198,7 +198,27 @@ def test_a_trial_of_hyperband_that_was_lost_is_taken_on_again(search, tmp_path):
     assert {file.parent.name for file in changed} == {longer}
 
 
-def test_trials_stop_early_with_the_best_weights(search, tmp_path):
+def test_a_size_that_another_schedule_has_trained_in_parts_is_trained_again(
+    search, tmp_path
+):
+    section = {"tuner": "grid", "name": "parts", "sizes": [2]}
+    search(section, epochs=2)
+    path = tmp_path / "parts-2-seed0" / "run.json"
+    record = json.loads(path.read_text())
+    assert record["initial_epoch"] == 0
+    path.write_text(json.dumps({**record, "initial_epoch": 1, "epochs": 1}))
+    search(section, epochs=2)
+    again = json.loads(path.read_text())
+    assert (again["initial_epoch"], again["epochs"]) == (0, 2)
+
+
+def test_trials_write_for_tensorboard_where_it_is_asked_for(search, tmp_path):
+    search({"sizes": [2]}, epochs=1, tensorboard=True)
+    folder = tmp_path / "grid-2-seed0" / "tensorboard"
+    assert list(folder.rglob("events.out.tfevents*"))
+
+
+def test_trials_stop_early_with_the_best_weights(search, tiny, tmp_path):
     stopping = {"patience": 2, "min_delta": 0.01}
     section = {"sizes": [3], "early_stopping": stopping}
     fast = {"name": "adam", "learning_rate": 0.3}
@@ -210,6 +230,15 @@ def test_trials_stop_early_with_the_best_weights(search, tmp_path):
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert record["epochs"] == len(losses) < 40
     assert record["validation_loss"] == min(losses) < losses[-1]
+    # The weights are those of the best epoch, and not of the last one.
+    best = losses.index(min(losses)) + 1
+    alike = {"method": "fixed", "latent_dim": 3, "optimizer": fast}
+    for epochs, same in ((best, True), (len(losses), False)):
+        config = tiny(epochs=epochs, **alike)
+        test = run(config, tmp_path / f"alone{epochs}", verbose=0)["test"]
+        assert (
+            test["reconstruction_loss"] == record["test"]["reconstruction_loss"]
+        ) is same
 
 
 def test_lines_that_tell_nothing_about_a_trial():

@@ -164,6 +164,29 @@ def test_wrong_searches_are_errors(search, message):
         read(search)
 
 
+@pytest.mark.parametrize(
+    ("changes", "search", "message"),
+    [
+        ({"strategy": "mirrored"}, {"sizes": [2]}, "needs `strategy: none`"),
+        (
+            {"beta": {"value": 1.0, "warmup": 2}},
+            {"sizes": [2], "early_stopping": {"patience": 1}},
+            r"`beta.warmup` must be 0.*\['grid-early'\]",
+        ),
+        (
+            {"beta": {"value": 1.0, "warmup": 2}},
+            {"sizes": {"min": 1, "max": 9}, "tuner": "hyperband"},
+            r"`beta.warmup` must be 0.*\['hyperband'\]",
+        ),
+    ],
+)
+def test_runs_that_would_not_compare_are_errors(changes, search, message):
+    with pytest.raises(ValueError, match=message):
+        read(search, **changes)
+    if "beta" in changes:
+        assert read({"sizes": [2]}, **changes).base.beta.warmup == 2
+
+
 def test_a_file_without_a_search_is_an_error(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump(RUN))
