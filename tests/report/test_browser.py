@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ald_keras.figures import Cost, costs_figure
+from ald_keras.report.drawings import Drawing
+from ald_keras.report.experiment_report import write_experiment_report
+
 pytestmark = pytest.mark.slow
 
 SWITCHES = (
@@ -49,9 +53,8 @@ def requested(browser):
             yield message["params"]["request"]["url"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width):
-    path = pathlib.Path(shutil.copy(recorded_run / "report.html", tmp_path))
+def render(browser, path, width):
+    """Open a page and check what holds for all; returns its figures."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
@@ -62,7 +65,6 @@ def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width)
         "return [...document.images].map(i => [i.complete, i.naturalWidth,"
         " i.getBoundingClientRect().width, i.getBoundingClientRect().height])"
     )
-    assert len(figures) == 6
     for complete, natural, shown, height in figures:
         assert complete
         assert natural == 1200
@@ -73,8 +75,36 @@ def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width)
     assert wide <= width
     asked = {url for url in requested(browser) if not url.startswith(BROWSERS_OWN)}
     assert asked == {path.as_uri()}
+    return figures
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width):
+    path = pathlib.Path(shutil.copy(recorded_run / "report.html", tmp_path))
+    assert len(render(browser, path, width)) == 6
     assert "dimensions" in browser.find_element("class name", "answer").text
     browser.save_screenshot(str(tmp_path / "page.png"))
     assert (
         len(np.unique(np.asarray(Image.open(tmp_path / "page.png").convert("L")))) > 50
     )
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_experiments_report_with_its_wide_table(browser, tmp_path, width):
+    path = tmp_path / "report.html"
+    costs = [Cost("grid", 600.0, -100.0, 0.5), Cost("information", 100.0, -101.0, 0.5)]
+    write_experiment_report(
+        path,
+        title="compare-digits",
+        answers=["grid: 3 trials.", "information: 4 dimensions in one run."],
+        rows=[{f"a column {i}": f"{i}.25 ± 0.50" for i in range(20)}] * 8,
+        notes="What the cells are.",
+        drawings=[Drawing("costs", costs_figure(costs), "A caption.", "A figure.")],
+        failures={"grid-9-seed0": "no memory"},
+        settings={"seeds": 3},
+        versions={"keras": "3"},
+    )
+    assert len(render(browser, path, width)) == 1
+    text = browser.find_element("tag name", "body").text
+    for expected in ("4 dimensions in one run", "19.25 ± 0.50", "no memory"):
+        assert expected in text
