@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from ald_keras.callbacks.divergence import check_finite
-from ald_keras.callbacks.probe import count_clusters, open_probe
+from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.callbacks.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.metrics.null import null_nll
 from ald_keras.rules import NULL_LOSS, OBJECTIVE
 
 # Makes random numbers that no epoch draws.
 _NULL_STREAM = 1
+
+# Features of validation data are taken once where there are no more samples than this
+# many times those of an epoch; of more, most would be taken for nothing.
+_KEPT_FEATURES = 8
 
 # Data values of a sample that is kept.
 _KEPT_VALUES = 1 << 22
@@ -69,6 +73,7 @@ class EpochMeter:
         self._probe = open_probe(model, probe)
         clusters = count_clusters(self._probe, n_clusters, probe_size)
         self._quality = QualityMeter(model, clusters, features, metrics)
+        self._real = self._keep_features()
         self._on_validation_data = probe is None
         self._null_loss = self._measure_null_loss() if null_loss else None
         self._last: tuple[Any, Any] | None = None
@@ -98,9 +103,14 @@ class EpochMeter:
         # First, as nothing can be measured of a model that has diverged.
         check_finite(epoch, "loss", float(logs["loss"]))
         rng = np.random.default_rng([self._seed, epoch])
-        x, y = self._probe.sample(self._probe_size, rng)
+        real = None
+        if self._real is None or not isinstance(self._probe, ArrayProbe):
+            x, y = self._probe.sample(self._probe_size, rng)
+        else:
+            rows = self._probe.choose(self._probe_size, rng)
+            (x, y), real = self._probe.take(rows), self._real[rows]
         self._last = x, y
-        metrics, kl, spread = self._quality.measure(x, y, rng)
+        metrics, kl, spread = self._quality.measure(x, y, rng, real)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():
             metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
@@ -114,6 +124,16 @@ class EpochMeter:
         for name, value in metrics.items():
             check_finite(epoch, name, value)
         return metrics, kl, spread
+
+    def _keep_features(self) -> np.ndarray | None:
+        """Features of all validation data, where it pays to take them once."""
+        probe = self._probe
+        few = probe.n_samples <= _KEPT_FEATURES * self._probe_size
+        if not isinstance(probe, ArrayProbe) or not few:
+            return None
+        if not self._quality.keeps_features:
+            return None
+        return self._quality.features_of(probe.batches())
 
     def _measure_null_loss(self) -> float:
         likelihood = self._model.likelihood

@@ -35,9 +35,16 @@ class ArrayProbe:
 
     def sample(self, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
         """At most `size` samples without repetition, and their labels or `None`."""
+        return self.take(self.choose(size, rng))
+
+    def choose(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Rows of what `sample` draws, ascending."""
         count = min(size, self.n_samples)
-        chosen = np.sort(rng.choice(self.n_samples, count, replace=False))
-        return _to_numpy(self.x[chosen]), None if self.y is None else self.y[chosen]
+        return np.sort(rng.choice(self.n_samples, count, replace=False))
+
+    def take(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """The samples of these rows, and their labels or `None`."""
+        return _to_numpy(self.x[rows]), None if self.y is None else self.y[rows]
 
     def batches(self) -> Iterator[np.ndarray]:
         """All samples once, in batches."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,31 @@ class QualityMeter:
         """What reports call the features, nothing where there are none."""
         return "" if self._extract is None else self._extract.name
 
+    @property
+    def keeps_features(self) -> bool:
+        """Whether features of data can be taken once, for `measure`."""
+        return self._extract is not None and self._extract.keeps
+
+    def features_of(self, batches: Iterable[Any]) -> np.ndarray:
+        """Features of data, shape `(samples, rows, d)`: a clip gives several rows.
+
+        Args:
+            batches: Arrays of shape `(samples, *data_shape)`.
+
+        Raises:
+            ValueError: If the features are not for such data.
+        """
+        if self._extract is None:
+            raise RuntimeError("There are no features to measure on.")
+        parts = []
+        for x in batches:
+            self._extract.check_data(x)
+            found = self._features(x, lambda images: images)
+            parts.append(found.reshape(len(x), -1, found.shape[-1]))
+        return np.concatenate(parts)
+
     def measure(
-        self, x: Any, y: Any, rng: np.random.Generator
+        self, x: Any, y: Any, rng: np.random.Generator, real: np.ndarray | None = None
     ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
         """Metrics by name, and of each latent dimension mean KL and variance of means.
 
@@ -68,6 +91,8 @@ class QualityMeter:
                 when it is sliced.
             y: Labels of shape `(samples,)` or `None`.
             rng: Generator of the posterior and prior samples.
+            real: What `features_of` gave for `x`, or `None` to take them here.
+                Defaults to `None`.
         """
         model = self._model
         posteriors = [self._encode(x[rows]) for rows in self._blocks(len(x))]
@@ -81,8 +106,8 @@ class QualityMeter:
         if y is not None:
             values["clustering_accuracy"] = clustering_accuracy(y, clusters)
         if self._extract is not None:
-            self._extract.check_data(x)
-            real = self._features(x, lambda images: images)
+            real = self.features_of([x]) if real is None else real
+            real = real.reshape(-1, real.shape[-1])
             prior = rng.standard_normal(z.shape).astype(z.dtype)
             for name, codes in zip(FRECHET_METRICS, (z, prior), strict=True):
                 made = self._features(codes, model.decode)

@@ -33,6 +33,8 @@ class FeatureExtractor:
         rows_per_sample: Integer >= 1, rows of features that a sample gives: one an
             image, where a sample is a clip of images. Defaults to 1.
         bounded: Boolean, whether data must lie in [0, 1]. Defaults to `False`.
+        keeps: Boolean, whether features of data may be kept instead of taken again: a
+            user's function may change with what is trained. Defaults to `False`.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class FeatureExtractor:
         data_shape: tuple[int, ...],
         rows_per_sample: int = 1,
         bounded: bool = False,
+        keeps: bool = False,
     ) -> None:
         self.name = name
         self.data_shape = data_shape
         self.rows_per_sample = rows_per_sample
         self.bounded = bounded
+        self.keeps = keeps
         self._function = function
 
     def __call__(self, samples: Any) -> NDArray[Any]:
@@ -214,7 +218,7 @@ def _named_extractor(
     rows = shape[0] if len(shape) == 4 else 1
     bounded = features == "inception"
     per_image = _PerImage(image, function, bounded)
-    return FeatureExtractor(features, per_image, shape, rows, bounded)
+    return FeatureExtractor(features, per_image, shape, rows, bounded, keeps=True)
 
 
 def _check_same_shape(extractor: FeatureExtractor, shape: tuple[int, ...]) -> None:

@@ -1,0 +1,91 @@
+"""What is measured each epoch, with and without features that are kept."""
+
+import keras
+import numpy as np
+import pytest
+from builders import digits, small_vae
+
+from ald_keras import ALDCallback
+from ald_keras.callbacks import epoch_meter
+from ald_keras.callbacks.quality import QualityMeter
+from ald_keras.metrics import build_extractor
+
+X = digits(160)
+TRAIN, VALIDATION = X[:100], X[100:]
+FRECHET = ("val_frechet_reconstruction", "val_frechet_generation")
+
+
+def fit(validation=VALIDATION, **options):
+    vae = small_vae(4, seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    pruning = ALDCallback(n_clusters=3, probe_size=20, **options)
+    return vae.fit(
+        TRAIN, epochs=3, validation_data=validation, callbacks=[pruning], verbose=0
+    ).history
+
+
+def test_features_that_are_kept_change_no_figure(monkeypatch):
+    kept = fit(seed=1)
+    monkeypatch.setattr(epoch_meter, "_KEPT_FEATURES", 0)
+    taken = fit(seed=1)
+    assert kept["val_silhouette"] == taken["val_silhouette"]
+    for name in FRECHET:
+        np.testing.assert_allclose(kept[name], taken[name], rtol=1e-4)
+        assert len(set(kept[name])) == 3
+
+
+@pytest.mark.parametrize(("times", "expected"), [(3, [60]), (2, [20, 20, 20])])
+def test_they_are_taken_once_where_that_pays(monkeypatch, times, expected):
+    monkeypatch.setattr(epoch_meter, "_KEPT_FEATURES", times)
+    seen = []
+    features_of = QualityMeter.features_of
+
+    def listen(self, batches):
+        batches = list(batches)
+        seen.append(sum(map(len, batches)))
+        return features_of(self, batches)
+
+    monkeypatch.setattr(QualityMeter, "features_of", listen)
+    fit()
+    assert seen == expected
+
+
+def test_features_of_a_function_are_taken_anew():
+    seen = []
+
+    def mean(images):
+        seen.append(len(images))
+        return np.asarray(images).mean(axis=(1, 2))
+
+    fit(features=mean)
+    # Of data, reconstructions and samples, in each epoch.
+    assert seen == [20] * 9
+
+
+def test_data_that_features_are_not_for_are_refused_before_training(monkeypatch):
+    extractor = build_extractor("random_conv", (8, 8, 1))
+    extractor.bounded = True
+    vae = small_vae(4, likelihood="gaussian")
+    vae.compile("sgd")
+    pruning = ALDCallback(n_clusters=3, features=extractor)
+    with pytest.raises(ValueError, match="values in \\[0, 1\\]"):
+        vae.fit(
+            TRAIN,
+            validation_data=2.0 * VALIDATION,
+            callbacks=[pruning],
+            verbose=0,
+        )
+    assert vae.optimizer.iterations == 0
+
+
+def test_a_clip_keeps_the_features_of_its_frames():
+    clips = np.random.default_rng(0).random((6, 3, 8, 8, 1)).astype("float32")
+
+    class Model:
+        data_shape = (3, 8, 8, 1)
+
+    meter = QualityMeter(Model(), 2, "random_conv", {})
+    found = meter.features_of([clips[:4], clips[4:]])
+    assert found.shape == (6, 3, 256)
+    frames = build_extractor("random_conv", (8, 8, 1))
+    np.testing.assert_allclose(found[4], frames(clips[4]), rtol=1e-5)
