@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser
-from ald_keras.files import parse_yaml, write_yaml
+from ald_keras.files import parse_yaml, read_json, write_yaml
 from ald_keras.report import try_to_report
 from ald_keras.versions import versions
 
@@ -94,6 +94,12 @@ def read_note(output: pathlib.Path) -> dict[str, Any]:
     path = output / _NOTE
     note = parse_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return note if isinstance(note, dict) else {}
+
+
+def read_failures(output: pathlib.Path) -> dict[str, str]:
+    """Runs that have failed with the reason, as the last command noted them."""
+    path = output / "summary.json"
+    return read_json(path).get("failures", {}) if path.is_file() else {}
 
 
 def try_to_report_on(output: pathlib.Path) -> None:

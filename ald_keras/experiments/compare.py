@@ -22,6 +22,7 @@ from ald_keras.cli import run_command
 from ald_keras.experiments.command import (
     experiment_parser,
     parse,
+    read_failures,
     try_to_report_on,
     write_note,
 )
@@ -34,7 +35,7 @@ from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
 from ald_keras.experiments.trials import read_end
-from ald_keras.files import read_json, write_yaml
+from ald_keras.files import write_yaml
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
 
@@ -195,8 +196,7 @@ def noted_failures(
     Returns:
         As `compare` does.
     """
-    path = output / "summary.json"
-    noted = dict(read_json(path).get("failures", {})) if path.is_file() else {}
+    noted = read_failures(output)
     for search in comparison.searches:
         for seed in range(seeds):
             noted |= (read_end(output, search.name, seed) or {}).get("failures", {})

@@ -12,7 +12,7 @@ from ald_keras.experiments.bottleneck_summary import summarize_bottlenecks
 from ald_keras.experiments.bottleneck_table import NOTES as BOTTLENECK_NOTES
 from ald_keras.experiments.bottleneck_table import cells as bottleneck_cells
 from ald_keras.experiments.bottleneck_table import head_lines as bottleneck_lines
-from ald_keras.experiments.command import read_note
+from ald_keras.experiments.command import read_failures, read_note
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
 from ald_keras.experiments.compare_table import head_lines as comparison_lines
@@ -27,7 +27,6 @@ from ald_keras.experiments.plan import GUESSES
 from ald_keras.experiments.runs import ONE_SHOT, read_record, read_runs
 from ald_keras.experiments.summary import Row, Summary, summarize
 from ald_keras.experiments.table import NOTES, cells, head_lines
-from ald_keras.files import read_json
 from ald_keras.report.drawings import Drawing
 from ald_keras.report.experiment_report import write_experiment_report
 from ald_keras.run_files import REPORT
@@ -75,7 +74,7 @@ def write_report(output: pathlib.Path) -> list[Drawing]:
         rows=told.rows,
         notes=told.notes,
         drawings=told.drawings,
-        failures=_failures(output),
+        failures=read_failures(output),
         versions=settings.pop("versions", versions()),
         settings=settings,
     )
@@ -139,8 +138,3 @@ def _found(summary: Summary) -> list[str]:
 def _range(row: Row) -> str:
     least, most = row["dims_min"], row["dims_max"]
     return str(least) if least == most else f"{least} to {most}"
-
-
-def _failures(output: pathlib.Path) -> dict[str, str]:
-    path = output / "summary.json"
-    return read_json(path).get("failures", {}) if path.is_file() else {}
