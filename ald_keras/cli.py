@@ -23,6 +23,21 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
+    def add_settings(self, description: str) -> None:
+        """Add `--set KEY=VALUE ...`, which may be given more than once.
+
+        Args:
+            description: What it replaces.
+        """
+        self.add_argument(
+            "--set",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="KEY=VALUE",
+            help=description,
+        )
+
 
 def run_command(prog: str, command: Callable[[], None]) -> int:
     """Run a command and turn what wrong input raises into one line.

@@ -133,13 +133,7 @@ def _parser() -> OneLineParser:
         metavar="DIR",
         help="folder for the run (default: saved_models/NAME_OF_CONFIG)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a value of the config, e.g. rule.selection=kl",
-    )
+    parser.add_settings("replace values of the config, e.g. rule.selection=kl")
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace a run")
     there.add_argument(

@@ -118,8 +118,9 @@ def test_a_run_is_never_replaced_unless_told(config_file, tmp_path, capsys):
     (tmp_path / "r" / "compact-encoder.onnx").write_text("of the run before")
     (tmp_path / "r" / "compact").mkdir()
     (tmp_path / "r" / "compact" / "saved_model.pb").write_text("of the run before")
-    assert main([*arguments, "--set", "seed=1", "--overwrite"]) == 0
+    assert main([*arguments, "--set", "seed=1", "batch_size=32", "--overwrite"]) == 0
     after = contents(tmp_path / "r")
+    assert {b"seed: 1", b"batch_size: 32"} <= set(after["config.yaml"].split(b"\n"))
     assert after["model.keras"] != before["model.keras"]
     assert after["notes.txt"] == b"mine"
     assert after["compact_notes.md"] == b"mine too"

@@ -32,14 +32,7 @@ def experiment_parser(
     add("--data-dir", metavar="DIR", help="folder with the data set's files")
     add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
     add("--seeds", type=int, default=seeds, help=f"runs of {runs} (default: {seeds})")
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a value of the config in all runs",
-    )
+    parser.add_settings("replace values of the config in all runs")
     add("--report", action="store_true", help="only print the table of what is there")
     return parser
 

@@ -125,13 +125,7 @@ def _parser() -> OneLineParser:
     add("--to-the-end", action="store_true", help="train on after the rule's stop")
     add("--config", type=pathlib.Path, metavar="FILE", help="with --to-the-end")
     add("--output", type=pathlib.Path, metavar="DIR", help="with --to-the-end")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="with --to-the-end: replace a value of the config",
-    )
+    parser.add_settings("with --to-the-end: replace values of the config")
     add("--overwrite", action="store_true", help="with --to-the-end: replace a run")
     add("--verbose", choices=("0", "1", "2"), help="as in fit (default: by terminal)")
     return parser
