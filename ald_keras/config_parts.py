@@ -101,7 +101,8 @@ class GecoConfig:
         gate_penalty: Float > 0, nats. Defaults to 5.0.
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean, `False` keeps all gates open. Defaults to `True`.
-        max_multiplier: Float >= 1. Defaults to 1e4.
+        max_multiplier: Float >= 1, or `None` for the model's default. Defaults to
+            `None`.
         warmup: Integer >= 0, steps. Defaults to 1000.
     """
 
@@ -110,7 +111,7 @@ class GecoConfig:
     gate_penalty: float = 5.0
     estimator: str = "arm"
     gated: bool = True
-    max_multiplier: float = 1e4
+    max_multiplier: float | None = None
     warmup: int = 1000
 
     def __post_init__(self) -> None:
@@ -126,7 +127,8 @@ class GecoConfig:
                 f"`geco.gate_penalty` must be above 0. Received: {self.gate_penalty!r}"
             )
         check_value("geco.gate_penalty", self.gate_penalty, (int, float), 0)
-        check_value("geco.max_multiplier", self.max_multiplier, (int, float), 1)
+        if self.max_multiplier is not None:
+            check_value("geco.max_multiplier", self.max_multiplier, (int, float), 1)
         check_value("geco.warmup", self.warmup, int, 0)
         check_choice("geco.estimator", self.estimator, ESTIMATORS)
         check_flag("geco.gated", self.gated)

@@ -22,7 +22,8 @@ def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
             f"{search.error:.4g}. No gate has closed."
         )
     within = "within" if search.met else "ABOVE"
-    text += f"{_decided(search)}; error {search.error:.4g}, {within} "
+    whose = "" if search.is_validated else " of training data"
+    text += f"{_decided(search)}; error {search.error:.4g}{whose}, {within} "
     text += search.rule.bound_text
     if search.is_stale:
         text += f", as measured after epoch {(search.weights_epoch or 0) + 1}"
@@ -33,7 +34,10 @@ def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
 
 def _decided(search: Any) -> str:
     if search.state.phase == "narrow":
-        many = len(search.model.undecided_gates) if search.model else "some"
+        undecided = search.undecided
+        if undecided is None and search.model:
+            undecided = search.model.undecided_gates
+        many = "some" if undecided is None else len(undecided)
         return f", {many} gates undecided: `fit` ended before"
     if search.state.phase == "done" and search.fixed_epoch is None:
         return ", fixed before"

@@ -16,7 +16,8 @@ from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.training_clock import steps_taken
-from ald_keras.rules import Decision, GateObservation, GateRule, GateState, gates
+from ald_keras.rules import Decision, GateObservation, GateRule, GateState
+from ald_keras.rules.gate_steps import is_long_unmet
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {
@@ -42,8 +43,9 @@ class GateSearch(PruningRecord):
     begins. The bound is on validation data: as far as their error is above that of
     training, training is held below the bound. What is on trial when `fit` ends comes
     back; and if the error has risen above the bound again by then, or is not known of
-    the last epochs, the weights of the last epoch within it do. Once `harden` is called
-    nothing more is decided.
+    the last epochs, the weights of the last epoch within it do, with their gates. Once
+    `harden` is called nothing more is decided. Where the optimizer has averaged the
+    weights (`use_ema`) the error is measured once more when `fit` ends.
 
     Args:
         tau: Float > 0, the bound.
@@ -55,6 +57,8 @@ class GateSearch(PruningRecord):
         weights_epoch: Epoch whose weights there are, or `None`.
         met: Whether the error is within the bound.
         is_stale: Whether epochs without validation came after `weights_epoch`.
+        undecided: Gates that were undecided when `fit` ended, ascending; `None` before.
+        is_validated: Whether the error is that of validation data.
     """
 
     _held = (*PruningRecord._held, "_good", "_writer")
@@ -65,7 +69,11 @@ class GateSearch(PruningRecord):
         self.rule = GateRule(tau)
         self.error: float | None = None
         self.weights_epoch: int | None = None
+        self.undecided: list[int] | None = None
+        self.is_validated = False
         self._good: _Weights | None = None
+        # Whether training has gone back to `_good` and not met the bound since.
+        self._returned = False
         self._steps, self._is_paced, self.is_stale = 0, False, False
 
     @property
@@ -86,8 +94,9 @@ class GateSearch(PruningRecord):
         self.start_dims = self.model.active_dims
         self._steps = steps_taken(self.model)
         self._writer = MaskWriter(self.model)
-        self._is_paced = self.is_stale = False
-        self.error = self._good = None
+        self._is_paced = self.is_stale = self._returned = False
+        self.is_validated = self.model.validation_data is not None
+        self.error = self._good = self.undecided = self._last_epoch = None
         self.decisions = []
         self._pending = None
 
@@ -139,6 +148,7 @@ class GateSearch(PruningRecord):
             "error": [self.error, self.weights_epoch],
             "is_stale": self.is_stale,
             "good": good and [good.error, good.epoch],
+            "returned": self._returned,
         }
         snapshot = good and good.snapshot
         remember(self.model, epoch, self._named_rule(), search, snapshot)
@@ -150,6 +160,7 @@ class GateSearch(PruningRecord):
         super()._go_on(epoch, search, arrays)
         self.error, self.weights_epoch = search["error"]
         self.is_stale = search["is_stale"]
+        self._returned = search["returned"]
         if search["good"] is not None:
             snapshot = self.model.snapshot(arrays)
             self._good = _Weights(snapshot, *search["good"])
@@ -163,12 +174,11 @@ class GateSearch(PruningRecord):
         for name in ("loss", "squared_error"):
             check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])
-        validated = self.model.validation_data is not None
-        if validated and "val_squared_error" not in logs:
+        if self.is_validated and "val_squared_error" not in logs:
             self.is_stale = True
             return  # an epoch that `validation_freq` leaves out
         self.weights_epoch, self.is_stale = epoch, False
-        error = float(logs["val_squared_error"] if validated else trained)
+        error = float(logs["val_squared_error"] if self.is_validated else trained)
         check_finite(epoch, "val_squared_error", error)
         self.error = error
         if self.state.phase != "reach":
@@ -180,15 +190,17 @@ class GateSearch(PruningRecord):
             tuple(float(kl) for kl in _array(self.model.information)),
             error,
             bool(_array(self.model.constraint.met)),
+            float(_array(self.model.constraint.multiplier)),
         )
         state, decision = self.rule.step(self.state, observation)
         # What comes back is not to come back with the weights of its trial.
         settled = decision.action != "restore" and not state.trial
         if self.met and (decision.action == "try" or (settled and self._all_fixed())):
             self._good = _Weights(self.model.snapshot(), error, epoch)
-        if state.phase == "reach" and len(state.errors) % gates.UNMET == 0:
+            self._returned = False
+        if is_long_unmet(state):
             warnings.warn(f"GatedVAE: {decision.reason}", stacklevel=2)
-        if decision.action == "open" and self._good is not None:
+        if decision.action == "open" and self._good is not None and not self._returned:
             # It has held with these gates: first the weights with which it did.
             state = replace(self.state, errors=())
             self._pending = (state, replace(decision, **_RETURN))
@@ -204,8 +216,7 @@ class GateSearch(PruningRecord):
     def _apply(self, state: Any, decision: Decision) -> None:
         if decision.action == "restore" or decision.reason == _RETURN["reason"]:
             self._go_back()
-        if decision.action in ("prune", "open", "wait") and not state.trial:
-            self._good = None
+            self._returned = decision.action != "restore"
         if state.phase in ("look", "trial", "done"):
             is_open = np.zeros(self.model.latent_dim, bool)
             is_open[list(state.active)] = True
@@ -236,7 +247,7 @@ class GateSearch(PruningRecord):
             completed: Boolean, whether `fit` ended without an error. Defaults to
                 `True`.
         """
-        if self.state is None or self.error is None:
+        if self.state is None or self._last_epoch is None:
             return
         self._yield_to_harden()
         pending, self._pending = self._pending, None
@@ -253,19 +264,61 @@ class GateSearch(PruningRecord):
             self._apply(state, decision)
         if completed and (self.is_stale or not self.met) and self._good is not None:
             self._go_back()
+            self._close_again()
             # They may be of the epoch after which the size was fixed.
             self.model.settled.assign(float(self.state.phase == "done"))
         self._good = None
+        self.undecided = self.model.undecided_gates
         if not completed:
             return
+        optimizer = self.model.optimizer
         if (self.weights_epoch, self.is_stale) != before:
             # Keras has done so before, with the weights that are undone now.
-            optimizer = self.model.optimizer
             optimizer.finalize_variable_values(self.model.trainable_variables)
+        if optimizer.use_ema and self.is_validated:
+            self._measure()
         if (self.params or {}).get("verbose"):
             print(self.result())
         if not self.is_decided or not self.met:
             warnings.warn(self.result(), stacklevel=2)
+
+    def _close_again(self) -> None:
+        """The gates of weights gone back to: some may have been opened since."""
+        is_open = _array(self.model.gates.open_gates()) > 0
+        closed = sorted(
+            set(self._active()).difference(np.flatnonzero(is_open).tolist())
+        )
+        if not closed:
+            return
+        active = tuple(int(i) for i in np.flatnonzero(is_open))
+        self.state = self.rule.fixed(self.state, active)
+        self.model.fix_gates(is_open, settled=False)
+        reason = (
+            f"Closed again: the bound was met so in epoch {self.weights_epoch + 1}."
+        )
+        decision = Decision(
+            epoch=self._last_epoch or 0,
+            action="prune",
+            indices=tuple(closed),
+            step=self.state.step,
+            active_dims=len(active),
+            slopes={},
+            reason=reason,
+        )
+        self.decisions.append(decision)
+
+    def _measure(self) -> None:
+        """Take the error of weights that are not those of any epoch."""
+        validation = self.model.validation_data
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(validation.data)
+        found = self.model.evaluate(
+            x,
+            sample_weight=sample_weight,
+            steps=validation.steps,
+            verbose=0,
+            return_dict=True,
+        )
+        self.error, self.is_stale = float(found["squared_error"]), False
 
     def _is_measured(self, state: GateState, decision: Decision) -> bool:
         """Whether the error is known of what a decision leads to."""
@@ -285,7 +338,12 @@ class GateSearch(PruningRecord):
 
     @property
     def is_decided(self) -> bool:
-        """Whether every gate is nearly always open or nearly always closed."""
+        """Whether every gate is nearly always open or nearly always closed.
+
+        After `fit` it is what it was when `fit` ended, whatever `harden` has fixed.
+        """
+        if self.undecided is not None:
+            return not self.undecided
         return not self.model.undecided_gates
 
     def result(self) -> str:

@@ -209,21 +209,20 @@ class CheckedModel(keras.Model):
     def _guarded(
         self, validation: FitValidation, callbacks: list[Any]
     ) -> Iterator[None]:
-        if validation.data is not None:
-            self.validation_data = validation
+        self.validation_data = None if validation.data is None else validation
         self.unusable_values.reset_state()
         completed = False
         try:
             yield
             completed = True
         finally:
-            self.validation_data = None
             self.memory.clear()
             # Keras keeps what `BackupAndRestore` sets, for every `fit` to come.
             self._initial_epoch = None
             # After every `on_train_end`: one may have restored other weights.
             for callback in callbacks:
                 getattr(callback, "on_fit_end", _do_nothing)(completed)
+            self.validation_data = None
             # Keras leaves its iterator over the validation data when `fit` fails.
             self._eval_epoch_iterator = None
 

@@ -26,6 +26,10 @@ from ald_keras.models.replicas import GlobalBatch
 # A gate is decided if its probability lies outside of these.
 UNDECIDED = (0.05, 0.95)
 
+# Share of the bound that the noise of codes makes up at most under the largest
+# multiplier, and that multiplier where the bound is 0.
+_NOISE, _UNBOUNDED = 0.005, 1e4
+
 
 @keras.saving.register_keras_serializable("ald_keras")
 class GatedVAE(LatentVAE):
@@ -51,7 +55,11 @@ class GatedVAE(LatentVAE):
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean. `False` keeps all gates open: GECO alone. Defaults to `True`.
         max_multiplier: Float >= 1, upper bound of the error's multiplier, in nats per
-            squared data unit. Defaults to 1e4.
+            squared data unit. Defaults to `None`: `100 * latent_dim / tau`, but at
+            least 1, or 1e4 where `tau` is 0. Noise of a code's dimension that costs
+            more than half a nat of error saves less than that in KL, so under a
+            multiplier of `m` all noise adds at most `latent_dim / (2 * m)` to the
+            error: half a percent of `tau`. More would only take longer to come down.
         warmup: Integer >= 0, steps in which training passes over from a plain VAE's
             NLL to the squared error, unless the bound is met before. A squared error
             alone can drive a decoder with a sigmoid to where it has no gradient, all
@@ -92,7 +100,7 @@ class GatedVAE(LatentVAE):
         gate_penalty: float = 5.0,
         estimator: str = "arm",
         gated: bool = True,
-        max_multiplier: float = 1e4,
+        max_multiplier: float | None = None,
         warmup: int = 1000,
         seed: int | None = None,
         **kwargs: Any,
@@ -104,6 +112,8 @@ class GatedVAE(LatentVAE):
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
         if not isinstance(gated, bool):
             raise ValueError(f"`gated` must be a boolean. Received: gated={gated!r}")
+        if max_multiplier is None:
+            max_multiplier = _largest_multiplier(latent_dim, tau)
         check_number("max_multiplier", max_multiplier, "at least 1", lambda m: m >= 1.0)
         self.tau, self.gate_penalty, self.gated = tau, penalty, gated
         self.estimator, self.max_multiplier = estimator, max_multiplier
@@ -284,3 +294,8 @@ class GatedVAE(LatentVAE):
             "warmup",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _largest_multiplier(latent_dim: int, tau: float) -> float:
+    """Above which the noise of codes does not matter to the bound any more."""
+    return max(1.0, latent_dim / (2.0 * _NOISE * tau)) if tau else _UNBOUNDED

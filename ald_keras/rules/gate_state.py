@@ -36,6 +36,7 @@ class GateState(Immutable):
             Defaults to none.
         reopened: Dimensions that were shut and had to be opened. Defaults to none.
         expected: Expected open gates of each epoch of narrowing. Defaults to none.
+        multipliers: GECO's multiplier of each epoch of narrowing. Defaults to none.
         errors: Errors since the phase or the set of dimensions changed. Defaults to
             none.
         group: Integer >= 1, dimensions tried at a time. Defaults to 1.
@@ -54,6 +55,7 @@ class GateState(Immutable):
     needed: tuple[int, ...] = ()
     reopened: tuple[int, ...] = ()
     expected: tuple[float, ...] = ()
+    multipliers: tuple[float, ...] = ()
     errors: tuple[float, ...] = ()
     group: int = 1
     fixed_epoch: int | None = None
@@ -72,7 +74,7 @@ class GateState(Immutable):
             values = tuple(check_integer(name, v, 0) for v in getattr(self, name))
             check_indices(name, sorted(values), n_dims)
             object.__setattr__(self, name, values)
-        for name in ("expected", "errors"):
+        for name in ("expected", "multipliers", "errors"):
             reals = tuple(check_real(name, v) for v in getattr(self, name))
             object.__setattr__(self, name, reals)
         object.__setattr__(self, "group", check_integer("group", self.group, 1))

@@ -15,6 +15,9 @@ from ald_keras.rules.gate_state import GateState
 if TYPE_CHECKING:
     from ald_keras.rules.gates import GateRule
 
+# Epochs without the bound being met after which this is said, again and again.
+UNMET = 50
+
 
 @dataclass(frozen=True)
 class GateObservation(Immutable):
@@ -27,6 +30,7 @@ class GateObservation(Immutable):
         error: Float >= 0, squared error a sample of validation data, with the gates at
             inference and sampled codes.
         met: Boolean, whether training has met the bound once.
+        multiplier: Float > 0, GECO's, what a unit of error costs in nats.
     """
 
     epoch: int
@@ -34,10 +38,12 @@ class GateObservation(Immutable):
     information: tuple[float, ...]
     error: float
     met: bool
+    multiplier: float
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "epoch", check_integer("epoch", self.epoch, 0))
-        object.__setattr__(self, "error", check_real("error", self.error))
+        for name in ("error", "multiplier"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name)))
         for name in ("probabilities", "information"):
             values = tuple(check_real(name, value) for value in getattr(self, name))
             object.__setattr__(self, name, values)
@@ -99,8 +105,12 @@ def _candidates(
         (i for i in state.active if i not in kept),
         key=lambda i: seen.information[i],
     )
-    most = max(1, len(state.active) // 4)
-    return tuple(weakest[: min(state.group, most, len(state.active) - 1)])
+    return tuple(weakest[: min(state.group, _most(state), len(state.active) - 1)])
+
+
+def _most(state: GateState) -> int:
+    """Dimensions tried at a time at most, unless training has told them apart."""
+    return max(1, len(state.active) // 4)
 
 
 def judge(
@@ -118,7 +128,7 @@ def judge(
             needed=(),
             shut=(*gone, *state.shut),
             errors=(),
-            group=state.group if state.undecided else 2 * state.group,
+            group=max(state.group, min(2 * state.group, _most(state))),
         )
         reason = (
             f"Keep {len(gone)} closed: the error of {seen.error:.4g} is within "
@@ -158,7 +168,9 @@ def _wait_for_bound(
             f"The error of {seen.error:.4g} is above {rule.bound_text} "
             "with all gates open."
         )
-        return replace(state, errors=()), decide(state, seen, "wait", reason)
+        if is_long_unmet(state):
+            reason = unmet_reason(rule, state)
+        return state, decide(state, seen, "wait", reason)
     likeliest, *shut = state.shut
     state = replace(
         state,
@@ -172,6 +184,20 @@ def _wait_for_bound(
         f"above {rule.bound_text}."
     )
     return state, decide(state, seen, "open", reason, (likeliest,))
+
+
+def is_long_unmet(state: GateState) -> bool:
+    """Whether it is time to say that the bound is not met with all gates open."""
+    waits = state.phase in ("reach", "look") and not state.shut
+    return waits and len(state.errors) > 0 and len(state.errors) % UNMET == 0
+
+
+def unmet_reason(rule: GateRule, state: GateState) -> str:
+    """That the bound was not met, in words."""
+    return (
+        f"The bound of {rule.tau:g} was not met in {len(state.errors)} epochs measured "
+        f"one after another; the lowest error was {min(state.errors):.4g}."
+    )
 
 
 def _is_hopeless(rule: GateRule, errors: tuple[float, ...]) -> bool:

@@ -13,17 +13,23 @@ from ald_keras.rules.checks import check_indices, check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.gate_state import GateState
-from ald_keras.rules.gate_steps import GateObservation, decide, judge, look
+from ald_keras.rules.gate_steps import (
+    GateObservation,
+    decide,
+    is_long_unmet,
+    judge,
+    look,
+    unmet_reason,
+)
 
 # Open gates by which their expected number may still fall while it counts as settled.
 _SETTLED = 0.5
 
+# Share of the multiplier below which it has not fallen while it counts as settled.
+_HALF = 0.5
+
 # Share of all epochs after which gates are decided on, settled or not.
 _LATEST = 0.6
-
-# Epochs without the bound being met after which this is said, again and again.
-UNMET = 50
-
 
 # The margin is never more than this share of tau: training far below it would only
 # learn the samples by heart.
@@ -38,9 +44,10 @@ class GateRule(Immutable):
     """Brings gates that are trained under a bound on the error to a decision.
 
     A gate may hover between open and closed for ever, since a random mixture of both
-    meets the bound on average. So, once the expected number of open gates has not
-    fallen for `patience` epochs, all gates are fixed: those below `closed` shut, the
-    others open. Then groups of open ones, the undecided first and after them the least
+    meets the bound on average. So, once over `patience` epochs the bound was met on
+    average, and neither the expected number of open gates nor the multiplier (which
+    rises far before the bound is met, and keeps gates open) is falling any more, all
+    gates are fixed: those below `closed` shut, the others open. Then groups of open ones, the undecided first and after them the least
     informative, are closed on trial. They stay away if the bound holds in two epochs in
     a row within `trial` epochs, twice as many where the error is about to get there;
     otherwise they come back with the weights they had, and a smaller group is tried.
@@ -191,11 +198,8 @@ class GateRule(Immutable):
         if not seen.met:
             state = replace(state, errors=errors)
             reason = f"The error has not come down to {self.tau:g} yet: all gates open."
-            if len(errors) % UNMET == 0:
-                reason = (
-                    f"The bound of {self.tau:g} was not met in {len(errors)} epochs; "
-                    f"the lowest error was {min(errors):.4g}."
-                )
+            if is_long_unmet(state):
+                reason = unmet_reason(self, state)
             return state, decide(state, seen, "wait", reason)
         state = replace(state, phase="narrow", errors=())
         reason = f"The error has come down to {self.tau:g}: gates may close now."
@@ -206,15 +210,31 @@ class GateRule(Immutable):
     ) -> tuple[GateState, Decision]:
         expected = (*state.expected, sum(seen.probabilities))
         likely = _indices(seen.probabilities, 0.5) or (_likeliest(seen),)
-        state = replace(state, expected=expected, active=likely)
-        settled = len(expected) > self.patience and (
-            min(expected[-self.patience :]) > min(expected[: -self.patience]) - _SETTLED
+        state = replace(
+            state,
+            expected=expected,
+            multipliers=(*state.multipliers, seen.multiplier),
+            errors=(*state.errors, seen.error),
+            active=likely,
         )
+        settled = self._has_settled(state)
         late = self.epochs is not None and seen.epoch + 1 >= _LATEST * self.epochs
         if settled or late:
             return self._fix(state, seen, settled)
         reason = f"{expected[-1]:.1f} open gates expected, {len(likely)} likely open."
         return state, decide(state, seen, "wait", reason)
+
+    def _has_settled(self, state: GateState) -> bool:
+        """Whether nothing that moves the gates is on its way any more."""
+        recent = self.patience
+        expected, multipliers = state.expected, state.multipliers
+        if len(expected) <= recent:
+            return False
+        return (
+            min(expected[-recent:]) > min(expected[:-recent]) - _SETTLED
+            and multipliers[-1] >= _HALF * multipliers[-recent - 1]
+            and float(np.mean(state.errors[-recent:])) <= self.bound
+        )
 
     def _fix(
         self, state: GateState, seen: GateObservation, settled: bool
@@ -233,6 +253,8 @@ class GateRule(Immutable):
             undecided=tuple(undecided),
             shut=tuple(shut),
             expected=(),
+            multipliers=(),
+            errors=(),
             group=max(1, sum(p[i] < 0.5 for i in undecided)),
         )
         when = (

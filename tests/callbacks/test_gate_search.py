@@ -8,7 +8,7 @@ from builders import as_new, digits, small_decoder, small_encoder, weights_of
 
 from ald_keras import GatedVAE
 from ald_keras.callbacks.gate_search import GateSearch
-from ald_keras.rules import gates
+from ald_keras.rules import gate_steps, gates
 
 X = digits(256)
 to_numpy = keras.ops.convert_to_numpy
@@ -108,11 +108,20 @@ def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
     errors = [9.0] * 3 + [12.0] * 13
     vae, search = scripted(errors, callbacks=[record, Note()])
     made = [(d.epoch, d.action) for d in search.decisions]
-    assert made == [(0, "try"), (2, "keep"), (14, "open")]
+    assert made == [(0, "try"), (2, "keep"), (14, "open"), (15, "prune")]
     # Those of the last epoch within the bound.
     for found, wanted in zip(begun[9], record.seen[2], strict=True):
         np.testing.assert_array_equal(found, wanted)
-    assert vae.active_dims == 4
+    # And again at the end, where the fourth has not helped.
+    assert same(vae, record.seen[2])
+    assert (vae.active_dims, search.met, search.weights_epoch) == (3, True, 2)
+    closed = search.decisions[-1]
+    assert closed.indices == search.decisions[0].indices
+    assert (closed.active_dims, closed.reason[:13]) == (3, "Closed again:")
+    assert "with the weights of epoch 3" in search.result()
+    np.testing.assert_array_equal(
+        to_numpy(vae.latent_mask.mask), to_numpy(vae.gates.open_gates())
+    )
 
 
 def test_training_is_held_below_the_bound_where_validation_is_worse():
@@ -167,6 +176,18 @@ def test_epochs_without_validation_are_passed_over():
     assert len(vae.search.state.errors) == 2
     evaluated = vae.evaluate(X[192:], verbose=0, return_dict=True)["squared_error"]
     assert vae.search.error == pytest.approx(evaluated, rel=0.05)
+
+
+def test_a_fit_of_which_no_epoch_was_validated_says_so():
+    vae = gated(10.0)
+    with pytest.warns(UserWarning, match="4 latent dimensions, their error not known"):
+        vae.fit(
+            X[:192],
+            validation_data=(X[192:], None),
+            validation_freq=5,
+            epochs=2,
+            verbose=0,
+        )
 
 
 class Measured(GateSearch):
@@ -241,16 +262,41 @@ def test_without_validation_data_the_error_is_that_of_training():
     with pytest.warns(UserWarning, match="never met"):
         history = vae.fit(X, epochs=1, verbose=0).history
     assert vae.search.error == pytest.approx(history["squared_error"][0])
+    vae = gated(1e3)
+    vae.fix_gates([True, True, True, False])
+    vae.fit(X, epochs=1, verbose=0)
+    assert " of training data, within the bound of 1000" in vae.search.result()
 
 
 def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
-    monkeypatch.setattr(gates, "UNMET", 2)
+    monkeypatch.setattr(gate_steps, "UNMET", 2)
     vae = gated(1e-3)
     with pytest.warns(UserWarning, match="GatedVAE: ") as told:
         vae.fit(X, epochs=3, verbose=0)
     words = [str(w.message) for w in told if "GatedVAE: " in str(w.message)]
     assert len(words) == 2
     assert "was not met in" in words[0]
+
+
+def test_a_bound_that_only_training_has_met_is_told_while_training(monkeypatch):
+    monkeypatch.setattr(gate_steps, "UNMET", 3)
+    vae = gated(10.0)
+    vae.fix_gates([True] * 4, settled=False)
+    errors = [14.0, 13.0, 14.0, 14.0, 12.5, 13.0, 14.0]
+    vae.own_callbacks = lambda: [Scripted(10.0, errors)]
+    with pytest.warns(UserWarning, match="was not met in [36] epochs") as told:
+        vae.fit(X[:192], validation_data=(X[192:], None), epochs=7, verbose=0)
+    words = [str(w.message) for w in told if "was not met in" in str(w.message)]
+    assert [word.rpartition(" ")[2] for word in words] == ["13.", "12.5."]
+
+
+def test_what_harden_fixes_after_fit_was_undecided_still():
+    vae = gated(30.0)
+    fit(vae)
+    with pytest.warns(UserWarning, match="4 gates were undecided"):
+        vae.harden()
+    assert not vae.search.is_decided
+    assert vae.undecided_gates == []
 
 
 def test_weights_that_are_restored_from_outside_are_noticed():
@@ -330,3 +376,8 @@ def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
     assert search.weights_epoch == 0
     for found, wanted in zip(vae.trainable_weights, averages[0], strict=True):
         np.testing.assert_array_equal(to_numpy(found), wanted)
+    # No epoch has measured these weights.
+    evaluated = vae.evaluate(X[192:], verbose=0, return_dict=True)["squared_error"]
+    assert search.error == pytest.approx(evaluated, rel=0.05)
+    assert abs(search.error - 9.0) > 1.0
+    assert vae.validation_data is None

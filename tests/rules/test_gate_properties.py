@@ -27,15 +27,19 @@ def searches(draw):
     shares = st.lists(st.floats(0, 1), min_size=n_dims, max_size=n_dims)
     kl = st.lists(st.floats(0, 9), min_size=n_dims, max_size=n_dims)
     rows = draw(
-        st.lists(st.tuples(shares, kl, ERRORS, st.booleans()), min_size=1, max_size=60)
+        st.lists(
+            st.tuples(shares, kl, ERRORS, st.booleans(), st.sampled_from([1.0, 9.0])),
+            min_size=1,
+            max_size=60,
+        )
     )
     return rule, n_dims, rows
 
 
 def play(rule, state, rows, first=0):
     played = []
-    for epoch, (p, kl, error, met) in enumerate(rows, first):
-        state, decision = rule.step(state, GateObservation(epoch, p, kl, error, met))
+    for epoch, row in enumerate(rows, first):
+        state, decision = rule.step(state, GateObservation(epoch, *row))
         played.append((state, decision))
     return played
 

@@ -34,6 +34,7 @@ class World:
                 self.information,
                 self.error(state.active if fixed else range(self.n_dims), since),
                 epoch >= met_at,
+                1.0,
             )
             before = state.active
             state, decision = rule.step(state, seen)
@@ -100,11 +101,14 @@ def test_training_that_shut_too_many_is_made_up_for():
 
 def test_a_bound_out_of_reach_opens_everything_and_says_so():
     world = World(3, {7}, [0.99, 0.01, 0.02])
-    state, decisions = world.run(rule(), 120)
+    state, decisions = world.run(rule(epochs=100), 120)
     assert (state.phase, state.active) == ("look", (0, 1, 2))
     assert (state.fixed_epoch, "stop" in actions(decisions)) == (None, False)
     told = [d.reason for d in decisions if "with all gates open" in d.reason]
     assert "above the bound of 10 + 2 %" in told[0]
+    # In words of its own each 50 epochs.
+    told = [d.epoch for d in decisions if "was not met in 50 epochs" in d.reason]
+    assert len(told) == 1
 
 
 def looked(errors, information):
@@ -112,7 +116,7 @@ def looked(errors, information):
     n = len(information)
     state, made = dataclasses.replace(rule().init(n), phase="look"), []
     for epoch, error in enumerate(errors):
-        seen = GateObservation(epoch, [1.0] * n, information, error, True)
+        seen = GateObservation(epoch, [1.0] * n, information, error, True, 1.0)
         state, decision = rule().step(state, seen)
         made.append(decision)
     return state, made
@@ -139,7 +143,7 @@ def test_the_least_informative_goes_first_and_the_last_one_shut_opens_first():
     state, made = looked([9.0], [5.0, 0.3, 2.0])
     state = dataclasses.replace(state, phase="look", active=(0, 1, 2), trial=())
     state = dataclasses.replace(state, reopened=(1,))
-    seen = GateObservation(1, [1.0] * 3, [5.0, 0.3, 2.0], 9.0, True)
+    seen = GateObservation(1, [1.0] * 3, [5.0, 0.3, 2.0], 9.0, True, 1.0)
     assert rule().step(state, seen)[1].indices == (2,)
 
 
@@ -164,11 +168,42 @@ def test_narrowing_ends_when_the_epochs_run_out():
     for epoch in range(80):
         # One more gate closes all the time.
         p = [0.99 if i > epoch / 10 else 0.3 for i in range(n)]
-        seen = GateObservation(epoch, p, [1.0] * n, 9.0, True)
+        seen = GateObservation(epoch, p, [1.0] * n, 9.0, True, 1.0)
         state, _ = patient.step(state, seen)
         if state.phase != "narrow":
             break
     assert epoch == 59
+
+
+@pytest.mark.parametrize(
+    ("errors", "multipliers", "last"),
+    [
+        # With a patience of 4: 4 epochs after the first one of narrowing.
+        ([9.0] * 20, [1.0] * 20, 5),
+        # More than halved in 4 epochs up to epoch 8.
+        ([9.0] * 20, [100.0 * 0.8 ** min(e, 8) for e in range(20)], 9),
+        # Above the bound on average of 4 epochs up to epoch 7.
+        ([12.0] * 6 + [9.9] * 14, [1.0] * 20, 9),
+        ([10.4, 9.9] * 10, [1.0] * 20, 5),
+    ],
+)
+def test_gates_have_settled_once_error_and_multiplier_have(errors, multipliers, last):
+    state, p = rule().init(2), [0.99, 0.97]
+    for epoch, (error, multiplier) in enumerate(zip(errors, multipliers, strict=True)):
+        seen = GateObservation(epoch, p, [1.0] * 2, error, True, multiplier)
+        state, _ = rule().step(state, seen)
+        if state.phase == "look":
+            break
+    assert epoch == last
+    assert (state.multipliers, state.errors) == ((), ())
+
+
+def test_many_likely_gates_that_are_undecided_do_not_go_one_by_one():
+    p = [0.94] * 16
+    state, decisions = World(16, {3, 5}, p).run(rule(attempts=9), 400)
+    assert state.active == (3, 5)
+    groups = [len(d.indices) for d in decisions if d.action == "try"]
+    assert groups[:3] == [1, 2, 3]
 
 
 def test_a_single_good_epoch_is_not_enough():
@@ -177,7 +212,7 @@ def test_a_single_good_epoch_is_not_enough():
         rule().init(3), phase="trial", active=(0, 1), trial=(2,)
     )
     seen = [
-        GateObservation(e, [1.0, 1.0, 0.0], [1.0] * 3, next(errors), True)
+        GateObservation(e, [1.0, 1.0, 0.0], [1.0] * 3, next(errors), True, 1.0)
         for e in range(4)
     ]
     made = []
@@ -194,7 +229,7 @@ def test_an_error_that_is_about_to_get_there_has_twice_the_time():
     made = []
     for epoch in range(8):
         error = 13.0 - 0.45 * epoch  # at most 10.2 in the eighth epoch
-        seen = GateObservation(epoch, [1.0, 1.0, 0.0], [1.0] * 3, error, True)
+        seen = GateObservation(epoch, [1.0, 1.0, 0.0], [1.0] * 3, error, True, 1.0)
         state, decision = rule().step(state, seen)
         made.append(decision.action)
     assert made[:7] == ["wait"] * 7
@@ -220,7 +255,7 @@ def test_what_was_shut_may_be_open_again_when_weights_are_restored():
 def test_nothing_is_changed_in_place():
     before = rule().init(4)
     copy = dataclasses.replace(before)
-    rule().step(before, GateObservation(0, [0.9] * 4, [1.0] * 4, 11.0, False))
+    rule().step(before, GateObservation(0, [0.9] * 4, [1.0] * 4, 11.0, False, 1.0))
     assert before == copy
     with pytest.raises(AttributeError):
         before.phase = "done"
@@ -253,15 +288,16 @@ def test_wrong_arguments(arguments, name):
 )
 def test_an_observation_of_another_number_of_gates(arguments, name):
     seen = {"probabilities": (0.5,) * 3, "information": (0.1,) * 3, **arguments}
+    seen |= {"error": 1.0, "met": True, "multiplier": 1.0}
     with pytest.raises(ValueError, match=f"`{name}` must hold a value for each of 3"):
-        rule().step(rule().init(3), GateObservation(0, error=1.0, met=True, **seen))
+        rule().step(rule().init(3), GateObservation(0, **seen))
 
 
 def test_wrong_observations_and_states():
     with pytest.raises(ValueError, match=r"`probabilities` must lie in \[0, 1\]"):
-        GateObservation(0, (1.5,), (0.0,), 1.0, True)
+        GateObservation(0, (1.5,), (0.0,), 1.0, True, 1.0)
     with pytest.raises(ValueError, match="`error` must be a finite number"):
-        GateObservation(0, (0.5,), (0.0,), float("nan"), True)
+        GateObservation(0, (0.5,), (0.0,), float("nan"), True, 1.0)
     with pytest.raises(ValueError, match="`phase` must be one of"):
         GateState(3, (0,), phase="end")
     with pytest.raises(ValueError, match="`active` must name at least one"):
