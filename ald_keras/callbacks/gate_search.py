@@ -285,17 +285,14 @@ class GateSearch(PruningRecord):
     def _close_again(self) -> None:
         """The gates of weights gone back to: some may have been opened since."""
         is_open = _array(self.model.gates.open_gates()) > 0
-        closed = sorted(
-            set(self._active()).difference(np.flatnonzero(is_open).tolist())
-        )
+        active = tuple(int(i) for i in np.flatnonzero(is_open))
+        closed = sorted(set(self._active()).difference(active))
         if not closed:
             return
-        active = tuple(int(i) for i in np.flatnonzero(is_open))
         self.state = self.rule.fixed(self.state, active)
         self.model.fix_gates(is_open, settled=False)
-        reason = (
-            f"Closed again: the bound was met so in epoch {self.weights_epoch + 1}."
-        )
+        met_in = (self.weights_epoch or 0) + 1
+        reason = f"Closed again: without them the bound was met in epoch {met_in}."
         decision = Decision(
             epoch=self._last_epoch or 0,
             action="prune",

@@ -160,6 +160,8 @@ def _wait_for_bound(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[GateState, Decision]:
     """The error is too large with nothing on trial: too many gates are shut."""
+    if is_long_unmet(state):
+        return state, decide(state, seen, "wait", unmet_reason(rule, state))
     if not _is_hopeless(rule, state.errors):
         reason = f"Error {seen.error:.4g}, above {rule.bound_text} yet."
         return state, decide(state, seen, "wait", reason)
@@ -168,8 +170,6 @@ def _wait_for_bound(
             f"The error of {seen.error:.4g} is above {rule.bound_text} "
             "with all gates open."
         )
-        if is_long_unmet(state):
-            reason = unmet_reason(rule, state)
         return state, decide(state, seen, "wait", reason)
     likeliest, *shut = state.shut
     state = replace(
