@@ -18,7 +18,7 @@ from ald_keras.config_checks import (
     nested,
 )
 from ald_keras.config_parts import NAMED, BetaConfig, GecoConfig, Named, ProbeConfig
-from ald_keras.files import parse_yaml
+from ald_keras.files import parse_yaml, read_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
 from ald_keras.strategies import STRATEGIES
@@ -203,12 +203,8 @@ def read_settings(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no YAML mapping, or a setting or value is wrong.
     """
+    data = read_yaml(path)
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} holds no valid YAML: {error}") from error
-    try:
-        data = check_mapping("config", data)
         for setting in settings:
             _apply_setting(data, setting)
         return make(data)

@@ -48,6 +48,24 @@ def parse_yaml(text: str) -> Any:
         loader.dispose()
 
 
+def read_yaml(path: pathlib.Path) -> dict[str, Any]:
+    """Read the mapping that a YAML file holds; an empty file holds an empty one.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file holds something else, naming it.
+    """
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} holds no valid YAML: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} must be a mapping. Received: {data!r:.100}")
+    return data
+
+
 def _count_nodes(node: yaml.Node, counts: dict[int, int]) -> int:
     """Nodes of a tree, each alias counted as what it stands for."""
     if isinstance(node, yaml.ScalarNode):

@@ -29,11 +29,12 @@ from ald_keras.experiments.bottleneck_table import print_bottlenecks, write_bott
 from ald_keras.experiments.command import (
     experiment_parser,
     parse,
+    read_failures,
     try_to_report_on,
     write_note,
 )
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
-from ald_keras.experiments.runs import read_runs
+from ald_keras.experiments.runs import differences, read_runs, run_name
 
 
 def bottleneck(
@@ -72,7 +73,7 @@ def _narrow(runner: Runner, plan: BottleneckPlan, size: int, seed: int) -> None:
     try:
         bound = find_bound(runner.output, size, seed)
     except ValueError as error:
-        runner.failures[reference.name] = str(error)
+        runner.failures[f"bound of {reference.name}"] = str(error)
         runner.board.say(f"{reference.name} failed: {error}")
     if bound is None:
         runner.board.withdraw(plan.groups)
@@ -91,6 +92,27 @@ def check_there(plan: BottleneckPlan, output: pathlib.Path) -> None:
                 jobs += _known_gated_jobs(plan, output, size, seed)
         for job in jobs:
             is_done(job, output)
+    _check_groups(plan, output)
+
+
+def _check_groups(plan: BottleneckPlan, output: pathlib.Path) -> None:
+    """Raise a `ValueError` where runs of other sizes or seeds could not stand beside.
+
+    That would be found by the table only, when all is run.
+    """
+    left_out = ("latent_dim", "seed", *MAY_DIFFER)
+    size = plan.references[0]
+    jobs = [plan.reference_job(size, 0), *plan.gated_jobs(size, 0, 1.0)]
+    configs = {job.kind: job.config for job in [*jobs, *plan.ald_jobs(0)]}
+    for run in read_runs(output, MAY_DIFFER):
+        config = configs.get(run.group, run.config)
+        differing = differences(run.config, config, left_out)
+        if differing:
+            raise ValueError(
+                f"{output / run_name(run.group, run.start, run.seed)} holds a run of "
+                "another config: move it away, or pass another --output. Received: "
+                f"other {', '.join(differing)}"
+            )
 
 
 def _known_gated_jobs(
@@ -191,15 +213,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         output = arguments.output
         console = Console()
-        failures: dict[str, str] = {}
-        if not arguments.report:
+        if arguments.report:
+            failures = read_failures(output)
+        else:
             plan = _make_plan(arguments)
             check_there(plan, output)
             _note(plan, output)
             failures = bottleneck(plan, output, console)
-        if read_runs(output, MAY_DIFFER) or not failures:
+        if arguments.report or read_runs(output, MAY_DIFFER) or not failures:
             report(output, failures, console)
-        raise_failures(failures)
+        if not arguments.report:
+            raise_failures(failures)
 
     return run_command(parser.prog, command)
 

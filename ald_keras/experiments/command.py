@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser
-from ald_keras.files import parse_yaml, read_json, write_yaml
+from ald_keras.experiments.runs import ERROR_FILE, read_record
+from ald_keras.files import read_json, read_yaml, write_yaml
 from ald_keras.report import try_to_report
 from ald_keras.versions import versions
 
@@ -82,17 +83,35 @@ def read_note(output: pathlib.Path) -> dict[str, Any]:
     """What `write_note` wrote, or nothing.
 
     Raises:
-        ValueError: If the file is damaged.
+        ValueError: If the file is damaged, naming it.
     """
     path = output / _NOTE
-    note = parse_yaml(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return note if isinstance(note, dict) else {}
+    return read_yaml(path) if path.is_file() else {}
 
 
 def read_failures(output: pathlib.Path) -> dict[str, str]:
-    """Runs that have failed with the reason, as the last command noted them."""
+    """What has failed and is not whole now, with the reason.
+
+    Args:
+        output: The experiment's folder.
+
+    Returns:
+        Mapping from names, of runs mostly, to what the last command noted in
+        `summary.json` or, if it did not come to its end, left in the run's folder.
+
+    Raises:
+        ValueError: If a file is damaged, naming it.
+    """
     path = output / "summary.json"
-    return read_json(path).get("failures", {}) if path.is_file() else {}
+    summary = read_json(path) if path.is_file() else {}
+    noted = summary.get("failures", {}) if isinstance(summary, dict) else None
+    if not isinstance(noted, dict) or not all(
+        isinstance(w, str) for w in noted.values()
+    ):
+        raise ValueError(f"{path} must hold a mapping with texts under `failures`.")
+    for reason in output.glob(f"*/{ERROR_FILE}"):
+        noted[reason.parent.name] = reason.read_text("utf-8", "replace").strip()
+    return {n: why for n, why in noted.items() if read_record(output / n) is None}
 
 
 def try_to_report_on(output: pathlib.Path) -> None:

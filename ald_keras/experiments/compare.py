@@ -34,7 +34,7 @@ from ald_keras.experiments.roles import ALONE, CHIEF, WORKER, find_role
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import FIXED, read_record, run_name
 from ald_keras.experiments.searching import expected_kinds, possible_jobs, run_search
-from ald_keras.experiments.trials import read_end
+from ald_keras.experiments.trials import ended_with, whole_search
 from ald_keras.files import write_yaml
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
@@ -186,7 +186,7 @@ def _read(arguments: argparse.Namespace) -> Comparison:
 def noted_failures(
     comparison: Comparison, output: pathlib.Path, seeds: int
 ) -> dict[str, str]:
-    """What earlier commands have noted of runs that are not whole.
+    """What has failed of a comparison and is not whole now.
 
     Args:
         comparison: Its searches and rules.
@@ -196,11 +196,17 @@ def noted_failures(
     Returns:
         As `compare` does.
     """
-    noted = read_failures(output)
-    for search in comparison.searches:
-        for seed in range(seeds):
-            noted |= (read_end(output, search.name, seed) or {}).get("failures", {})
-    return {n: why for n, why in noted.items() if read_record(output / n) is None}
+    noted, own = read_failures(output), set()
+    for seed in range(seeds):
+        for rule, job in rule_jobs(comparison, seed).items():
+            scratch = scratch_job(comparison, rule, seed, output)
+            own |= {each.name for each in (job, scratch) if each is not None}
+        for search in comparison.searches:
+            trials = possible_jobs(comparison, search, seed)
+            own |= {job.name for job in trials}
+            if ended_with(output, search, seed) is None:
+                own.add(whole_search(search, seed))
+    return {name: reason for name, reason in noted.items() if name in own}
 
 
 def _note(

@@ -18,7 +18,7 @@ from ald_keras.experiments.runs import (
 )
 from ald_keras.experiments.searches import Search
 from ald_keras.experiments.summary import mean_and_sd, t_interval
-from ald_keras.experiments.trials import read_end
+from ald_keras.experiments.trials import ended_with
 
 Row = dict[str, Any]
 
@@ -131,8 +131,8 @@ def _search_entries(
     what = ROUND if search.tuner == "hyperband" else TRIAL
     chosen = _Entry(search.name, CHOSEN)
     for seed in range(seeds):
-        end = read_end(output, search.name, seed)
-        if end is None or end["search"] != search.to_dict():
+        end = ended_with(output, search, seed)
+        if end is None:
             continue
         base = dataclasses.replace(comparison.base, method="fixed")
         found: list[dict[str, float]] = []

@@ -16,7 +16,12 @@ from rich.console import Console
 
 from ald_keras.config import Config
 from ald_keras.experiments.progress import Board
-from ald_keras.experiments.runs import differences, read_record, read_run_config
+from ald_keras.experiments.runs import (
+    ERROR_FILE,
+    differences,
+    read_record,
+    read_run_config,
+)
 from ald_keras.files import write_yaml
 from ald_keras.run_checkpoint import CHECKPOINT
 
@@ -138,7 +143,7 @@ class Runner:
                 self._carry_out(job)
 
     def note(self, name: str, problem: str | None, seconds: float) -> None:
-        """Note and say how a run has ended.
+        """Note and say how a run has ended; why one has failed is left in its folder.
 
         Args:
             name: Name of its folder.
@@ -150,6 +155,9 @@ class Runner:
             problem = "it left no run.json"
         if problem is not None or record is None:
             self.failures[name] = problem or ""
+            path = self.output / name / ERROR_FILE
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{problem}\n", encoding="utf-8")
             self.board.finish(kind_of(name))
             self.board.say(f"{name} failed: {problem}")
             return
@@ -161,7 +169,8 @@ class Runner:
     def _carry_out(self, job: Job) -> None:
         folder = self.output / job.name
         folder.mkdir(exist_ok=True)
-        (folder / "run.json").unlink(missing_ok=True)
+        for name in ("run.json", ERROR_FILE):
+            (folder / name).unlink(missing_ok=True)
         write_yaml(folder / "config.yaml", job.config.to_dict())
         self.board.begin(job.name, job.kind)
         started = time.monotonic()

@@ -29,8 +29,8 @@ from ald_keras.experiments.comparison import load_comparison
 from ald_keras.experiments.fixed_sizes import OBJECTIVE, FixedSizes
 from ald_keras.experiments.roles import CHIEF, VARIABLES, WORKER, find_role
 from ald_keras.experiments.runner import Job, is_done, kind_of
-from ald_keras.experiments.runs import read_record
-from ald_keras.experiments.trials import ERROR_FILE, Event, write_end
+from ald_keras.experiments.runs import ERROR_FILE, read_record
+from ald_keras.experiments.trials import Event, remove_end, write_end
 from ald_keras.files import write_yaml
 from ald_keras.run_files import clear_logs
 
@@ -180,6 +180,9 @@ def run_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
         RuntimeError: If the chief does not answer.
     """
     role = find_role()
+    if role != WORKER:
+        # What an earlier one has left may be of trials that this one replaces.
+        remove_end(hypermodel.output, hypermodel.search.name, hypermodel.seed)
     with tempfile.TemporaryDirectory() as directory:
         tuner = make_tuner(hypermodel, directory)
         tuner.skipped = skipped

@@ -12,11 +12,11 @@ from ald_keras.experiments.runner import Job, Runner, kind_of, run_module
 from ald_keras.experiments.runs import read_record
 from ald_keras.experiments.searches import Search
 from ald_keras.experiments.trials import (
-    ERROR_FILE,
     Event,
     has_ended,
     read_end,
     trial_job,
+    whole_search,
 )
 
 # The process that searches.
@@ -74,7 +74,7 @@ def run_search(
             break
         name = follower.running
         if name is None:
-            whole = f"{search.name}-seed{seed}"
+            whole = whole_search(search, seed)
             runner.failures[whole] = problem
             runner.board.say(f"{whole} failed: {problem}")
             break
@@ -123,8 +123,6 @@ class _Follower:
 
     def lose(self, name: str, problem: str) -> None:
         """A trial has ended the process."""
-        path = self._runner.output / name / ERROR_FILE
-        path.write_text(problem + "\n", encoding="utf-8")
         self.take(Event(name, "failed", problem))
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from ald_keras.config import RULES, Config
 from ald_keras.experiments.command import (
     experiment_parser,
     parse,
+    read_failures,
     try_to_report_on,
     write_note,
 )
@@ -191,8 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         output = arguments.output
         console = Console()
-        failures: dict[str, str] = {}
-        if not arguments.report:
+        if arguments.report:
+            failures = read_failures(output)
+        else:
             plan = _make_plan(arguments)
             for job in _first_jobs(plan, arguments.sizes, arguments.baselines):
                 is_done(job, output)
@@ -200,9 +202,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             failures = stability(
                 plan, output, arguments.sizes, arguments.baselines, console
             )
-        if read_runs(output) or not failures:
+        if arguments.report or read_runs(output) or not failures:
             report(output, failures, console)
-        raise_failures(failures)
+        if not arguments.report:
+            raise_failures(failures)
 
     return run_command(parser.prog, command)
 

@@ -14,9 +14,6 @@ from ald_keras.experiments.runs import run_name
 from ald_keras.experiments.searches import Search
 from ald_keras.files import read_json, write_json
 
-# Beside what a run that failed has left: why.
-ERROR_FILE = "error.txt"
-
 # Leads the lines in which a process that searches tells about its trials.
 _MARK = "@trial "
 
@@ -104,6 +101,25 @@ def read_end(output: pathlib.Path, name: str, seed: int) -> dict[str, Any] | Non
     return read_json(path) if path.is_file() else None
 
 
+def ended_with(
+    output: pathlib.Path, search: Search, seed: int
+) -> dict[str, Any] | None:
+    """What `read_end` gives if the search that has ended is this one, else `None`."""
+    end = read_end(output, search.name, seed)
+    same = end is not None and end["search"] == search.to_dict()
+    return end if same else None
+
+
+def whole_search(search: Search, seed: int) -> str:
+    """What a search as a whole is called where it fails."""
+    return f"{search.name}-seed{seed}"
+
+
+def remove_end(output: pathlib.Path, name: str, seed: int) -> None:
+    """Remove what `write_end` wrote, where there is something."""
+    _end_path(output, name, seed).unlink(missing_ok=True)
+
+
 def has_ended(
     comparison: Comparison, search: Search, seed: int, output: pathlib.Path
 ) -> bool:
@@ -112,8 +128,8 @@ def has_ended(
     Raises:
         ValueError: If a run that is there was made from another config.
     """
-    end = read_end(output, search.name, seed)
-    if end is None or end["failures"] or end["search"] != search.to_dict():
+    end = ended_with(output, search, seed)
+    if end is None or end["failures"]:
         return False
     jobs = [
         trial_job(comparison, search, size, seed, epochs)

@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import shutil
 
 import pytest
 from figure_checks import check_figure
@@ -148,6 +149,26 @@ def test_a_failing_run_is_named_and_loses_no_other(
     assert "Budget 1: of 1 run, 1 met tau" in captured.out
     assert list(read_json(output / "summary.json")["failures"]) == ["reference-3-seed0"]
     assert "reference-3-seed0" in (output / "report.html").read_text()
+    # A report alone keeps what has failed, until it is whole.
+    assert main(["--output", str(output), "--report"]) == 0
+    assert list(read_json(output / "summary.json")["failures"]) == ["reference-3-seed0"]
+    shutil.rmtree(output / "reference-3-seed0")
+    write_reference(output, 3, 0, 7.0, **broken)
+    assert main(["--output", str(output), "--report"]) == 0
+    assert read_json(output / "summary.json")["failures"] == {}
+
+
+def test_runs_of_another_config_are_found_before_any_is_made(
+    tiny_file, tmp_path, write_reference, capsys
+):
+    output = tmp_path / "out"
+    write_reference(output, 2, 0, 8.0, config={"epochs": 5})
+    arguments = ["--config", str(tiny_file), "--output", str(output)]
+    assert main([*arguments, "--references", "3", "--budgets", "1"]) == 2
+    error = capsys.readouterr().err
+    assert "reference-2-seed0 holds a run of another config" in error
+    assert "other epochs" in error
+    assert [folder.name for folder in output.iterdir()] == ["reference-2-seed0"]
 
 
 @pytest.mark.parametrize("error", [None, 0.0, math.nan, math.inf])
@@ -155,8 +176,8 @@ def test_an_error_that_can_be_no_bound(tmp_path, plan, write_reference, capsys, 
     write_reference(tmp_path, 2, 0, error)
     alone = plan(references=(2,), sizes=(4,), seeds=1)
     failures = bottleneck(alone, tmp_path)
-    assert list(failures) == ["reference-2-seed0"]
-    assert "must be positive and finite" in failures["reference-2-seed0"]
+    assert list(failures) == ["bound of reference-2-seed0"]
+    assert "must be positive and finite" in failures["bound of reference-2-seed0"]
     assert [folder.name for folder in tmp_path.glob("gated*")] == []
     # Nothing more is to come.
     assert " 1/1 " in capsys.readouterr().out

@@ -1,6 +1,7 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,7 @@ import yaml
 from ald_keras.experiments import searching
 from ald_keras.experiments.compare import main
 from ald_keras.experiments.figures import main as draw
-from ald_keras.experiments.runs import read_record
-from ald_keras.experiments.trials import ERROR_FILE
+from ald_keras.experiments.runs import ERROR_FILE, read_record
 
 SEARCH = {"sizes": [2, 3, 5], "rules": ["information"]}
 
@@ -127,17 +127,52 @@ def test_a_report_is_of_the_seeds_that_it_is_asked_for(done, file):
     assert yaml.safe_load((done / "experiment.yaml").read_text())["seeds"] == 1
 
 
-def test_a_report_keeps_what_has_failed(done, file):
-    arguments = ["--config", str(file), "--output", str(done), "--report"]
-    path = done / "summary.json"
+def test_a_report_keeps_what_has_failed(done, file, tmp_path):
+    output = tmp_path / "done"
+    shutil.copytree(done, output)
+    arguments = ["--config", str(file), "--output", str(output), "--report"]
+    path = output / "summary.json"
     summary = json.loads(path.read_text())
-    # One is whole by now, and one is not.
-    failed = {"grid-2-seed0": "no luck", "grid-9-seed0": "no memory"}
+    failed = {
+        "grid-2-seed0": "is whole by now",
+        "grid-seed0": "has come to its end by now",
+        "grid-9-seed0": "of another comparison",
+        "grid-3-seed1": "of another seed",
+        "information-4-seed0": "no memory",
+    }
     path.write_text(json.dumps({**summary, "failures": failed}))
+    run = output / "information-4-seed0"
+    (run / "run.json").rename(run / "kept.json")
     assert main(arguments) == 0
-    assert json.loads(path.read_text())["failures"] == {"grid-9-seed0": "no memory"}
-    assert "no memory" in (done / "report.html").read_text(encoding="utf-8")
-    path.write_text(json.dumps(summary))
+    left = json.loads(path.read_text())["failures"]
+    assert left == {"information-4-seed0": "no memory"}
+    assert "no memory" in (output / "report.html").read_text(encoding="utf-8")
+    # What a command that was killed has left in the run's folder counts as well.
+    (run / ERROR_FILE).write_text("no disk\n")
+    path.write_text(json.dumps({**summary, "failures": {}}))
+    assert main(arguments) == 0
+    left = json.loads(path.read_text())["failures"]
+    assert left == {"information-4-seed0": "no disk"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("experiment.yaml", "a: ["),
+        ("experiment.yaml", "- a"),
+        ("summary.json", "{"),
+        ("summary.json", "[]"),
+        ("summary.json", '{"failures": {"a": 3}}'),
+    ],
+)
+def test_a_report_on_damaged_notes(done, file, tmp_path, capsys, name, text):
+    shutil.copytree(done, tmp_path / "done")
+    (tmp_path / "done" / name).write_text(text)
+    arguments = ["--config", str(file), "--output", str(tmp_path / "done"), "--report"]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert error.count("\n") == 1
 
 
 def test_the_reason_is_told_where_everything_fails(settings, tmp_path, capsys):

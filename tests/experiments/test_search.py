@@ -158,6 +158,21 @@ def test_a_random_search_finds_the_last_untried_size(search, tmp_path):
     assert sorted(size for size, _ in trials.values()) == [2, 3, 4]
 
 
+def test_a_search_that_begins_takes_back_the_end_of_another(
+    search, tmp_path, monkeypatch
+):
+    search({"sizes": [2]}, epochs=1)
+    assert read_end(tmp_path, "grid", 0) is not None
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ald_keras.experiments.search.make_tuner", killed)
+    with pytest.raises(KeyboardInterrupt):
+        search({"sizes": [3]}, epochs=1)
+    assert read_end(tmp_path, "grid", 0) is None
+
+
 HYPERBAND = {"tuner": "hyperband", "sizes": {"min": 1, "max": 5}}
 
 
