@@ -211,7 +211,10 @@ def _bound(config: Config, model: Any, history: Any, search: Any) -> dict[str, A
     if search is None:
         errors = history.history.get("val_squared_error", [])
         found |= {"max_multiplier": model.max_multiplier}
-        return {"bound": {**found, "lowest_error": min(errors, default=None)}}
+        found |= {"lowest_error": min(errors, default=None)}
+        if model.tau > 0.0:
+            found |= {"last_error": errors[-1] if errors else None}
+        return {"bound": found}
     undecided = len(model.undecided_gates)
     found |= {
         "tolerance": search.rule.tolerance,

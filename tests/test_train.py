@@ -255,6 +255,16 @@ def test_the_bound_as_a_share_of_the_variance(config_file, tmp_path):
     assert record["bound"]["tau"] == pytest.approx(0.5 * variance)
 
 
+@pytest.mark.filterwarnings("ignore:GatedVAE")
+def test_gates_that_are_undecided_are_on_record(config_file, tmp_path):
+    config = load_config(config_file(**{**GECO, "geco": {"tau": 0.01}}))
+    record = run(config, tmp_path / "run", verbose=0)
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert len(model.undecided_gates) == 8
+    assert record["bound"]["undecided_gates"] == 8
+    assert not record["bound"]["met"]
+
+
 def test_without_gates_there_is_nothing_to_decide(config_file, tmp_path):
     settings = {**GECO, "geco": {"tau": 0, "gated": False, "max_multiplier": 50}}
     record = run(load_config(config_file(**settings)), tmp_path / "run", verbose=0)
@@ -265,6 +275,12 @@ def test_without_gates_there_is_nothing_to_decide(config_file, tmp_path):
         "max_multiplier": 50,
         "lowest_error": pytest.approx(record["bound"]["lowest_error"]),
     }
+    settings["geco"]["tau"] = 40
+    record = run(load_config(config_file(**settings)), tmp_path / "bound", verbose=0)
+    with open(tmp_path / "bound" / "history.csv", newline="") as lines:
+        errors = [float(row["val_squared_error"]) for row in csv.DictReader(lines)]
+    assert record["bound"]["last_error"] == errors[-1]
+    assert record["bound"]["lowest_error"] == min(errors)
 
 
 def test_an_optimizer_that_cannot_be_sliced_still_gives_a_run(config_file, tmp_path):

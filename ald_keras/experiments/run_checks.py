@@ -50,6 +50,8 @@ def _is_bound(value: Any) -> bool:
     names = {"tau", "lowest_error", "max_multiplier"}
     if "error" in value:
         names = {"tau", "error", "tolerance", "undecided_gates", "met"}
+    if "last_error" in value:
+        names.add("last_error")
     numeric = all(_is_number(value.get(name)) for name in names - {"met"})
     return numeric and isinstance(value.get("met", True), bool)
 

@@ -73,7 +73,12 @@ class ConstraintMultiplier(keras.layers.Layer):
             lambda v: self.least <= v <= self.most,
         )
         self.warmup = int(
-            check_number("warmup", warmup, "at least 0", lambda v: v >= 0.0)
+            check_number(
+                "warmup",
+                warmup,
+                "whole and at least 0",
+                lambda v: v >= 0.0 and v == int(v),
+            )
         )
         self.multiplier = self._scalar("multiplier", self.initial)
         self.average = self._scalar("average", 0.0)

@@ -26,8 +26,9 @@ def tau_for(x: Any, explained: float = 0.95) -> float:
         Float, in squared data units, as `GatedVAE` takes it for `tau`.
 
     Raises:
-        ValueError: If `explained` is out of range, or the data do not vary or are not
-            finite.
+        TypeError: If `x` has no `shape`.
+        ValueError: If `explained` is out of range, or the data hold no values, do not
+            vary or are not finite.
 
     Example:
     >>> tau_for(np.array([[0.0, 1.0], [2.0, 1.0]]), explained=0.75)
@@ -39,11 +40,19 @@ def tau_for(x: Any, explained: float = 0.95) -> float:
         raise ValueError(
             f"`explained` must lie in [0, 1). Received: explained={explained!r}"
         )
+    if not hasattr(x, "shape"):
+        raise TypeError(
+            f"`x` must be an array or `LazySamples`. Received: {type(x).__name__}"
+        )
+    if not math.prod(x.shape):
+        raise ValueError(f"`x` must hold values. Received: shape {tuple(x.shape)}")
     rows = max(1, _BLOCK // math.prod(x.shape[1:]))
     total: Any = 0.0
     squared = 0.0
+    # Differences, so that nothing is lost where all values are large.
+    first = np.asarray(x[:1], "float64")
     for start in range(0, len(x), rows):
-        block = np.asarray(x[start : start + rows], "float64")
+        block = np.asarray(x[start : start + rows], "float64") - first
         total = total + block.sum(axis=0)
         squared += float(np.square(block).sum())
     variance = squared / len(x) - float(np.square(total / len(x)).sum())

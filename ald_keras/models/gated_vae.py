@@ -125,10 +125,10 @@ class GatedVAE(LatentVAE):
         )
         if not gated:
             self.gates.decided.assign([1.0] * latent_dim)
-        self.warmup = warmup
         self.constraint = ConstraintMultiplier(
             tau, most=max_multiplier, warmup=warmup, name="constraint"
         )
+        self.warmup = self.constraint.warmup
         self.information = self.add_weight(
             name="information",
             shape=(latent_dim,),
@@ -187,7 +187,8 @@ class GatedVAE(LatentVAE):
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._track(x, measured, batch)
-        self._take_in(batch.mean(batch.part_mean(measured.kl)))
+        weight = ops.expand_dims(measured.weight, -1)
+        self._take_in(batch.mean(batch.part_mean(weight * measured.kl)))
         # A batch of which nothing counts tells nothing of the bound.
         counts = batch.sum(measured.total) > 0
         self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))

@@ -120,15 +120,25 @@ def _bound_parts(record: Mapping[str, Any]) -> list[str]:
     """What became of a bound on the error, for the answer's sentence."""
     bound, fixed = record["bound"], record.get("fixed_epoch")
     if "error" not in bound:
-        return [f"lowest squared error {bound['lowest_error']:.4g}"]
+        last = bound.get("last_error")
+        if last is None:
+            return [f"lowest squared error {bound['lowest_error']:.4g}"]
+        return [f"squared error {last:.4g}, for a bound of {bound['tau']:g}"]
     within = "within" if bound["met"] else "above"
     allowed = f"{bound['tau']:g} + {100 * bound['tolerance']:g} %"
     error = f"squared error {bound['error']:.4g}, {within} the bound of {allowed}"
-    return [error, "not decided" if fixed is None else f"decided at epoch {fixed + 1}"]
+    if bound["undecided_gates"]:
+        return [error, "not decided"]
+    return [error, "decided" if fixed is None else f"decided at epoch {fixed + 1}"]
 
 
 def _bound_words(record: Mapping[str, Any]) -> str:
     bound = record["bound"]
+    if bound.get("last_error") is not None:
+        return (
+            "All gates stayed open: the network was trained for an error of at most "
+            f"{bound['tau']:g} with as little KL as that takes."
+        )
     if "error" not in bound:
         return (
             "All gates stayed open: the network was trained for the lowest error, with "

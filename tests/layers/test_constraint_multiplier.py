@@ -115,6 +115,7 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"least": 0.0}, "least"),
         ({"most": 1e-6}, "most"),
         ({"warmup": -1}, "warmup"),
+        ({"warmup": 0.5}, "warmup"),
     ],
 )
 def test_wrong_arguments(arguments, name):

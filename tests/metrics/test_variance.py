@@ -36,3 +36,19 @@ def test_wrong_shares(explained):
 def test_data_without_a_variance(x):
     with pytest.raises(ValueError, match="`x` must be finite and vary"):
         tau_for(x)
+
+
+def test_large_values_lose_nothing():
+    x = np.array([[-2.0, 0.0], [2.0, 1.0]])
+    assert tau_for(x + 1e9, 0.0) == tau_for(x, 0.0) == 4.25
+
+
+@pytest.mark.parametrize("x", [np.zeros((0, 3)), np.zeros((4, 0))])
+def test_no_data(x):
+    with pytest.raises(ValueError, match="`x` must hold values"):
+        tau_for(x)
+
+
+def test_what_is_no_array():
+    with pytest.raises(TypeError, match="`x` must be an array"):
+        tau_for([[0.0, 1.0]])

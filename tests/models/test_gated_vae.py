@@ -295,13 +295,39 @@ def test_other_precisions(dtype):
     assert history["squared_error"][1] < history["squared_error"][0]
 
 
-@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"jit_compile": True},
+        {"run_eagerly": True},
+        {"steps_per_execution": 3},
+    ],
+)
 def test_it_trains_however_it_is_compiled(options):
     vae = gated(4, tau=8.0)
     vae.constraint.met.assign(1.0)
     vae.compile(keras.optimizers.Adam(1e-2), **options)
     history = fit(vae, epochs=3, batch_size=64)
     assert history["squared_error"][-1] < history["squared_error"][0]
+    # Every step has counted, whatever is executed at once.
+    assert float(to_numpy(vae.constraint.steps)) == 3 * -(-len(X) // 64)
+
+
+@pytest.mark.parametrize(("tau", "most"), [(35.0, 20 / 0.35), (1e6, 1.0), (0.0, 1e4)])
+def test_the_multiplier_rises_no_further_than_it_helps(tau, most):
+    vae = GatedVAE(small_encoder(), small_decoder(20), 20, tau, gated=tau > 0.0)
+    assert vae.constraint.most == pytest.approx(most)
+    # A code's variance s costs c * s in error and what it saves in KL is known: at the
+    # least of both, all noise is at most half a percent of the bound.
+    c = np.geomspace(1e-6, 1e6, 200)[:, None]
+    s = np.geomspace(1e-12, 1.0, 4000)
+    lagrangian = most * c * s + 0.5 * (s - 1.0 - np.log(s))
+    noise = c[:, 0] * s[lagrangian.argmin(axis=1)]
+    if tau:
+        assert 20 * noise.max() <= 0.0051 * tau
+    again = GatedVAE.from_config(vae.get_config())
+    assert again.max_multiplier == vae.max_multiplier
 
 
 def test_without_gates_it_goes_for_the_lowest_error():

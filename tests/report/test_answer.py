@@ -103,7 +103,7 @@ def test_a_run_without_pruning():
             "within the bound of 20 + 2 %, decided at epoch 35, Bernoulli",
             "Every gate is decided and the bound is met",
         ),
-        ({}, None, "within the bound of 20 + 2 %, not decided", "whether fewer"),
+        ({}, None, "within the bound of 20 + 2 %, decided, Bernoulli", "whether fewer"),
         ({"met": False}, 34, "above the bound of 20 + 2 %", "no finding. Allow"),
         ({"undecided_gates": 3}, None, "not decided", "3 gates are undecided"),
     ],
@@ -128,6 +128,10 @@ def test_the_lowest_error():
         "64 dimensions throughout, lowest squared error 13.98, Bernoulli likelihood."
     )
     assert "weight of at most 10000 against the KL" in outcome_words(told.record)
+    bound |= {"tau": 15.0, "last_error": 14.9}
+    told = facts(fixed_epoch=None, outcome=None, active_dims=64, bound=bound)
+    assert ", squared error 14.9, for a bound of 15, " in answer_sentence(told)
+    assert "for an error of at most 15 with as little KL" in outcome_words(told.record)
 
 
 def test_a_single_removal_is_called_that():
