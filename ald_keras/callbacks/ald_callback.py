@@ -54,7 +54,8 @@ class ALDCallback(ReportedRecord):
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to the number of
             classes where the validation data carry labels, else to 10.
         probe: Arrays `x` or `(x, y)` to measure on. Defaults to the validation data of
-            `fit`: arrays, a split, `tf.data` or `PyDataset`.
+            `fit`: arrays, a split, `tf.data` or `PyDataset`. Arrays must not change
+            while `fit` runs: features of them may be taken once.
         probe_size: Integer >= 3, samples drawn anew each epoch; all, where there are
             fewer. Defaults to 500.
         features: Features of the Frechet distances, as `metrics.build_extractor` takes

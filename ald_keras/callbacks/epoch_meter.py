@@ -73,7 +73,10 @@ class EpochMeter:
         self._probe = open_probe(model, probe)
         clusters = count_clusters(self._probe, n_clusters, probe_size)
         self._quality = QualityMeter(model, clusters, features, metrics)
-        self._real = self._keep_features()
+        self._real: np.ndarray | None = None
+        self._keeps = self._may_keep_features()
+        if self._keeps:
+            self._quality.check_data(self._probe.batches())
         self._on_validation_data = probe is None
         self._null_loss = self._measure_null_loss() if null_loss else None
         self._last: tuple[Any, Any] | None = None
@@ -104,11 +107,14 @@ class EpochMeter:
         check_finite(epoch, "loss", float(logs["loss"]))
         rng = np.random.default_rng([self._seed, epoch])
         real = None
-        if self._real is None or not isinstance(self._probe, ArrayProbe):
-            x, y = self._probe.sample(self._probe_size, rng)
-        else:
+        if self._keeps and isinstance(self._probe, ArrayProbe):
+            # Not before there is something to measure.
+            if self._real is None:
+                self._real = self._quality.features_of(self._probe.batches())
             rows = self._probe.choose(self._probe_size, rng)
             (x, y), real = self._probe.take(rows), self._real[rows]
+        else:
+            x, y = self._probe.sample(self._probe_size, rng)
         self._last = x, y
         metrics, kl, spread = self._quality.measure(x, y, rng, real)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
@@ -125,15 +131,11 @@ class EpochMeter:
             check_finite(epoch, name, value)
         return metrics, kl, spread
 
-    def _keep_features(self) -> np.ndarray | None:
-        """Features of all validation data, where it pays to take them once."""
+    def _may_keep_features(self) -> bool:
+        """Whether it pays to take the features of all validation data once."""
         probe = self._probe
         few = probe.n_samples <= _KEPT_FEATURES * self._probe_size
-        if not isinstance(probe, ArrayProbe) or not few:
-            return None
-        if not self._quality.keeps_features:
-            return None
-        return self._quality.features_of(probe.batches())
+        return isinstance(probe, ArrayProbe) and few and self._quality.keeps_features
 
     def _measure_null_loss(self) -> float:
         likelihood = self._model.likelihood

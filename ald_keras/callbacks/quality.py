@@ -63,6 +63,16 @@ class QualityMeter:
         """Whether features of data can be taken once, for `measure`."""
         return self._extract is not None and self._extract.keeps
 
+    def check_data(self, batches: Iterable[Any]) -> None:
+        """Raise a `ValueError` if the features are not for such data.
+
+        Args:
+            batches: Arrays of shape `(samples, *data_shape)`.
+        """
+        if self._extract is not None:
+            for x in batches:
+                self._extract.check_data(x)
+
     def features_of(self, batches: Iterable[Any]) -> np.ndarray:
         """Features of data, shape `(samples, rows, d)`: a clip gives several rows.
 

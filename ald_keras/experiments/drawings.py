@@ -147,6 +147,7 @@ def _narrowing(output: pathlib.Path, budget: float, runs: Sequence[Run]) -> Draw
 
 def _costs(summary: ComparisonSummary) -> Drawing:
     titles = dict.fromkeys((TRIAL, SCRATCH), "one fixed size")
+    spread = {row["run"] for row in summary.rows if row["workers"]}
     costs = [
         Cost(
             titles.get(str(row["what"]), str(row["run"])),
@@ -156,12 +157,17 @@ def _costs(summary: ComparisonSummary) -> Drawing:
             background=row["what"] in titles,
         )
         for row in summary.rows
-        if row["what"] != ROUND
+        if row["what"] != ROUND and row["run"] not in spread
     ]
     caption = (
         "Test ELBO, the higher the better, and what it has cost: a search all its "
         "trials, a rule its one run. Means over seeds, with standard deviations."
     )
+    if spread:
+        caption += (
+            " Searches that were spread over workers are left out: their seconds are "
+            "not those of one machine."
+        )
     alt = "Test ELBO against seconds of training of searches and of pruning runs."
     return Drawing("costs", costs_figure(costs), caption, alt)
 

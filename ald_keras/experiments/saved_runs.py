@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import Dataset, load_dataset
@@ -69,6 +70,13 @@ def load_facts(
     )
     if baseline is not None:
         other = _baseline(baseline, config, view)
+        if data is not None:
+            _check_test_part(baseline, config, data, data_dir)
+        if view is not None and other.reconstructed is None:
+            path = baseline / "model.keras"
+            missing.append(
+                f"what it makes of the samples is left out: there is no {path}"
+            )
         facts = dataclasses.replace(facts, baseline=other)
     return facts, missing
 
@@ -127,6 +135,32 @@ def _model(folder: pathlib.Path, data_shape: tuple[int, ...]) -> Any:
             f"Received: {model.data_shape}"
         )
     return model
+
+
+def _check_test_part(
+    folder: pathlib.Path, config: Config, data: Dataset, data_dir: str | None
+) -> None:
+    """Raise a `ValueError` where a baseline was tested on other samples."""
+    other = load_config(folder / "config.yaml")
+    # The seed may decide which samples are the test part.
+    decisive = [(c.seed, {**c.data, "dir": None}) for c in (config, other)]
+    if decisive[0] == decisive[1]:
+        return
+    found, lacking = _load_data(other, data_dir)
+    if found is None or not _equal(found.x_test, data.x_test):
+        why = f": {lacking}" if lacking else ""
+        raise ValueError(
+            "`--baseline` must be a run with the same test part. Received: "
+            f"{folder}, with other `data` or another `seed`{why}"
+        )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether samples are the same, looked at block by block."""
+    return len(one) == len(other) and all(
+        np.array_equal(one[start : start + 256], other[start : start + 256])
+        for start in range(0, len(one), 256)
+    )
 
 
 def _view(folder: pathlib.Path, data: Dataset, seed: int) -> ModelView:

@@ -2,10 +2,15 @@ import csv
 import json
 
 import pytest
+from matplotlib.text import Text
 
+from ald_keras.experiments import reports
+from ald_keras.experiments.command import write_note
 from ald_keras.experiments.compare import report
 from ald_keras.experiments.compare_summary import compare_runs
 from ald_keras.experiments.compare_table import cells, head_lines, table_cells
+from ald_keras.experiments.drawings import draw_comparison
+from ald_keras.experiments.runs import read_runs
 from ald_keras.experiments.trials import write_end
 
 
@@ -47,6 +52,24 @@ def known(comparison, tmp_path, write_run):
 def find(summary, what, size=None):
     (row,) = (r for r in summary.rows if (r["what"], r["size"]) == (what, size))
     return row
+
+
+def test_a_report_takes_the_runs_of_its_seeds_only(known, monkeypatch):
+    comparison, output = known
+    note = {
+        k: v for k, v in comparison.to_dict().items() if k not in ("seed", "method")
+    }
+    write_note(output, {"seeds": 2, **note})
+    drawn = []
+
+    def draw(output, runs, *rest):
+        drawn.extend(runs)
+        return draw_comparison(output, runs, *rest)
+
+    monkeypatch.setattr(reports, "draw_comparison", draw)
+    reports.write_report(output)
+    assert {run.seed for run in drawn} == {0, 1}
+    assert "2 seeds" in (output / "report.html").read_text(encoding="utf-8")
 
 
 def test_figures_over_seeds(known):
@@ -129,6 +152,11 @@ def test_seconds_of_workers_are_not_compared(known):
     expected = (40 / 11 + 40 / 12) / 2
     assert chosen["seconds_to_information_mean"] == pytest.approx(expected)
     assert "spread over 2 workers" in head_lines(summary)[0]
+    costs = draw_comparison(output, read_runs(output), whole, summary)[0]
+    labels = {text.get_text() for text in costs.figure.findobj(Text)}
+    assert "information" in labels
+    assert "grid" not in labels
+    assert "spread over workers are left out" in costs.caption
 
 
 def test_rounds_of_hyperband_stand_in_the_csv_alone(comparison, tmp_path, write_run):

@@ -11,6 +11,7 @@ import yaml
 from figure_checks import check_figure, decode
 
 from ald_keras.config import Config
+from ald_keras.datasets import load_dataset
 from ald_keras.experiments.figures import main, to_the_end
 from ald_keras.experiments.saved_runs import load_facts
 from ald_keras.model_files import load_model
@@ -99,6 +100,36 @@ def test_a_baseline_shows_what_it_makes_of_the_same_samples(
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["original", "unpruned (5)", "masked", "compact"]
     check_figure(figure)
+
+
+def test_a_baseline_of_another_test_part(
+    run_copy, recorded_fixed_run, tmp_path, capsys
+):
+    other = tmp_path / "other"
+    shutil.copytree(recorded_fixed_run, other)
+    config = yaml.safe_load((other / "config.yaml").read_text())
+
+    def draw_beside(**changes):
+        (other / "config.yaml").write_text(yaml.safe_dump({**config, **changes}))
+        return main([str(run_copy), "--baseline", str(other)])
+
+    # The test part of these data does not depend on the seed.
+    assert draw_beside(seed=config["seed"] + 1) == 0
+    # Images of which the order has changed.
+    x = load_dataset("digits").x_test
+    np.savez(tmp_path / "other.npz", x=x[::-1], x_test=x[::-1])
+    options = {"path": str(tmp_path / "other.npz")}
+    mine = yaml.safe_load((run_copy / "config.yaml").read_text())
+    np.savez(tmp_path / "mine.npz", x=x, x_test=x)
+    mine |= {"dataset": "npz", "data": {"path": str(tmp_path / "mine.npz")}}
+    (run_copy / "config.yaml").write_text(yaml.safe_dump(mine))
+    capsys.readouterr()
+    assert draw_beside(dataset="npz", data=options) == 2
+    assert "must be a run with the same test part" in capsys.readouterr().err
+    # Without its model there are no reconstructions, which is said.
+    (other / "model.keras").unlink()
+    assert draw_beside(dataset="npz", data=mine["data"]) == 0
+    assert "what it makes of the samples is left out" in capsys.readouterr().err
 
 
 def test_a_run_with_pruning_is_no_baseline(run_copy, recorded_run, capsys):
