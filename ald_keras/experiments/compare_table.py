@@ -30,7 +30,7 @@ NOTES = (
     "standard deviation over seeds, with the 95 % interval of the mean; losses and "
     "ELBO in nats per sample. Seconds are those of training, with everything that is "
     "measured during it. A search's epochs and seconds are those of all its trials; "
-    "the rounds of hyperband stand in table.csv only."
+    "rounds of hyperband stand in table.csv and summary.json only."
 )
 
 # How a figure is called in the table, and its form.
