@@ -27,6 +27,9 @@ RUN_FILES = (
     REPORT,
 )
 
+# Beside what a run of an experiment that failed has left: why.
+ERROR_FILE = "error.txt"
+
 # Training samples that the features are tried on before training.
 _CHECKED = 256
 
@@ -232,7 +235,7 @@ def _decision_log(pruning: Any) -> list[dict[str, Any]]:
 
 def holds_run(output: pathlib.Path) -> bool:
     """Whether a folder is there and holds nothing but what a run writes."""
-    own = {*RUN_FILES, CHECKPOINT, TENSORBOARD, "figures"}
+    own = {*RUN_FILES, ERROR_FILE, CHECKPOINT, TENSORBOARD, "figures"}
     return output.is_dir() and all(
         path.name in own or path.name.startswith(".") for path in output.iterdir()
     )
@@ -248,8 +251,8 @@ def _write_training(
     output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
 ) -> None:
     # A run that is replaced leaves nothing that could be taken for part of this one.
-    (output / "run.json").unlink(missing_ok=True)
-    (output / REPORT).unlink(missing_ok=True)
+    for name in ("run.json", REPORT, ERROR_FILE):
+        (output / name).unlink(missing_ok=True)
     for name in RUN_FIGURES:
         (output / "figures" / f"{name}.png").unlink(missing_ok=True)
     for artifact in ARTIFACTS.values():

@@ -17,7 +17,7 @@ from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.training_clock import steps_taken
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
-from ald_keras.rules.gate_steps import is_long_unmet
+from ald_keras.rules.gate_steps import is_long_unmet, unmet_reason
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {
@@ -43,9 +43,10 @@ class GateSearch(PruningRecord):
     begins. The bound is on validation data: as far as their error is above that of
     training, training is held below the bound. What is on trial when `fit` ends comes
     back; and if the error has risen above the bound again by then, or is not known of
-    the last epochs, the weights of the last epoch within it do, with their gates. Once
-    `harden` is called nothing more is decided. Where the optimizer has averaged the
-    weights (`use_ema`) the error is measured once more when `fit` ends.
+    the last epochs, the weights of the last epoch within it do, with their gates, if
+    all were fixed by then. Once `harden` is called nothing more is decided. Where the
+    optimizer has averaged the weights (`use_ema`) the error of validation data is
+    measured once more when `fit` ends.
 
     Args:
         tau: Float > 0, the bound.
@@ -199,10 +200,10 @@ class GateSearch(PruningRecord):
             self._good = _Weights(self.model.snapshot(), error, epoch)
             self._returned = False
         if is_long_unmet(state):
-            warnings.warn(f"GatedVAE: {decision.reason}", stacklevel=2)
+            warnings.warn(f"GatedVAE: {unmet_reason(self.rule, state)}", stacklevel=2)
         if decision.action == "open" and self._good is not None and not self._returned:
             # It has held with these gates: first the weights with which it did.
-            state = replace(self.state, errors=())
+            state = replace(self.state, errors=(), unmet=state.unmet)
             self._pending = (state, replace(decision, **_RETURN))
         elif decision.indices or state.phase != self.state.phase:
             self._pending = (state, decision)
@@ -253,6 +254,7 @@ class GateSearch(PruningRecord):
         pending, self._pending = self._pending, None
         if completed and self._writer.weights_were_changed():
             self._tell_of_restored_weights()
+            self.undecided = self.model.undecided_gates
             return
         before = self.weights_epoch, self.is_stale
         if pending is not None and self._is_measured(*pending):
@@ -275,7 +277,9 @@ class GateSearch(PruningRecord):
         if (self.weights_epoch, self.is_stale) != before:
             # Keras has done so before, with the weights that are undone now.
             optimizer.finalize_variable_values(self.model.trainable_variables)
-        if optimizer.use_ema and self.is_validated:
+        # One that scales the loss holds the one that averages.
+        averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
+        if averages and self.is_validated:
             self._measure()
         if (self.params or {}).get("verbose"):
             print(self.result())
@@ -289,7 +293,8 @@ class GateSearch(PruningRecord):
         closed = sorted(set(self._active()).difference(active))
         if not closed:
             return
-        self.state = self.rule.fixed(self.state, active)
+        state = self.rule.fixed(self.state, active)
+        self.state = replace(state, shut=(*closed, *state.shut))
         self.model.fix_gates(is_open, settled=False)
         met_in = (self.weights_epoch or 0) + 1
         reason = f"Closed again: without them the bound was met in epoch {met_in}."
@@ -305,7 +310,10 @@ class GateSearch(PruningRecord):
         self.decisions.append(decision)
 
     def _measure(self) -> None:
-        """Take the error of weights that are not those of any epoch."""
+        """Take the error of weights, and gates, that are not those of any epoch."""
+        self.model.latent_mask.mask.assign(self.model.gates.open_gates())
+        if self.is_stale:
+            self.weights_epoch = self._last_epoch
         validation = self.model.validation_data
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(validation.data)
         found = self.model.evaluate(

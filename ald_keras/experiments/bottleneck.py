@@ -28,13 +28,16 @@ from ald_keras.experiments.bottleneck_summary import summarize_bottlenecks
 from ald_keras.experiments.bottleneck_table import print_bottlenecks, write_bottlenecks
 from ald_keras.experiments.command import (
     experiment_parser,
+    find_failures,
     parse,
-    read_failures,
     try_to_report_on,
     write_note,
 )
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import differences, read_runs, run_name
+
+# Leads what is said of a reference that is whole, but whose error can be no bound.
+_BOUND_OF = "bound of "
 
 
 def bottleneck(
@@ -73,12 +76,29 @@ def _narrow(runner: Runner, plan: BottleneckPlan, size: int, seed: int) -> None:
     try:
         bound = find_bound(runner.output, size, seed)
     except ValueError as error:
-        runner.failures[f"bound of {reference.name}"] = str(error)
+        runner.failures[_BOUND_OF + reference.name] = str(error)
         runner.board.say(f"{reference.name} failed: {error}")
     if bound is None:
         runner.board.withdraw(plan.groups)
         return
     runner.run(plan.gated_jobs(size, seed, bound))
+
+
+def _failures_there(output: pathlib.Path) -> dict[str, str]:
+    """What has failed of an experiment, of which nothing is run now."""
+    failures = {
+        name: why
+        for name, why in find_failures(output).items()
+        if not name.startswith(_BOUND_OF)
+    }
+    for run in read_runs(output, MAY_DIFFER):
+        if run.group == REFERENCE:
+            try:
+                find_bound(output, run.start, run.seed)
+            except ValueError as error:
+                name = run_name(REFERENCE, run.start, run.seed)
+                failures[_BOUND_OF + name] = str(error)
+    return failures
 
 
 def check_there(plan: BottleneckPlan, output: pathlib.Path) -> None:
@@ -214,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = arguments.output
         console = Console()
         if arguments.report:
-            failures = read_failures(output)
+            failures = _failures_there(output)
         else:
             plan = _make_plan(arguments)
             check_there(plan, output)

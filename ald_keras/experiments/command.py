@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser
-from ald_keras.experiments.runs import ERROR_FILE, read_record
+from ald_keras.experiments.runs import read_record
 from ald_keras.files import read_json, read_yaml, write_yaml
 from ald_keras.report import try_to_report
+from ald_keras.run_files import ERROR_FILE
 from ald_keras.versions import versions
 
 _NOTE = "experiment.yaml"
@@ -90,14 +91,13 @@ def read_note(output: pathlib.Path) -> dict[str, Any]:
 
 
 def read_failures(output: pathlib.Path) -> dict[str, str]:
-    """What has failed and is not whole now, with the reason.
+    """What had failed when the last command came to its end, and is not whole now.
 
     Args:
         output: The experiment's folder.
 
     Returns:
-        Mapping from names, of runs mostly, to what the last command noted in
-        `summary.json` or, if it did not come to its end, left in the run's folder.
+        Mapping from names, of runs mostly, to the reason.
 
     Raises:
         ValueError: If a file is damaged, naming it.
@@ -105,13 +105,25 @@ def read_failures(output: pathlib.Path) -> dict[str, str]:
     path = output / "summary.json"
     summary = read_json(path) if path.is_file() else {}
     noted = summary.get("failures", {}) if isinstance(summary, dict) else None
-    if not isinstance(noted, dict) or not all(
-        isinstance(w, str) for w in noted.values()
-    ):
-        raise ValueError(f"{path} must hold a mapping with texts under `failures`.")
-    for reason in output.glob(f"*/{ERROR_FILE}"):
-        noted[reason.parent.name] = reason.read_text("utf-8", "replace").strip()
+    if not isinstance(noted, dict) or {type(why) for why in noted.values()} - {str}:
+        raise ValueError(f"{path} must hold a mapping, of `failures` to texts.")
     return {n: why for n, why in noted.items() if read_record(output / n) is None}
+
+
+def find_failures(output: pathlib.Path) -> dict[str, str]:
+    """As `read_failures`, with what a command that was killed has left of failed runs.
+
+    Args:
+        output: The experiment's folder.
+
+    Raises:
+        ValueError: If a file is damaged, naming it.
+    """
+    found = read_failures(output)
+    for path in output.glob(f"*/{ERROR_FILE}"):
+        if read_record(path.parent) is None:
+            found[path.parent.name] = path.read_text("utf-8", "replace").strip()
+    return found
 
 
 def try_to_report_on(output: pathlib.Path) -> None:

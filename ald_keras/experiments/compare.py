@@ -21,8 +21,8 @@ from rich.console import Console
 from ald_keras.cli import run_command
 from ald_keras.experiments.command import (
     experiment_parser,
+    find_failures,
     parse,
-    read_failures,
     try_to_report_on,
     write_note,
 )
@@ -196,7 +196,7 @@ def noted_failures(
     Returns:
         As `compare` does.
     """
-    noted, own = read_failures(output), set()
+    noted, own = find_failures(output), set()
     for seed in range(seeds):
         for rule, job in rule_jobs(comparison, seed).items():
             scratch = scratch_job(comparison, rule, seed, output)

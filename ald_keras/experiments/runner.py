@@ -17,13 +17,13 @@ from rich.console import Console
 from ald_keras.config import Config
 from ald_keras.experiments.progress import Board
 from ald_keras.experiments.runs import (
-    ERROR_FILE,
     differences,
     read_record,
     read_run_config,
 )
 from ald_keras.files import write_yaml
 from ald_keras.run_checkpoint import CHECKPOINT
+from ald_keras.run_files import ERROR_FILE
 
 
 @dataclasses.dataclass(frozen=True)

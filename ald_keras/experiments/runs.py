@@ -13,9 +13,6 @@ from ald_keras.files import read_json
 # What stands before start and seed in the names of folders.
 FIXED, ONE_SHOT = "fixed", "oneshot"
 
-# Beside what a run that failed has left: why.
-ERROR_FILE = "error.txt"
-
 _NAME = re.compile(r"(?P<group>.+)-(?P<size>\d+)-seed(?P<seed>\d+)")
 
 

@@ -29,10 +29,10 @@ from ald_keras.experiments.comparison import load_comparison
 from ald_keras.experiments.fixed_sizes import OBJECTIVE, FixedSizes
 from ald_keras.experiments.roles import CHIEF, VARIABLES, WORKER, find_role
 from ald_keras.experiments.runner import Job, is_done, kind_of
-from ald_keras.experiments.runs import ERROR_FILE, read_record
+from ald_keras.experiments.runs import read_record
 from ald_keras.experiments.trials import Event, remove_end, write_end
 from ald_keras.files import write_yaml
-from ald_keras.run_files import clear_logs
+from ald_keras.run_files import ERROR_FILE, clear_logs
 
 # Seconds between two questions of a worker to its chief.
 _PAUSE = 0.5

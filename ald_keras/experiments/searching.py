@@ -18,6 +18,7 @@ from ald_keras.experiments.trials import (
     trial_job,
     whole_search,
 )
+from ald_keras.run_files import ERROR_FILE
 
 # The process that searches.
 COMMAND = "ald_keras.experiments.search"
@@ -123,6 +124,8 @@ class _Follower:
 
     def lose(self, name: str, problem: str) -> None:
         """A trial has ended the process."""
+        path = self._runner.output / name / ERROR_FILE
+        path.write_text(problem + "\n", encoding="utf-8")
         self.take(Event(name, "failed", problem))
 
     def close(self) -> None:

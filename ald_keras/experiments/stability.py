@@ -18,8 +18,8 @@ from ald_keras.cli import OneLineParser, run_command
 from ald_keras.config import RULES, Config
 from ald_keras.experiments.command import (
     experiment_parser,
+    find_failures,
     parse,
-    read_failures,
     try_to_report_on,
     write_note,
 )
@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = arguments.output
         console = Console()
         if arguments.report:
-            failures = read_failures(output)
+            failures = find_failures(output)
         else:
             plan = _make_plan(arguments)
             for job in _first_jobs(plan, arguments.sizes, arguments.baselines):

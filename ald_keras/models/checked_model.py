@@ -220,9 +220,11 @@ class CheckedModel(keras.Model):
             # Keras keeps what `BackupAndRestore` sets, for every `fit` to come.
             self._initial_epoch = None
             # After every `on_train_end`: one may have restored other weights.
-            for callback in callbacks:
-                getattr(callback, "on_fit_end", _do_nothing)(completed)
-            self.validation_data = None
+            try:
+                for callback in callbacks:
+                    getattr(callback, "on_fit_end", _do_nothing)(completed)
+            finally:
+                self.validation_data = None
             # Keras leaves its iterator over the validation data when `fit` fails.
             self._eval_epoch_iterator = None
 

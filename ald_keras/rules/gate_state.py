@@ -37,6 +37,8 @@ class GateState(Immutable):
         reopened: Dimensions that were shut and had to be opened. Defaults to none.
         expected: Expected open gates of each epoch of narrowing. Defaults to none.
         multipliers: GECO's multiplier of each epoch of narrowing. Defaults to none.
+        unmet: Errors of the epochs, one after another and but for trials, in which the
+            bound was not met. Defaults to none.
         errors: Errors since the phase or the set of dimensions changed. Defaults to
             none.
         group: Integer >= 1, dimensions tried at a time. Defaults to 1.
@@ -56,6 +58,7 @@ class GateState(Immutable):
     reopened: tuple[int, ...] = ()
     expected: tuple[float, ...] = ()
     multipliers: tuple[float, ...] = ()
+    unmet: tuple[float, ...] = ()
     errors: tuple[float, ...] = ()
     group: int = 1
     fixed_epoch: int | None = None
@@ -74,7 +77,7 @@ class GateState(Immutable):
             values = tuple(check_integer(name, v, 0) for v in getattr(self, name))
             check_indices(name, sorted(values), n_dims)
             object.__setattr__(self, name, values)
-        for name in ("expected", "multipliers", "errors"):
+        for name in ("expected", "multipliers", "unmet", "errors"):
             reals = tuple(check_real(name, v) for v in getattr(self, name))
             object.__setattr__(self, name, reals)
         object.__setattr__(self, "group", check_integer("group", self.group, 1))

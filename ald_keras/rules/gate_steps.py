@@ -160,8 +160,6 @@ def _wait_for_bound(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[GateState, Decision]:
     """The error is too large with nothing on trial: too many gates are shut."""
-    if is_long_unmet(state):
-        return state, decide(state, seen, "wait", unmet_reason(rule, state))
     if not _is_hopeless(rule, state.errors):
         reason = f"Error {seen.error:.4g}, above {rule.bound_text} yet."
         return state, decide(state, seen, "wait", reason)
@@ -187,16 +185,15 @@ def _wait_for_bound(
 
 
 def is_long_unmet(state: GateState) -> bool:
-    """Whether it is time to say that the bound is not met with all gates open."""
-    waits = state.phase in ("reach", "look") and not state.shut
-    return waits and len(state.errors) > 0 and len(state.errors) % UNMET == 0
+    """Whether it is time to say that the bound is not met."""
+    return len(state.unmet) > 0 and len(state.unmet) % UNMET == 0
 
 
 def unmet_reason(rule: GateRule, state: GateState) -> str:
     """That the bound was not met, in words."""
     return (
-        f"The bound of {rule.tau:g} was not met in {len(state.errors)} epochs measured "
-        f"one after another; the lowest error was {min(state.errors):.4g}."
+        f"The bound of {rule.tau:g} was not met in {len(state.unmet)} epochs measured "
+        f"one after another; the lowest error was {min(state.unmet):.4g}."
     )
 
 

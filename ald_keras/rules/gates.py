@@ -180,6 +180,22 @@ class GateRule(Immutable):
                     f"`{name}` must hold a value for each of {state.n_dims} gates. "
                     f"Received: {len(getattr(observation, name))}"
                 )
+        state = replace(state, unmet=self._unmet(state, observation))
+        state, decision = self._decide(state, observation)
+        if decision.action == "wait" and is_long_unmet(state):
+            decision = replace(decision, reason=unmet_reason(self, state))
+        return state, decision
+
+    def _unmet(self, state: GateState, seen: GateObservation) -> tuple[float, ...]:
+        if state.phase in ("trial", "done"):
+            return state.unmet
+        # Until training has met it, that of an epoch may be chance.
+        met = seen.met and (state.phase == "reach" or seen.error <= self.bound)
+        return () if met else (*state.unmet, seen.error)
+
+    def _decide(
+        self, state: GateState, observation: GateObservation
+    ) -> tuple[GateState, Decision]:
         if state.phase == "reach":
             return self._reach(state, observation)
         if state.phase == "narrow":
@@ -195,14 +211,10 @@ class GateRule(Immutable):
     def _reach(
         self, state: GateState, seen: GateObservation
     ) -> tuple[GateState, Decision]:
-        errors = (*state.errors, seen.error)
         if not seen.met:
-            state = replace(state, errors=errors)
             reason = f"The error has not come down to {self.tau:g} yet: all gates open."
-            if is_long_unmet(state):
-                reason = unmet_reason(self, state)
             return state, decide(state, seen, "wait", reason)
-        state = replace(state, phase="narrow", errors=())
+        state = replace(state, phase="narrow")
         reason = f"The error has come down to {self.tau:g}: gates may close now."
         return state, decide(state, seen, "wait", reason)
 

@@ -115,6 +115,8 @@ def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
     # And again at the end, where the fourth has not helped.
     assert same(vae, record.seen[2])
     assert (vae.active_dims, search.met, search.weights_epoch) == (3, True, 2)
+    state = search.state
+    assert sorted((*state.active, *state.shut)) == [0, 1, 2, 3]
     closed = search.decisions[-1]
     assert closed.indices == search.decisions[0].indices
     assert (closed.active_dims, closed.reason[:13]) == (3, "Closed again:")
@@ -122,6 +124,25 @@ def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
     np.testing.assert_array_equal(
         to_numpy(vae.latent_mask.mask), to_numpy(vae.gates.open_gates())
     )
+
+
+def test_a_search_that_has_gone_back_is_taken_up_as_it_was(tmp_path):
+    path = tmp_path / "model.keras"
+
+    class Save(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 11:
+                self.model.save(path)
+
+    errors = [9.0] * 3 + [12.0] * 13
+    _, whole = scripted(errors, callbacks=[Save()])
+    vae = keras.saving.load_model(path)
+    search = Scripted(10.0, errors[12:])
+    vae.own_callbacks = lambda: [search]
+    fit(vae, epochs=16, initial_epoch=12)
+    assert search.decisions == whole.decisions
+    assert search.state == whole.state
+    assert (vae.active_dims, search.met, search.weights_epoch) == (3, True, 2)
 
 
 def test_training_is_held_below_the_bound_where_validation_is_worse():
@@ -173,7 +194,7 @@ def test_a_second_fit_goes_on_looking():
 def test_epochs_without_validation_are_passed_over():
     vae = gated(1e-3)
     fit(vae, epochs=4, validation_freq=2)
-    assert len(vae.search.state.errors) == 2
+    assert len(vae.search.state.unmet) == 2
     evaluated = vae.evaluate(X[192:], verbose=0, return_dict=True)["squared_error"]
     assert vae.search.error == pytest.approx(evaluated, rel=0.05)
 
