@@ -33,7 +33,7 @@ _LATEST = 0.6
 
 # The margin is never more than this share of tau: training far below it would only
 # learn the samples by heart.
-_LARGEST_MARGIN = 0.5
+_LARGEST_MARGIN = 0.75
 
 # Steps that gates and multiplier need to follow, in trials and to settle.
 _TRIAL_STEPS, _PATIENCE_STEPS = 600, 800
