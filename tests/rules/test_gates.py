@@ -307,6 +307,6 @@ def test_wrong_observations_and_states():
 
 def test_the_margin_follows_validation_and_is_bounded():
     margin = 0.0
-    for gap, expected in ((1.0, 0.55), (1.0, 0.825), (-3.0, 0.4125), (900.0, 2.70625)):
+    for gap, expected in ((1.0, 0.55), (1.0, 0.825), (-3.0, 0.4125), (900.0, 3.95625)):
         margin = GateRule(10.0).margin(margin, gap)
         assert margin == pytest.approx(expected)
