@@ -188,7 +188,8 @@ class GatedVAE(LatentVAE):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._track(x, measured, batch)
         weight = ops.expand_dims(measured.weight, -1)
-        self._take_in(batch.mean(batch.part_mean(weight * measured.kl)))
+        kl = weight * ops.cast(measured.kl, weight.dtype)
+        self._take_in(batch.mean(batch.part_mean(kl)))
         # A batch of which nothing counts tells nothing of the bound.
         counts = batch.sum(measured.total) > 0
         self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))

@@ -13,7 +13,8 @@ import yaml
 from ald_keras.experiments import searching
 from ald_keras.experiments.compare import main
 from ald_keras.experiments.figures import main as draw
-from ald_keras.experiments.runs import ERROR_FILE, read_record
+from ald_keras.experiments.runs import read_record
+from ald_keras.run_files import ERROR_FILE
 
 SEARCH = {"sizes": [2, 3, 5], "rules": ["information"]}
 

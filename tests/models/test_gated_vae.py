@@ -282,6 +282,16 @@ def test_the_information_of_dimensions_is_their_average_kl():
     np.testing.assert_allclose(to_numpy(vae.information), 0.01 * kl, rtol=1e-4)
 
 
+def test_samples_that_do_not_count_are_not_in_the_information():
+    weighted, alone = gated(3), gated(3)
+    weights = np.repeat([1.0, 0.0], 32).astype("float32")
+    fit(weighted, X[:64], sample_weight=weights, batch_size=64, shuffle=False)
+    fit(alone, X[:32], batch_size=32, shuffle=False)
+    np.testing.assert_allclose(
+        to_numpy(weighted.information), to_numpy(alone.information), rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16"])
 def test_other_precisions(dtype):
     before = keras.config.dtype_policy()
