@@ -19,6 +19,7 @@ import numpy as np
 from training import LATENT_DIM, networks
 
 from ald_keras import MaskedVAE
+from ald_keras.datasets import EpochShuffledBatches
 
 BATCHES = (64, 256)
 
@@ -62,9 +63,9 @@ class TorchLoop:
             self.optimizer.step()
 
 
-def seconds(function: Any, *arguments: Any, **options: Any) -> float:
+def seconds(function: Any, *arguments: Any) -> float:
     start = time.perf_counter()
-    function(*arguments, **options)
+    function(*arguments)
     return time.perf_counter() - start
 
 
@@ -72,14 +73,15 @@ def compare(x: np.ndarray, batch: int, rounds: int) -> None:
     vae, loop = MaskedVAE(*networks(), LATENT_DIM, seed=0), TorchLoop()
     vae.compile(keras.optimizers.Adam(1e-3))
     tensor = loop.torch.from_numpy(x)
-    vae.fit(x[: 10 * batch], batch_size=batch, verbose=0)
+
+    def epoch(samples: np.ndarray) -> None:
+        batches = EpochShuffledBatches(samples, batch_size=batch, seed=0)
+        vae.fit(batches.dataset, shuffle=False, verbose=0)
+
+    epoch(x[: 10 * batch])
     loop.epoch(tensor[: 10 * batch], batch)
     pairs = [
-        (
-            seconds(vae.fit, x, batch_size=batch, verbose=0),
-            seconds(loop.epoch, tensor, batch),
-        )
-        for _ in range(rounds)
+        (seconds(epoch, x), seconds(loop.epoch, tensor, batch)) for _ in range(rounds)
     ]
     ratios = [theirs / ours for ours, theirs in pairs]
     print(f"batch {batch}, median of {rounds} epochs of {len(x)} samples")
