@@ -17,7 +17,7 @@ from ald_keras.callbacks.outcome import undecided
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.training_clock import steps_taken
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
-from ald_keras.rules.gate_steps import is_long_unmet, unmet_reason
+from ald_keras.rules.gate_steps import close_again, is_long_unmet, unmet_reason
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {
@@ -290,23 +290,11 @@ class GateSearch(PruningRecord):
         """The gates of weights gone back to: some may have been opened since."""
         is_open = _array(self.model.gates.open_gates()) > 0
         active = tuple(int(i) for i in np.flatnonzero(is_open))
-        closed = sorted(set(self._active()).difference(active))
-        if not closed:
+        if set(active) >= set(self._active()):
             return
-        state = self.rule.fixed(self.state, active)
-        self.state = replace(state, shut=(*closed, *state.shut))
+        epochs = self._last_epoch or 0, self.weights_epoch or 0
+        self.state, decision = close_again(self.rule, self.state, active, *epochs)
         self.model.fix_gates(is_open, settled=False)
-        met_in = (self.weights_epoch or 0) + 1
-        reason = f"Closed again: without them the bound was met in epoch {met_in}."
-        decision = Decision(
-            epoch=self._last_epoch or 0,
-            action="prune",
-            indices=tuple(closed),
-            step=self.state.step,
-            active_dims=len(active),
-            slopes={},
-            reason=reason,
-        )
         self.decisions.append(decision)
 
     def _measure(self) -> None:
@@ -314,15 +302,7 @@ class GateSearch(PruningRecord):
         self.model.latent_mask.mask.assign(self.model.gates.open_gates())
         if self.is_stale:
             self.weights_epoch = self._last_epoch
-        validation = self.model.validation_data
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(validation.data)
-        found = self.model.evaluate(
-            x,
-            sample_weight=sample_weight,
-            steps=validation.steps,
-            verbose=0,
-            return_dict=True,
-        )
+        found = self.model.evaluate_validation()
         self.error, self.is_stale = float(found["squared_error"]), False
 
     def _is_measured(self, state: GateState, decision: Decision) -> bool:

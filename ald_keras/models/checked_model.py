@@ -183,6 +183,19 @@ class CheckedModel(keras.Model):
         self.unusable_values.update_state(count)
         return result
 
+    def evaluate_validation(self) -> dict[str, float]:
+        """What `evaluate` gives by name for the validation data of a `fit` that runs.
+
+        Raises:
+            RuntimeError: If none runs, or it has no validation data.
+        """
+        if self.validation_data is None:
+            raise RuntimeError("There are no validation data to evaluate.")
+        data, steps = self.validation_data.data, self.validation_data.steps
+        x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+        options = {"steps": steps, "verbose": 0, "return_dict": True}
+        return self.evaluate(x, sample_weight=weight, **options)
+
     def check_stream(self) -> None:
         """Raise a `ValueError` if a batch since the last check held unusable values."""
         count = int(keras.ops.convert_to_numpy(self.unusable_values.result()))

@@ -17,6 +17,7 @@ from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.lagrangian import (
     Measured,
     lagrangian,
+    largest_multiplier,
     mean_weights,
     sample_terms,
 )
@@ -25,10 +26,6 @@ from ald_keras.models.replicas import GlobalBatch
 
 # A gate is decided if its probability lies outside of these.
 UNDECIDED = (0.05, 0.95)
-
-# Share of the bound that the noise of codes makes up at most under the largest
-# multiplier, and that multiplier where the bound is 0.
-_NOISE, _UNBOUNDED = 0.005, 1e4
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -113,7 +110,7 @@ class GatedVAE(LatentVAE):
         if not isinstance(gated, bool):
             raise ValueError(f"`gated` must be a boolean. Received: gated={gated!r}")
         if max_multiplier is None:
-            max_multiplier = _largest_multiplier(latent_dim, tau)
+            max_multiplier = largest_multiplier(latent_dim, tau)
         check_number("max_multiplier", max_multiplier, "at least 1", lambda m: m >= 1.0)
         self.tau, self.gate_penalty, self.gated = tau, penalty, gated
         self.estimator, self.max_multiplier = estimator, max_multiplier
@@ -296,8 +293,3 @@ class GatedVAE(LatentVAE):
             "warmup",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _largest_multiplier(latent_dim: int, tau: float) -> float:
-    """Above which the noise of codes does not matter to the bound any more."""
-    return max(1.0, latent_dim / (2.0 * _NOISE * tau)) if tau else _UNBOUNDED

@@ -11,6 +11,10 @@ from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.latent_vae import Tensor, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 
+# Share of the bound that the noise of codes makes up at most under the largest
+# multiplier, and that multiplier where the bound is 0.
+_NOISE, _UNBOUNDED = 0.005, 1e4
+
 
 class Terms(NamedTuple):
     """Of each sample: squared error, NLL and KL, shape `(batch,)`."""
@@ -115,3 +119,8 @@ def mean_weights(
     weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
     mean = batch.mean(batch.part_mean(weight))
     return weight / ops.maximum(mean, 1e-12), ops.sum(weight)
+
+
+def largest_multiplier(latent_dim: int, tau: float) -> float:
+    """Above which the noise of codes does not matter to the bound any more."""
+    return max(1.0, latent_dim / (2.0 * _NOISE * tau)) if tau else _UNBOUNDED

@@ -184,6 +184,37 @@ def _wait_for_bound(
     return state, decide(state, seen, "open", reason, (likeliest,))
 
 
+def close_again(
+    rule: GateRule,
+    state: GateState,
+    active: tuple[int, ...],
+    epoch: int,
+    met_epoch: int,
+) -> tuple[GateState, Decision]:
+    """State and decision after going back to where fewer gates met the bound.
+
+    Args:
+        rule: The rule.
+        state: State to go on from.
+        active: Dimensions that are open then, ascending; some of those open now.
+        epoch: Integer >= 0, the last epoch.
+        met_epoch: Integer >= 0, the epoch whose weights have come back.
+    """
+    closed = tuple(sorted(set(state.active).difference(active)))
+    state = rule.fixed(state, active)
+    state = replace(state, shut=(*closed, *state.shut))
+    decision = Decision(
+        epoch=epoch,
+        action="prune",
+        indices=closed,
+        step=state.step,
+        active_dims=len(state.active),
+        slopes={},
+        reason=f"Closed again: the bound was met without in epoch {met_epoch + 1}.",
+    )
+    return state, decision
+
+
 def is_long_unmet(state: GateState) -> bool:
     """Whether it is time to say that the bound is not met."""
     return len(state.unmet) > 0 and len(state.unmet) % UNMET == 0
