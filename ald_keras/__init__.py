@@ -1,10 +1,10 @@
 """Finds the size of a VAE's latent space during one `model.fit`."""
 
 from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
-from ald_keras.compaction import compact
 from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.metrics import tau_for
+from ald_keras.metrics import SizeCurve, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
+from ald_keras.models.compaction import compact
 from ald_keras.rules import ALDRule, InformationRule
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __all__ = [
     "LatentMask",
     "LatentTensorBoard",
     "MaskedVAE",
+    "SizeCurve",
     "compact",
     "tau_for",
 ]

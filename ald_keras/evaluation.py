@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ald_keras.callbacks.quality import QualityMeter, row_blocks
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units
+from ald_keras.metrics.quality import QualityMeter, row_blocks
 
 # Clusters and features are measured on a sample: a silhouette takes memory that grows
 # with its square.

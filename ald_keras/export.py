@@ -19,16 +19,16 @@ from ald_keras.artifacts import (
     missing,
 )
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.compaction import (
+from ald_keras.evaluation import parameter_count
+from ald_keras.files import read_json, replacing
+from ald_keras.model_files import load_model
+from ald_keras.models.compaction import (
     TOLERANCE,
     can_slice_optimizer,
     compact,
     largest_difference,
     relative_difference,
 )
-from ald_keras.evaluation import parameter_count
-from ald_keras.files import read_json, replacing
-from ald_keras.model_files import load_model
 
 
 def export(

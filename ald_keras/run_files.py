@@ -10,12 +10,12 @@ from typing import Any
 import keras
 
 from ald_keras.artifacts import ARTIFACTS, holds_saved_model
-from ald_keras.compaction import compact
 from ald_keras.config import Config
 from ald_keras.datasets import Dataset, load_dataset
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, write_csv, write_json, write_yaml
 from ald_keras.metrics import FeatureExtractor, build_extractor
+from ald_keras.models.compaction import compact
 from ald_keras.report import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
 from ald_keras.run_checkpoint import CHECKPOINT

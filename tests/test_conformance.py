@@ -20,6 +20,7 @@ from ald_keras import (
     LatentMask,
     LatentTensorBoard,
     MaskedVAE,
+    SizeCurve,
     layers,
     likelihoods,
 )
@@ -42,6 +43,7 @@ KERAS_OBJECTS = {
         warmup=7,
         name="bound",
     ),
+    layers.SizeSampling: lambda: layers.SizeSampling(5, seed=3, name="sizes"),
     layers.SearchMemory: lambda: layers.SearchMemory(name="notes"),
     layers.AxialAttention: lambda: layers.AxialAttention(2, heads=3, seed=4),
     layers.AxialAttention3D: lambda: layers.AxialAttention3D(heads=3, seed=4),
@@ -113,6 +115,8 @@ RULES = {
 }
 # Held by a `fit` and made anew for each: they have no config to go round with.
 CALLBACKS = (ALDCallback, KLWarmup, LatentTensorBoard)
+# Plain values, tested where they live.
+VALUES = (SizeCurve,)
 
 
 @pytest.mark.parametrize("cls", KERAS_OBJECTS, ids=lambda cls: cls.__name__)
@@ -143,7 +147,11 @@ def test_models_reload(tmp_path):
     vae = KERAS_OBJECTS[MaskedVAE]()
     vae.latent_mask.deactivate([0])
     vae.beta.assign(0.25)
-    check_reloads(vae, tmp_path, digits(5))
+    sampling = vae.size_sampling
+    sampling.start([4, 2, 1, 0, 3], [0.1, 0.0, 0.2, 0.0, 0.0])
+    sampling.draw(8)
+    again = check_reloads(vae, tmp_path, digits(5)).size_sampling
+    np.testing.assert_array_equal(again.draw(8), sampling.draw(8))
 
 
 def test_gated_models_reload_with_all_that_decides(tmp_path):
@@ -166,4 +174,4 @@ def test_the_table_is_complete():
     classes |= {ALDToTheEndRule, GateRule}
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
-    assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS}
+    assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS, *VALUES}

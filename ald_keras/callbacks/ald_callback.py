@@ -13,7 +13,7 @@ from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, undecided
 from ald_keras.callbacks.pruning_record import ReportedRecord
-from ald_keras.callbacks.quality import UserMetric
+from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import NULL_LOSS, Decision, InformationRule, Rule
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ald_keras.callbacks.quality import FRECHET_METRICS
+from ald_keras.metrics.quality import FRECHET_METRICS
 from ald_keras.rules import BUILT_IN_METRICS, NULL_LOSS, OBJECTIVE, Rule
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.

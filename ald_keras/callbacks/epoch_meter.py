@@ -10,8 +10,8 @@ import numpy as np
 
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
-from ald_keras.callbacks.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.metrics.null import null_nll
+from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.rules import NULL_LOSS, OBJECTIVE
 
 # Makes random numbers that no epoch draws.

@@ -9,8 +9,8 @@ import numpy as np
 
 from ald_keras.callbacks.argument_checks import check_integer
 from ald_keras.callbacks.probe import open_probe
-from ald_keras.callbacks.quality import row_blocks
 from ald_keras.metrics import gaussian_kl
+from ald_keras.metrics.quality import row_blocks
 
 # Samples that the mean KL is taken over.
 _SAMPLES = 500

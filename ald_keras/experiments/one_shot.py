@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from ald_keras.callbacks.quality import row_blocks
 from ald_keras.cli import run_command
 from ald_keras.config import Config, load_config
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.experiments.child import job_parser
 from ald_keras.experiments.runs import read_record
+from ald_keras.metrics.quality import row_blocks
 from ald_keras.model_files import load_model
 from ald_keras.run_files import load_parts, write_run
 

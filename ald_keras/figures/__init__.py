@@ -13,6 +13,7 @@ from ald_keras.figures.curves import Curves, Event
 from ald_keras.figures.gates import OpenGates, gates_figure
 from ald_keras.figures.images import reconstruction_figure, samples_figure
 from ald_keras.figures.latents import codes_figure, kl_figure, traversal_figure
+from ald_keras.figures.size_curve import SizeLine, SizePoint, size_curve_figure
 from ald_keras.figures.style import Figure, to_png
 from ald_keras.figures.tiles import picture_kind
 from ald_keras.figures.training import training_figure
@@ -23,6 +24,8 @@ __all__ = [
     "Event",
     "Figure",
     "OpenGates",
+    "SizeLine",
+    "SizePoint",
     "codes_figure",
     "costs_figure",
     "gates_figure",
@@ -31,6 +34,7 @@ __all__ = [
     "reconstruction_figure",
     "samples_figure",
     "scratch_figure",
+    "size_curve_figure",
     "sizes_figure",
     "starts_figure",
     "to_png",

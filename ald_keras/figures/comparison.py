@@ -226,7 +226,7 @@ def sizes_figure(
     if answer is not None:
         axes.axvline(answer, color=INK, linewidth=1.0, label=f"right answer: {answer}")
     shown = sorted({*sizes, *(size for pairs in found.values() for size, _ in pairs)})
-    _log_sizes(axes, shown)
+    log_sizes(axes, shown)
     axes.set_ylabel("test ELBO, nats per sample")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -250,7 +250,7 @@ def _draw_fixed_sizes(axes: Axes, fixed: Mapping[int, Sequence[float]]) -> None:
     )
 
 
-def _log_sizes(axes: Axes, sizes: Sequence[int]) -> None:
+def log_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     """Sizes on a logarithmic axis, since the largest lie far from the others."""
     axes.set_xscale("log")
     low, high = sizes[0] / 1.08, sizes[-1] * 1.08

@@ -1,4 +1,4 @@
-"""Keras layers: mask and gates of the latent space, sampling, axial attention."""
+"""Keras layers: mask, gates, sizes and sampling of the latent space, attention."""
 
 from ald_keras.layers.axial_attention import (
     AxialAttention,
@@ -10,6 +10,7 @@ from ald_keras.layers.gaussian_sampling import GaussianSampling
 from ald_keras.layers.latent_gates import LatentGates
 from ald_keras.layers.latent_mask import LatentMask
 from ald_keras.layers.search_memory import SearchMemory
+from ald_keras.layers.size_sampling import SizeSampling
 
 __all__ = [
     "AxialAttention",
@@ -20,4 +21,5 @@ __all__ = [
     "LatentGates",
     "LatentMask",
     "SearchMemory",
+    "SizeSampling",
 ]

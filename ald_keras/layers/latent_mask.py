@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -95,6 +96,20 @@ class LatentMask(keras.layers.Layer):
                 active already.
         """
         self._write(self._checked(indices, active=False), 1.0)
+
+    @contextlib.contextmanager
+    def only(self, indices: np.ndarray) -> Iterator[None]:
+        """A context in which no other dimensions are active.
+
+        Args:
+            indices: Active dimensions, at least one.
+        """
+        before = ops.convert_to_numpy(self.mask).copy()
+        self.mask.assign(np.isin(np.arange(self.units), indices))
+        try:
+            yield
+        finally:
+            self.mask.assign(before)
 
     def _write(self, indices: np.ndarray, value: float) -> None:
         mask = ops.convert_to_numpy(self.mask).copy()

@@ -6,10 +6,12 @@ from ald_keras.metrics.frechet import frechet_distance
 from ald_keras.metrics.kl import active_units, gaussian_kl
 from ald_keras.metrics.reconstruction import reconstruction_nll
 from ald_keras.metrics.silhouette import silhouette
+from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.metrics.variance import tau_for
 
 __all__ = [
     "FeatureExtractor",
+    "SizeCurve",
     "active_units",
     "build_extractor",
     "clustering_accuracy",

@@ -152,7 +152,7 @@ class LatentVAE(CheckedModel):
         return self.likelihood.mean(self._decoder_output(z, training=training))
 
     def elbo_terms(
-        self, x: Tensor, training: bool = False, rows: Any = None
+        self, x: Tensor, training: bool = False, rows: Any = None, keep: Any = None
     ) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO, from one posterior sample.
 
@@ -160,6 +160,9 @@ class LatentVAE(CheckedModel):
             x: Tensor of shape `(batch, *data_shape)`.
             training: Boolean, passed to the layers. Defaults to `False`.
             rows: As `GaussianSampling` takes it. Defaults to `None`.
+            keep: Mask of shape `(batch, latent_dim)`, 0 for dimensions that an example
+                is decoded without, beside those that are pruned. Defaults to `None`:
+                all are kept.
 
         Returns:
             NLL of shape `(batch,)` and KL per dimension of shape
@@ -172,7 +175,11 @@ class LatentVAE(CheckedModel):
                 f" Received: shape {tuple(x.shape)}"
             )
         z_mean, z_log_var = self._posterior(x, training=training)
+        if keep is not None:
+            keep = ops.cast(keep, z_mean.dtype)
+            z_mean, z_log_var = z_mean * keep, z_log_var * keep
         z = self.sampling(z_mean, z_log_var, rows=rows)
+        z = z if keep is None else z * keep
         return self.nll(x, z, training=training), gaussian_kl(z_mean, z_log_var)
 
     def nll(self, x: Tensor, z: Tensor, training: bool = False) -> Tensor:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ald_keras.callbacks.quality import row_blocks
-from ald_keras.compaction import compact
 from ald_keras.datasets import LazySamples
 from ald_keras.figures import picture_kind
 from ald_keras.metrics import gaussian_kl
+from ald_keras.metrics.quality import row_blocks
+from ald_keras.models.compaction import compact
 
 # Samples that are encoded, shown beside their reconstructions, and drawn from the
 # prior; data values that are encoded at most, so that clips fit into memory.

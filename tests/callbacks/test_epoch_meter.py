@@ -7,8 +7,8 @@ from builders import digits, small_vae
 
 from ald_keras import ALDCallback
 from ald_keras.callbacks import epoch_meter
-from ald_keras.callbacks.quality import QualityMeter
 from ald_keras.metrics import build_extractor
+from ald_keras.metrics.quality import QualityMeter
 
 X = digits(160)
 TRAIN, VALIDATION = X[:100], X[100:]

@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 
 from ald_keras import MaskedVAE, compact
-from ald_keras.compaction import TOLERANCE, largest_difference
 from ald_keras.layers import AxialAttentionBlock
 from ald_keras.models.architectures import (
     ARCHITECTURES,
@@ -13,6 +12,7 @@ from ald_keras.models.architectures import (
     mlp,
     video,
 )
+from ald_keras.models.compaction import TOLERANCE, largest_difference
 
 SHAPES = [(784,), (28, 28), (28, 28, 1), (8, 8, 1), (2, 3, 4, 5)]
 

@@ -12,8 +12,8 @@ from builders import (
 from keras import layers
 
 from ald_keras import MaskedVAE, compact
-from ald_keras.compaction import TOLERANCE, largest_difference
 from ald_keras.models.architectures import build_architecture
+from ald_keras.models.compaction import TOLERANCE, largest_difference
 
 X = digits(640)
 PRUNED = [1, 4, 5]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from keras import ops
 
-from ald_keras.metrics import (
-    build_extractor,
-    clustering_accuracy,
-    find_clusters,
-    frechet_distance,
-    gaussian_kl,
-    silhouette,
-)
-from ald_keras.rules import Direction
+from ald_keras.metrics.clustering import clustering_accuracy, find_clusters
+from ald_keras.metrics.features import build_extractor
+from ald_keras.metrics.frechet import frechet_distance
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.metrics.silhouette import silhouette
 
-UserMetric = tuple[Callable[[Any, Any, Any], float], Direction]
+UserMetric = tuple[Callable[[Any, Any, Any], float], Literal["min", "max"]]
 
 # Samples that are encoded, decoded and measured at a time, and data values of these.
 _BLOCK_ROWS = 500
@@ -105,12 +101,37 @@ class QualityMeter:
                 Defaults to `None`.
         """
         model = self._model
-        posteriors = [self._encode(x[rows]) for rows in self._blocks(len(x))]
-        z_mean, z_log_var = (np.concatenate(v) for v in zip(*posteriors, strict=True))
-        z = _sample(z_mean, z_log_var, rng)
+        z_mean, z_log_var = encode_in_blocks(model, x)
+        z = sample_codes(z_mean, z_log_var, rng)
         active = model.latent_mask.active_indices
+        values = self.measure_codes(z, active, y, rng, x, real)
+        for name, (function, _) in self._user_metrics.items():
+            values[name] = float(function(model, np.asarray(x), y))
+        kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
+        spread = z_mean.var(axis=0)
+        return values, tuple(map(float, kl)), tuple(map(float, spread))
+
+    def measure_codes(
+        self,
+        z: np.ndarray,
+        kept: np.ndarray,
+        y: Any,
+        rng: np.random.Generator,
+        x: Any,
+        real: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Silhouette and Frechet distances of some dimensions, the others set to 0.
+
+        Args:
+            z: Sampled codes of shape `(samples, latent_dim)`.
+            kept: Indices of the dimensions.
+            y: Labels of shape `(samples,)` or `None`.
+            rng: Generator of the clusters' seed and of the prior samples.
+            x: As `measure` takes it.
+            real: As `measure` takes it. Defaults to `None`.
+        """
         seed = int(rng.integers(2**31))
-        codes, k = z[:, active], self._n_clusters
+        codes, k = z[:, kept], self._n_clusters
         clusters = find_clusters(codes, k, seed)
         values = {"silhouette": silhouette(codes, k, seed, clusters)}
         if y is not None:
@@ -119,21 +140,15 @@ class QualityMeter:
             real = self.features_of([x]) if real is None else real
             real = real.reshape(-1, real.shape[-1])
             prior = rng.standard_normal(z.shape).astype(z.dtype)
+            mask = np.zeros(z.shape[1], z.dtype)
+            mask[kept] = 1
             for name, codes in zip(FRECHET_METRICS, (z, prior), strict=True):
-                made = self._features(codes, model.decode)
+                made = self._features(codes * mask, self._model.decode)
                 values[name] = frechet_distance(real, made)
-        for name, (function, _) in self._user_metrics.items():
-            values[name] = float(function(model, np.asarray(x), y))
-        kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
-        spread = z_mean.var(axis=0)
-        return values, tuple(map(float, kl)), tuple(map(float, spread))
+        return values
 
     def _blocks(self, samples: int) -> list[slice]:
         return row_blocks(samples, self._model.data_shape)
-
-    def _encode(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
-        z_mean, z_log_var = self._model.encode(x)
-        return ops.convert_to_numpy(z_mean), ops.convert_to_numpy(z_log_var)
 
     def _features(self, samples: Any, images: Callable[[Any], Any]) -> np.ndarray:
         """Features of what `images` makes of the samples, block by block."""
@@ -149,8 +164,8 @@ class QualityMeter:
         """Mean NLL, from one posterior sample each, and mean KL in nats per sample."""
         terms, count = np.zeros(2), 0
         for x in batches:
-            z_mean, z_log_var = self._encode(x)
-            z = _sample(z_mean, z_log_var, rng)
+            z_mean, z_log_var = _encode(self._model, x)
+            z = sample_codes(z_mean, z_log_var, rng)
             parts = (self._model.nll(x, z), gaussian_kl(z_mean, z_log_var))
             terms += [ops.convert_to_numpy(part).sum(dtype="float64") for part in parts]
             count += len(x)
@@ -164,6 +179,27 @@ def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, samples, rows)]
 
 
-def _sample(z_mean: Any, z_log_var: Any, rng: np.random.Generator) -> np.ndarray:
+def encode_in_blocks(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior means and log variances of many samples, `(samples, latent_dim)` each.
+
+    Args:
+        model: Model with `encode` and `data_shape`.
+        x: Data of shape `(samples, *data_shape)`: an array, or what gives arrays when
+            it is sliced.
+    """
+    blocks = [_encode(model, x[rows]) for rows in row_blocks(len(x), model.data_shape)]
+    z_mean, z_log_var = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return z_mean, z_log_var
+
+
+def _encode(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    z_mean, z_log_var = model.encode(x)
+    return ops.convert_to_numpy(z_mean), ops.convert_to_numpy(z_log_var)
+
+
+def sample_codes(
+    z_mean: np.ndarray, z_log_var: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """One posterior sample each, shape `(samples, latent_dim)`."""
     noise = rng.standard_normal(z_mean.shape).astype(z_mean.dtype)
     return z_mean + np.exp(0.5 * z_log_var) * noise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,7 +18,12 @@ TOLERANCE = 1e-5
 _WHOLE_TENSOR_OPTIMIZERS = ("Adafactor", "Lamb", "Muon")
 
 
-def compact(model: Any, keep_optimizer: bool = True) -> Any:
+def compact(
+    model: Any,
+    keep_optimizer: bool = True,
+    size: int | None = None,
+    order: Sequence[int] | None = None,
+) -> Any:
     """A model of only the active latent dimensions, with the same outputs.
 
     Slices the columns of both heads and the rows of every Dense layer that reads
@@ -28,14 +35,21 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
         model: `MaskedVAE` or `GatedVAE`, compiled or not. It is left as it is.
         keep_optimizer: Boolean. `False` compiles the result with a fresh optimizer of
             the same configuration. Defaults to `True`.
+        size: Integer, keep only the first so many dimensions of the order. Defaults to
+            `None`: all active ones.
+        order: Active dimensions, the most important one first, at least `size` of them,
+            such as `SizeCurve.order`. Defaults to `None`: the order in which a model
+            samples sizes (`ALDCallback(elastic=True)`).
 
     Returns:
-        A model of the same class with `latent_dim == model.active_dims`.
+        A model of the same class with `latent_dim == size`, or `model.active_dims`.
 
     Raises:
         TypeError: If the model has no latent mask.
-        ValueError: If the optimizer's state cannot be sliced: Adafactor, Lamb and
-            Muon normalise whole tensors. Or if layers that the optimizer had trained
+        ValueError: If `size` is no integer from 1 to the number of active dimensions,
+            or comes without an order that the model or `order` knows. If the
+            optimizer's state cannot be sliced: Adafactor, Lamb and Muon normalise
+            whole tensors. Or if layers that the optimizer had trained
             are frozen now, or a layer to slice has LoRA weights or is quantised.
         RuntimeError: If the two models differ by more than 1e-5, relative to the
             largest output where that is above 1.
@@ -44,7 +58,12 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
         raise TypeError(
             f"`model` must be a model with a `latent_mask`. Received: {model!r}"
         )
-    kept = model.latent_mask.active_indices
+    kept = _kept(model, size, order)
+    with model.latent_mask.only(kept):
+        return _compact(model, kept, keep_optimizer)
+
+
+def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
     for layer in (model.z_mean, model.z_log_var, *model.latent_readers):
         graph.check_plain(layer)
     if keep_optimizer and not can_slice_optimizer(model):
@@ -57,6 +76,8 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
     _copy(model.encoder.variables, small.encoder.variables, kept)
     _copy(model.decoder.variables, small.decoder.variables, kept)
     _copy(model.carried_variables(), small.carried_variables(), kept)
+    if hasattr(model, "size_sampling"):
+        small.size_sampling.take_over(model.size_sampling, kept)
     if model.compiled:
         _compile_alike(model, small, kept, keep_optimizer)
     difference = largest_difference(model, small)
@@ -72,6 +93,41 @@ def compact(model: Any, keep_optimizer: bool = True) -> Any:
             "the latent dimensions, for example a custom constraint, does this."
         )
     return small
+
+
+def _kept(model: Any, size: Any, order: Any) -> np.ndarray:
+    """The dimensions that `compact` keeps, ascending."""
+    active = model.latent_mask.active_indices
+    if size is None:
+        if order is not None:
+            raise ValueError(
+                "`order` says which dimensions a `size` keeps. Received: order without "
+                "size. Pass both, or neither."
+            )
+        return active
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+    if not whole or not 1 <= size <= len(active):
+        raise ValueError(
+            f"`size` must be an integer from 1 to the {len(active)} active dimensions. "
+            f"Received: size={size!r}"
+        )
+    if order is None:
+        sampling = getattr(model, "size_sampling", None)
+        if sampling is None or not sampling.share:
+            raise ValueError(
+                "`size` needs an order of the dimensions, which this model does not "
+                f"have. Received: size={size}, order=None. Train with "
+                "ALDCallback(elastic=True), or pass order=vae.size_curve(x).order."
+            )
+        order = sampling.order
+        order = order[np.isin(order, active)]
+    kept = np.sort(np.asarray(order)[:size])
+    if len(np.unique(kept)) != size or not np.isin(kept, active).all():
+        raise ValueError(
+            f"`order` must begin with {size} distinct active dimensions. "
+            f"Received: order={list(order)}"
+        )
+    return kept
 
 
 def largest_difference(model: Any, small: Any, samples: int = 64) -> float:

@@ -1,0 +1,242 @@
+"""Measures a trained model at every latent size, with one set of weights."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.metrics.null import null_nll
+from ald_keras.metrics.quality import (
+    FRECHET_METRICS,
+    QualityMeter,
+    encode_in_blocks,
+    row_blocks,
+    sample_codes,
+)
+from ald_keras.metrics.size_curve import (
+    LOSS,
+    SizeCurve,
+    paired_increase,
+    sizes_at_edge,
+    spaced_sizes,
+)
+from ald_keras.models.compaction import compact
+from ald_keras.models.compiled import masked_nll
+
+SizeMetric = str | Callable[[Any, Any, Any], float]
+
+_SQUARED_ERROR = "squared_error"
+_QUALITY = ("silhouette", *FRECHET_METRICS)
+SIZE_METRICS = (_SQUARED_ERROR, *_QUALITY)
+
+# Share of the gain at which sizes are refined, where none are given.
+_EDGE = 0.005
+
+
+class SizeMeter:
+    """Measures one model at one size after another, on the same samples and noise.
+
+    Args:
+        model: A `MaskedVAE`.
+        x: Array, or what gives arrays when it is sliced, shape
+            `(samples, *data_shape)`, at least two samples.
+        seed: Integer >= 0 of the posterior samples.
+
+    Attributes:
+        order: The active dimensions, the most important one first: by the model's
+            `size_sampling` while it is on, else by mean KL.
+    """
+
+    def __init__(self, model: Any, x: Any, seed: int) -> None:
+        self._model, self._x, self._seed = model, x, seed
+        self._blocks = row_blocks(len(x), model.data_shape)
+        z_mean, z_log_var = encode_in_blocks(model, x)
+        self._kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var))
+        rng = np.random.default_rng(seed)
+        self._z = sample_codes(z_mean, z_log_var, rng)
+        self.order = order_of(model, self._kl.mean(axis=0))
+        self._masked_nll = masked_nll(model)
+        self._nll: dict[int, np.ndarray] = {}
+
+    def measure(self, sizes: Sequence[int]) -> None:
+        """Measure the loss at sizes that are not measured yet."""
+        missing = [size for size in sizes if size not in self._nll]
+        if not missing:
+            return
+        masks = np.stack([self._mask(size) for size in missing])
+        parts = [self._masked_nll(self._x[r], self._z[r], masks) for r in self._blocks]
+        found = np.concatenate(parts, axis=1).astype("float64")
+        self._nll.update(zip(missing, found, strict=True))
+
+    def _mask(self, size: int) -> np.ndarray:
+        mask = np.zeros(self._z.shape[1], self._z.dtype)
+        mask[self.order[:size]] = 1
+        return mask
+
+    def losses(self, size: int) -> np.ndarray:
+        """Loss of each sample at a measured size, shape `(samples,)`."""
+        beta = float(ops.convert_to_numpy(self._model.beta))
+        return self._nll[size] + beta * self._kl_at(size)
+
+    def _kl_at(self, size: int) -> np.ndarray:
+        return self._kl[:, self.order[:size]].sum(axis=1, dtype="float64")
+
+    def terms(self) -> dict[str, tuple[float, ...]]:
+        """Mean loss, reconstruction and KL at each measured size, ascending."""
+        sizes = sorted(self._nll)
+        return {
+            LOSS: tuple(float(self.losses(size).mean()) for size in sizes),
+            "reconstruction": tuple(float(self._nll[s].mean()) for s in sizes),
+            "kl": tuple(float(self._kl_at(size).mean()) for size in sizes),
+        }
+
+    def increases(self) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+        """The measured sizes, the increase of the loss at each, and standard errors."""
+        sizes = tuple(sorted(self._nll))
+        losses = [self.losses(size) for size in sizes]
+        return (sizes, *paired_increase(losses, self.losses(len(self.order))))
+
+    def squared_errors(self, sizes: Sequence[int]) -> tuple[float, ...]:
+        """Squared error of sampled codes, summed over a sample's values, at sizes."""
+        totals = np.zeros(len(sizes))
+        for rows in self._blocks:
+            x = np.asarray(self._x[rows])
+            for i, size in enumerate(sizes):
+                mean = self._model.decode(self._z[rows] * self._mask(size))
+                error = x - ops.convert_to_numpy(mean)
+                totals[i] += np.square(error, dtype="float64").sum()
+        return tuple(float(total) / len(self._x) for total in totals)
+
+    def quality(
+        self, sizes: Sequence[int], n_clusters: int, features: Any
+    ) -> dict[str, tuple[float, ...]]:
+        """Silhouette and, unless `features` is `None`, Frechet distances at sizes."""
+        meter = QualityMeter(self._model, n_clusters, features, {})
+        real = None if features is None else meter.features_of([self._x[:]])
+        found = [
+            # The same clusters' seed and prior samples at each size.
+            meter.measure_codes(
+                self._z,
+                np.sort(self.order[:size]),
+                None,
+                np.random.default_rng([self._seed, 1]),
+                self._x,
+                real,
+            )
+            for size in sizes
+        ]
+        return {name: tuple(each[name] for each in found) for name in found[0]}
+
+
+def order_of(model: Any, kl: np.ndarray) -> np.ndarray:
+    """The active dimensions, the most important one first.
+
+    Args:
+        model: A `MaskedVAE`.
+        kl: Mean KL of each dimension, shape `(latent_dim,)`.
+    """
+    sampling = model.size_sampling
+    order = sampling.order if sampling.share else np.argsort(-kl, kind="stable")
+    return order[np.isin(order, model.latent_mask.active_indices)]
+
+
+def measure_size_curve(
+    model: Any,
+    x: Any,
+    y: Any,
+    sizes: Sequence[int] | None,
+    metrics: Sequence[SizeMetric],
+    n_clusters: int,
+    features: Any,
+    seed: int,
+) -> SizeCurve:
+    """The size curve of a model; see `MaskedVAE.size_curve`."""
+    _check_metrics(metrics)
+    full = model.active_dims
+    chosen = None if sizes is None else _check_sizes(sizes, full)
+    if len(x) < 2:
+        raise ValueError(
+            f"`x` must hold at least two samples. Received: {len(x)} samples"
+        )
+    baseline = baseline_nll(model, x)
+    meter = SizeMeter(model, x, seed)
+    meter.measure(chosen or spaced_sizes(full))
+    if chosen is None:
+        gain = 0.0 if baseline is None else baseline - meter.terms()[LOSS][-1]
+        found, increase, _ = meter.increases()
+        meter.measure(sizes_at_edge(found, increase.tolist(), _EDGE * max(gain, 0.0)))
+    found, increase, errors = meter.increases()
+    values = meter.terms()
+    if _SQUARED_ERROR in metrics:
+        values[_SQUARED_ERROR] = meter.squared_errors(found)
+    if not set(_QUALITY).isdisjoint(metrics):
+        distances = not set(FRECHET_METRICS).isdisjoint(metrics)
+        quality = meter.quality(found, n_clusters, features if distances else None)
+        values |= {name: quality[name] for name in _QUALITY if name in metrics}
+    for function in metrics:
+        if not isinstance(function, str):
+            values[function.__name__] = _of_compact_models(
+                model, function, x, y, found, meter.order
+            )
+    return SizeCurve(
+        sizes=found,
+        increase=tuple(increase),
+        standard_error=tuple(errors),
+        metrics=values,
+        order=tuple(meter.order),
+        samples=len(x),
+        baseline_nll=baseline,
+    )
+
+
+def baseline_nll(model: Any, x: Any) -> float | None:
+    """NLL of the best output that is the same for all samples, if it is known."""
+    if not hasattr(model.likelihood, "best_constant"):
+        return None
+    data = np.asarray(x[:], "float32")
+    return null_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
+
+
+def _of_compact_models(
+    model: Any,
+    function: Callable[[Any, Any, Any], float],
+    x: Any,
+    y: Any,
+    sizes: Sequence[int],
+    order: np.ndarray,
+) -> tuple[float, ...]:
+    data = np.asarray(x[:])
+    models = (compact(model, False, size, order.tolist()) for size in sizes)
+    return tuple(float(function(small, data, y)) for small in models)
+
+
+def _check_metrics(metrics: Sequence[SizeMetric]) -> None:
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    wrong = [m for m in metrics if m not in SIZE_METRICS and not callable(m)]
+    if wrong:
+        raise ValueError(
+            f"`metrics` must be among {SIZE_METRICS} or functions (model, x, y) -> "
+            f"float. Received: {wrong}"
+        )
+
+
+def _check_sizes(sizes: Sequence[int], full: int) -> tuple[int, ...]:
+    given: list[Any] = list(sizes)
+    valid = all(
+        not isinstance(size, bool)
+        and isinstance(size, numbers.Integral)
+        and 1 <= int(size) <= full
+        for size in given
+    )
+    if not given or not valid:
+        raise ValueError(
+            f"`sizes` must be integers from 1 to the {full} active dimensions. "
+            f"Received: sizes={given}"
+        )
+    return tuple(sorted({int(size) for size in given} | {full}))
