@@ -20,14 +20,16 @@ from ald_keras.config_checks import (
 from ald_keras.config_parts import NAMED, BetaConfig, GecoConfig, Named, ProbeConfig
 from ald_keras.files import parse_yaml, read_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule, ALDToTheEndRule, InformationRule
+from ald_keras.rules import ALDRule, ALDToTheEndRule, ElasticRule, InformationRule
 from ald_keras.strategies import STRATEGIES
 
 _Made = TypeVar("_Made")
 
+ELASTIC = "elastic"
 RULES: dict[str, Any] = {
     "ald": ALDRule,
     "ald_to_the_end": ALDToTheEndRule,
+    ELASTIC: ElasticRule,
     "information": InformationRule,
 }
 METHODS = ("ald", "fixed", "geco")
@@ -133,13 +135,15 @@ class Config:
     def from_dict(cls, data: Mapping[str, Any]) -> Config:
         """Read a mapping as YAML gives it.
 
+        `elastic: true` there is short for `rule: elastic`.
+
         Raises:
             ValueError: If a key is unknown or missing, or a value is wrong.
         """
         if not isinstance(data, Mapping):
             raise ValueError(f"A config must be a mapping. Received: {data!r}")
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        check_keys(data, fields, "config")
+        data = _with_elastic(data)
+        check_keys(data, [field.name for field in dataclasses.fields(cls)], "config")
         for name in ("dataset", "latent_dim", "epochs"):
             if name not in data:
                 raise ValueError(f"config: the key {name!r} is missing.")
@@ -169,6 +173,27 @@ class Config:
             values[name] = dataclasses.asdict(values[name])
         values["data"] = dict(self.data)
         return values
+
+
+def _with_elastic(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the key `elastic`, but with the rule that it stands for."""
+    values = dict(data)
+    elastic = values.pop("elastic", False)
+    check_flag("elastic", elastic)
+    if not elastic:
+        return values
+    rule = values.get("rule", {})
+    if isinstance(rule, Mapping):
+        values["rule"] = rule = {"name": ELASTIC, **rule}
+    rule = Named.from_value("rule", rule)
+    method = values.get("method", "ald")
+    if rule.name != ELASTIC or method != "ald":
+        raise ValueError(
+            "config: `elastic: true` keeps every size, so nothing may prune. Received: "
+            f"rule {rule.name!r}, method {method!r}. Leave `rule` out (or make it "
+            f"`rule: {ELASTIC}`), and `method: ald`."
+        )
+    return values
 
 
 def load_config(path: pathlib.Path, settings: Iterable[str] = ()) -> Config:

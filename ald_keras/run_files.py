@@ -8,13 +8,14 @@ import shutil
 from typing import Any
 
 import keras
+import numpy as np
 
 from ald_keras.artifacts import ARTIFACTS, holds_saved_model
 from ald_keras.config import Config
-from ald_keras.datasets import Dataset, load_dataset
+from ald_keras.datasets import Dataset, LazySamples, load_dataset
 from ald_keras.evaluation import evaluate_model, parameter_count
 from ald_keras.files import replacing, write_csv, write_json, write_yaml
-from ald_keras.metrics import FeatureExtractor, build_extractor
+from ald_keras.metrics import FeatureExtractor, SizeCurve, build_extractor
 from ald_keras.models.compaction import compact
 from ald_keras.report import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
@@ -22,10 +23,14 @@ from ald_keras.run_checkpoint import CHECKPOINT
 from ald_keras.versions import versions
 
 REPORT = "report.html"
+CURVE = "size_curve.csv"
 RUN_FILES = (
     *("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json"),
-    REPORT,
+    *(CURVE, REPORT),
 )
+
+# Test samples that the size curve is measured on, at most.
+_CURVE_SAMPLES = 10_000
 
 # Beside what a run of an experiment that failed has left: why.
 ERROR_FILE = "error.txt"
@@ -125,6 +130,11 @@ def write_run(
             ("test_compact", small),
         )
     }
+    curve = None
+    if hasattr(model, "size_curve"):
+        curve = model.size_curve(_first(data.x_test, _CURVE_SAMPLES), seed=config.seed)
+        with replacing(output / CURVE) as temporary:
+            curve.to_csv(temporary)
     record = {
         **_record(config, data, model, history, pruning),
         "parameters_compact": parameter_count(small),
@@ -137,9 +147,18 @@ def write_run(
     if config.report:
         try_to_report(
             str(output),
-            lambda: _report(output, config, data, model, history, pruning, record),
+            lambda: _report(
+                output, config, data, model, history, pruning, record, curve
+            ),
         )
     return record
+
+
+def _first(x: Any, samples: int) -> Any:
+    """The first samples of data; lazy ones stay lazy."""
+    if isinstance(x, LazySamples):
+        return x.take(np.arange(min(samples, len(x))))
+    return x[:samples]
 
 
 def _report(
@@ -150,6 +169,7 @@ def _report(
     history: Any,
     pruning: Any,
     record: dict[str, Any],
+    curve: SizeCurve | None,
 ) -> None:
     # These load matplotlib, which nothing else of a run needs.
     from ald_keras.report.model_view import view_model
@@ -167,6 +187,7 @@ def _report(
         decisions=_decision_log(pruning),
         history={"epoch": history.epoch, **history.history},
         view=view,
+        curve=curve,
     )
     write_run_report(output / REPORT, facts)
 
@@ -185,6 +206,7 @@ def _record(
         "validation_loss": (history.history.get("val_loss") or [None])[-1],
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
         "outcome": None if pruning is None else pruning.result(),
+        "elastic": _is_elastic(model),
         **_rule_stop(pruning),
         **_bound(config, model, history, pruning),
         "parameters": parameter_count(model),
@@ -194,6 +216,12 @@ def _record(
             "test": len(data.x_test),
         },
     }
+
+
+def _is_elastic(model: Any) -> bool:
+    """Whether sizes were sampled to the end of training."""
+    sampling = getattr(model, "size_sampling", None)
+    return sampling is not None and sampling.share > 0.0
 
 
 def _rule_stop(pruning: Any) -> dict[str, Any]:
@@ -251,7 +279,7 @@ def _write_training(
     output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
 ) -> None:
     # A run that is replaced leaves nothing that could be taken for part of this one.
-    for name in ("run.json", REPORT, ERROR_FILE):
+    for name in ("run.json", CURVE, REPORT, ERROR_FILE):
         (output / name).unlink(missing_ok=True)
     for name in RUN_FIGURES:
         (output / "figures" / f"{name}.png").unlink(missing_ok=True)

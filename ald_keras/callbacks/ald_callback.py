@@ -6,15 +6,20 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from ald_keras.callbacks.argument_checks import check_arguments
+from ald_keras.callbacks.argument_checks import check_arguments, choose_rule
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
-from ald_keras.callbacks.outcome import COLLAPSE, INFORMATIVE_KL, undecided
+from ald_keras.callbacks.outcome import (
+    COLLAPSE,
+    INFORMATIVE_KL,
+    NEVER_SAMPLED,
+    undecided,
+)
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.metrics.quality import UserMetric
-from ald_keras.rules import NULL_LOSS, Decision, InformationRule, Rule
+from ald_keras.rules import NULL_LOSS, Decision, ElasticRule, Rule
 
 
 class ALDCallback(ReportedRecord):
@@ -68,6 +73,9 @@ class ALDCallback(ReportedRecord):
         seed: Integer >= 0 of everything random here. Defaults to 0.
         stop_training: Boolean, end `fit` once the size is fixed. Defaults to `False`.
         verbose: 0, or 1 for one line a decision. Defaults to 0.
+        elastic: Boolean, train one network for every latent size: nothing is pruned,
+            and sizes are sampled to the end of training (`ElasticRule`), so that
+            `compact(vae, size=k)` gives a model of any size. Defaults to `False`.
 
     Attributes:
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
@@ -75,6 +83,9 @@ class ALDCallback(ReportedRecord):
         collapsed: Whether no active dimension is informative (posterior collapse).
         seen: Samples of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
+        curve: `SizeCurve` on at most 2,000 validation samples at the end of the last
+            `fit`, or `None`. Unless sizes were sampled, it is an upper bound; see
+            `MaskedVAE.size_curve`.
 
     Raises:
         TypeError: If an argument is of the wrong type; at `fit`, if the model has no
@@ -97,9 +108,10 @@ class ALDCallback(ReportedRecord):
         seed: int = 0,
         stop_training: bool = False,
         verbose: int = 0,
+        elastic: bool = False,
     ):
         super().__init__()
-        self.rule: Rule[Any] = InformationRule() if rule is None else rule
+        self.rule: Rule[Any] = choose_rule(rule, elastic)
         self.n_clusters = n_clusters
         self.probe = tuple(probe) if isinstance(probe, list) else probe
         self.probe_size = probe_size
@@ -112,6 +124,11 @@ class ALDCallback(ReportedRecord):
         self._writer: MaskWriter | None = None
         self._observer: Observer | None = None
         self._last_epoch: int | None = None
+
+    @property
+    def elastic(self) -> bool:
+        """Whether nothing is pruned and sizes are sampled to the end of training."""
+        return isinstance(self.rule, ElasticRule)
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not hasattr(self.model, "latent_mask"):
@@ -134,16 +151,20 @@ class ALDCallback(ReportedRecord):
             self.seed,
             NULL_LOSS in self.rule.metrics,
         )
+        self.curve = None
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
-        self._observer = Observer(self.model, meter, directions)
+        epochs = int((self.params or {}).get("epochs") or 1)
+        self._observer = Observer(self.model, meter, directions, epochs)
         mask = self.model.latent_mask
         self.state = self.rule.init(mask.units, self.seed)
         if mask.active_dims < mask.units:
             self.state = self.rule.restart(self.state, mask.active_indices)
+        self._writer = MaskWriter(self.model)
+        self.state = self._writer.continue_sampling(self.rule, self.state)
+        self._writer.sample_sizes(self.state.sampling)
         self.decisions = []
         self.collapsed = False
         self._pending = None
-        self._writer = MaskWriter(self.model)
         self.start_dims = mask.active_dims
         self._last_epoch = None
         self.seen = None
@@ -200,6 +221,9 @@ class ALDCallback(ReportedRecord):
     def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
         super()._go_on(epoch, search, arrays)
         self.collapsed, self._records = search["collapsed"], search["records"]
+        if self._writer is not None:
+            # A file's weights hold it too, but were loaded before this `fit` began.
+            self._writer.sample_sizes(self.state.sampling)
         self._watching().go_on(search["observer"])
         if arrays and self._writer is not None:
             self._writer.recall(arrays)
@@ -208,9 +232,12 @@ class ALDCallback(ReportedRecord):
             self.model.stop_training = True
 
     def _accept(self, state: Any, decision: Decision) -> None:
+        if self._writer is not None:
+            if state.sampling != self.state.sampling:
+                self._writer.sample_sizes(state.sampling)
+            if not state.trial:
+                self._writer.forget()
         self.state = state
-        if self._writer is not None and not state.trial:
-            self._writer.forget()
         if decision.action != "wait":
             self._log(decision)
 
@@ -271,9 +298,13 @@ class ALDCallback(ReportedRecord):
         """
         if self._last_epoch is not None and (completed or not self._mask_was_changed()):
             self._close(self._last_epoch, completed)
+            if completed and self._observer is not None:
+                self.curve = self._observer.size_curve()
             settled = self._records >= 10 or self.state.fixed_epoch is not None
             if completed and self.collapsed and settled:
                 warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
+            elif completed and self.elastic and self.state.sampling is None:
+                warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
             if completed and (self.verbose or (self.params or {}).get("verbose")):
                 print(self.result())
         self.seen = None if self._observer is None else self._observer.seen()

@@ -7,10 +7,37 @@ from typing import Any
 import numpy as np
 
 from ald_keras.metrics.quality import FRECHET_METRICS
-from ald_keras.rules import BUILT_IN_METRICS, NULL_LOSS, OBJECTIVE, Rule
+from ald_keras.rules import (
+    BUILT_IN_METRICS,
+    NULL_LOSS,
+    OBJECTIVE,
+    ElasticRule,
+    InformationRule,
+    Rule,
+)
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
 _MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, "clustering_accuracy")
+
+
+def choose_rule(rule: Any, elastic: Any) -> Any:
+    """The rule of a callback.
+
+    Raises:
+        ValueError: If `elastic` is no boolean, or comes with a rule that prunes.
+    """
+    if not isinstance(elastic, bool):
+        raise ValueError(
+            f"`elastic` must be True or False. Received: elastic={elastic!r}"
+        )
+    if not elastic:
+        return InformationRule() if rule is None else rule
+    if rule is not None and not isinstance(rule, ElasticRule):
+        raise ValueError(
+            "`elastic=True` keeps every size, so no rule can prune. Received: "
+            f"rule={rule!r}. Leave `rule` out, or pass an ElasticRule."
+        )
+    return rule or ElasticRule()
 
 
 def check_arguments(callback: Any) -> None:

@@ -10,12 +10,16 @@ import numpy as np
 
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
+from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.null import null_nll
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.rules import NULL_LOSS, OBJECTIVE
 
-# Makes random numbers that no epoch draws.
-_NULL_STREAM = 1
+# Make random numbers that no epoch draws.
+_NULL_STREAM, _CURVE_STREAM = 1, 2
+
+# Validation samples that the size curve is measured on, at the end of `fit`.
+_CURVE_SAMPLES = 2000
 
 # Features of validation data are taken once where there are no more samples than this
 # many times those of an epoch; of more, most would be taken for nothing.
@@ -90,6 +94,13 @@ class EpochMeter:
         kept = x[:rows].copy() if rows < len(x) else x
         labels = None if y is None else y[:rows]
         return SeenSample(kept, labels, self._quality.features_name)
+
+    def size_curve(self) -> SizeCurve:
+        """The size curve on a sample of the validation data."""
+        # The same sample wherever a run ends or goes on.
+        rng = np.random.default_rng([self._seed, 0, _CURVE_STREAM])
+        x, y = self._probe.sample(_CURVE_SAMPLES, rng)
+        return self._model.size_curve(x, y, seed=self._seed)
 
     def measure(
         self, epoch: int, logs: dict[str, Any]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 
-from ald_keras.rules import Decision
+from ald_keras.rules import Decision, ElasticRule, SampledSizes
 
 
 class MaskWriter:
@@ -40,6 +41,23 @@ class MaskWriter:
         if decision.action == "try":
             self._snapshot = self._model.snapshot()
         mask.deactivate(decision.indices)
+
+    def sample_sizes(self, sampling: SampledSizes | None) -> None:
+        """Train at these sizes from the next step on; at the full one for `None`."""
+        layer = self._model.size_sampling
+        if sampling is None:
+            layer.stop()
+        else:
+            layer.start(sampling.order, sampling.probabilities)
+
+    def continue_sampling(self, rule: Any, state: Any) -> Any:
+        """The state of an `ElasticRule` whose model samples sizes already."""
+        layer = self._model.size_sampling
+        if not isinstance(rule, ElasticRule) or not layer.share:
+            return state
+        probabilities = keras.ops.convert_to_numpy(layer.probabilities)
+        sampling = SampledSizes(layer.order, probabilities)
+        return dataclasses.replace(state, sampling=sampling)
 
     @property
     def snapshot(self) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
 from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
+from ald_keras.metrics import SizeCurve
 from ald_keras.rules import Direction, Observation
 
 
@@ -17,15 +18,21 @@ class Observer:
         model: The model, when `fit` begins.
         meter: Measures it at the end of each epoch.
         directions: Mapping from the user's own metrics to `"min"` or `"max"`.
+        epochs: Integer >= 1, the number of the last epoch that is planned.
 
     Attributes:
         beta: Whether the weight of the KL rests.
     """
 
     def __init__(
-        self, model: Any, meter: EpochMeter, directions: dict[str, Direction]
+        self,
+        model: Any,
+        meter: EpochMeter,
+        directions: dict[str, Direction],
+        epochs: int,
     ) -> None:
         self._model, self._meter, self._directions = model, meter, directions
+        self._epochs = epochs
         self._clock = TrainingClock(model)
         self.beta = BetaWatch()
 
@@ -60,6 +67,7 @@ class Observer:
             tuple(found["spread"]),
             epochs_trained,
             learning_rate(self._model),
+            (epoch + 1) / max(self._epochs, epoch + 1),
         )
 
     def _measure(self, epoch: int, logs: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +79,11 @@ class Observer:
         active = [int(i) for i in self._model.latent_mask.active_indices]
         found = {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
         return {**found, "active": active}
+
+    def size_curve(self) -> SizeCurve:
+        """The size curve on validation data, from the weights as they are now."""
+        found = self._model.from_chief(lambda: self._meter.size_curve().to_dict())
+        return SizeCurve.from_dict(found)
 
     def seen(self) -> SeenSample | None:
         """Some samples of the last epoch; `None` before it."""

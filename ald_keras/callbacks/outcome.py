@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE, SizeCurve
 from ald_keras.rules import Decision, RuleState
 
 # Nats: a dimension whose mean KL is lower tells the decoder nothing worth its place.
@@ -11,6 +12,12 @@ COLLAPSE = (
     "posterior collapse: no latent dimension carries more than "
     f"{INFORMATIVE_KL} nats, so their number is no finding. Look at the likelihood, "
     "the scale of the data and beta (a lower one, or KLWarmup)."
+)
+
+
+NEVER_SAMPLED = (
+    "training ended before sizes were sampled. Train for more epochs, or lower "
+    "`patience` of ElasticRule."
 )
 
 
@@ -37,6 +44,30 @@ def outcome_line(
             "floor, no finding."
         )
     return f"{dims}, fixed at epoch {fixed_epoch + 1}."
+
+
+def elastic_line(
+    dims: int, began: bool, curve: SizeCurve | None, collapsed: bool
+) -> str:
+    """One line on what an elastic run gives.
+
+    Args:
+        dims: Active dimensions.
+        began: Whether sizes were sampled.
+        curve: The run's `SizeCurve`, or `None` before `fit` has ended.
+        collapsed: Whether no dimension is informative.
+    """
+    start = f"ALD: {dims} latent dimensions"
+    if collapsed:
+        return f"{start}, no finding: {COLLAPSE}"
+    if not began:
+        return f"{start}, not elastic: {NEVER_SAMPLED}"
+    if curve is None or curve.gain is None:
+        return f"{start}, each size from 1 to {dims} can be exported."
+    return (
+        f"{start}, each size from 1 to {dims} can be exported; "
+        f"{curve.smallest_size()} lose at most {DEFAULT_TOLERANCE} of the gain."
+    )
 
 
 def outcome_kind(line: str) -> str:

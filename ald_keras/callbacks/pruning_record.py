@@ -11,8 +11,9 @@ import keras
 
 from ald_keras.callbacks.continuation import damaged, recall
 from ald_keras.callbacks.epoch_meter import SeenSample
-from ald_keras.callbacks.outcome import decision_line, outcome_line
-from ald_keras.rules import Decision
+from ald_keras.callbacks.outcome import decision_line, elastic_line, outcome_line
+from ald_keras.metrics import SizeCurve
+from ald_keras.rules import Decision, ElasticRule
 
 
 class PruningRecord(keras.callbacks.Callback):
@@ -24,6 +25,7 @@ class PruningRecord(keras.callbacks.Callback):
         state: State of the rule, or `None` before the first `fit`.
         seen: Samples of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
+        curve: `SizeCurve` on validation data at the end of the last `fit`, or `None`.
     """
 
     # Attributes that belong to a `fit` and do not go into a copy.
@@ -38,6 +40,7 @@ class PruningRecord(keras.callbacks.Callback):
         self.state: Any = None
         self.seen: SeenSample | None = None
         self.start_dims = 0
+        self.curve: SizeCurve | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch: int | None = None
 
@@ -105,6 +108,9 @@ class PruningRecord(keras.callbacks.Callback):
         if self.state is None:
             return "ALD: not run yet."
         left = len(self._active())
+        if isinstance(self.rule, ElasticRule):
+            began = self.state.sampling is not None
+            return elastic_line(left, began, self.curve, self.collapsed)
         fixed = self.fixed_epoch
         floor = self.state.at_floor
         return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)

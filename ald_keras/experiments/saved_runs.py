@@ -21,9 +21,11 @@ from ald_keras.experiments.run_checks import (
 from ald_keras.experiments.runs import read_record
 from ald_keras.figures import Curves
 from ald_keras.files import read_csv, read_json
+from ald_keras.metrics import SizeCurve
 from ald_keras.model_files import load_model
 from ald_keras.report.model_view import ModelView, view_model
 from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
+from ald_keras.run_files import CURVE
 
 
 def load_facts(
@@ -67,6 +69,7 @@ def load_facts(
         decisions=_decisions(folder),
         history=_history(folder),
         view=view,
+        curve=load_curve(folder),
     )
     if baseline is not None:
         other = _baseline(baseline, config, view)
@@ -79,6 +82,16 @@ def load_facts(
             )
         facts = dataclasses.replace(facts, baseline=other)
     return facts, missing
+
+
+def load_curve(folder: pathlib.Path) -> SizeCurve | None:
+    """A run's size curve, `None` where it was not measured.
+
+    Raises:
+        ValueError: If the file is damaged, naming it.
+    """
+    path = folder / CURVE
+    return SizeCurve.from_csv(path) if path.is_file() else None
 
 
 def load_curves(folder: pathlib.Path, label: str) -> Curves:

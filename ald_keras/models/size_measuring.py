@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +34,9 @@ SizeMetric = str | Callable[[Any, Any, Any], float]
 _SQUARED_ERROR = "squared_error"
 _QUALITY = ("silhouette", *FRECHET_METRICS)
 SIZE_METRICS = (_SQUARED_ERROR, *_QUALITY)
+
+# Data values that the baseline NLL is measured on, at most.
+_BASELINE_VALUES = 1 << 26
 
 # Share of the gain at which sizes are refined, where none are given.
 _EDGE = 0.005
@@ -198,7 +202,8 @@ def baseline_nll(model: Any, x: Any) -> float | None:
     """NLL of the best output that is the same for all samples, if it is known."""
     if not hasattr(model.likelihood, "best_constant"):
         return None
-    data = np.asarray(x[:], "float32")
+    rows = max(1, _BASELINE_VALUES // math.prod(model.data_shape))
+    data = np.asarray(x[:rows], "float32")
     return null_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 # Files of a run's figures, as `python -m ald_keras.experiments.figures` writes them.
 RUN_FIGURES = (
+    "size_curve",
     "training",
     "comparison",
     "kl",

@@ -15,6 +15,7 @@ ACTIONS = {
     "keep": "stay away",
     "restore": "brought back",
     "open": "opened",
+    "sample": "sizes sampled",
     "stop": "size fixed",
     "restart": "starts over",
 }
@@ -35,6 +36,10 @@ _MEANING = {
     "collapse": (
         "Posterior collapse: no latent dimension tells the decoder anything, so their "
         "number is no finding. Look at the likelihood, the scale of the data and beta."
+    ),
+    "elastic": (
+        "Nothing was pruned: sizes were sampled to the end of training, so that this "
+        "one network can be exported at every size."
     ),
     "none": "Nothing was pruned: the network had this size from the first epoch on.",
 }
@@ -93,7 +98,8 @@ def outcome_words(record: Mapping[str, Any]) -> str:
         return _bound_words(record)
     if outcome is None and record["start_dims"] != record["active_dims"]:
         return "Idle dimensions were removed once, and the network trained on."
-    words = _MEANING["none" if outcome is None else outcome_kind(outcome)]
+    kind = "none" if outcome is None else outcome_kind(outcome)
+    words = _MEANING["elastic" if record.get("elastic") else kind]
     stop = record.get("rule_stop")
     if stop is not None:
         words += (
@@ -172,6 +178,8 @@ def _when(record: Mapping[str, Any]) -> str:
     kind = outcome_kind(outcome)
     if kind == "collapse":
         return "no finding (posterior collapse)"
+    if record.get("elastic"):
+        return "every size from one run"
     if fixed is None:
         return "not fixed"
     floor = " at the lower limit, no finding" if kind == "floor" else ""

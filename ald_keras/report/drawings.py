@@ -18,6 +18,7 @@ from ald_keras.figures import (
     training_figure,
     traversal_figure,
 )
+from ald_keras.metrics import SizeCurve
 from ald_keras.report.model_view import ModelView
 from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
 
@@ -49,6 +50,8 @@ def draw_run(facts: RunFacts) -> tuple[list[Drawing], list[str]]:
         The drawings, and sentences on what is left out and why.
     """
     drawings = [_training(facts)]
+    if facts.curve is not None and len(facts.curve.sizes) > 1:
+        drawings.insert(0, _size_curve(facts, facts.curve))
     if facts.baseline is not None:
         drawings.append(_comparison(facts))
     if facts.view is None:
@@ -89,6 +92,24 @@ def _training(facts: RunFacts) -> Drawing:
         f"while the active latent dimensions go from {sizes}."
     )
     return Drawing("training", training_figure(curves), caption, alt)
+
+
+def _size_curve(facts: RunFacts, curve: SizeCurve) -> Drawing:
+    elastic = facts.config["rule"]["name"] == "elastic"
+    full = curve.sizes[-1]
+    caption = (
+        f"What each latent size loses against the {full} dimensions of this run: same "
+        f"weights, same {curve.samples:,} samples, same noise. At size k the first k "
+        "dimensions in the order of importance are kept. "
+    )
+    caption += (
+        "Sizes were sampled in training, so the model can be exported at any of them."
+        if elastic and facts.config["method"] == "ald"
+        else "Sizes were not sampled in training: a network that is trained at a "
+        "smaller size loses less."
+    )
+    alt = f"Increase of the loss by latent size, from 1 to {full} dimensions."
+    return Drawing("size_curve", curve.plot(), caption, alt)
 
 
 def _comparison(facts: RunFacts) -> Drawing:

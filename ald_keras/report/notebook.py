@@ -43,6 +43,7 @@ def write_callback_report(callback: Any, path: pathlib.Path) -> None:
         decisions=[decision.to_dict() for decision in callback.decisions],
         history={"epoch": model.history.epoch, **model.history.history},
         view=view_model(model, seen.x, seen.y, part=part, seed=callback.seed),
+        curve=getattr(callback, "curve", None),
     )
     write_run_report(path, facts)
 
@@ -61,6 +62,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "active_dims": model.active_dims,
         "fixed_epoch": callback.fixed_epoch,
         "outcome": callback.result(),
+        "elastic": callback.elastic and callback.state.sampling is not None,
         "features": callback.seen.features,
         # Of what was on trial in the last epoch, if anything was.
         "validation": {"active_dims": logs["active_dims"][-1], **last},

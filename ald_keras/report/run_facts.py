@@ -10,6 +10,7 @@ import numpy as np
 
 from ald_keras.callbacks.outcome import outcome_kind
 from ald_keras.figures import Curves, Event
+from ald_keras.metrics import SizeCurve
 from ald_keras.report.model_view import ModelView
 
 # Where a history holds each metric of a figure; the first that is there counts.
@@ -42,6 +43,8 @@ class RunFacts:
         history: Mapping from columns of `history.csv` to values, `epoch` among them.
         view: `ModelView`, or `None` where model or data are not at hand.
         baseline: `Baseline` to compare with, or `None`. Defaults to `None`.
+        curve: The run's `SizeCurve`, or `None` where it was not measured. Defaults to
+            `None`.
     """
 
     title: str
@@ -52,6 +55,7 @@ class RunFacts:
     history: Mapping[str, Sequence[float]]
     view: ModelView | None
     baseline: Baseline | None = None
+    curve: SizeCurve | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
 from ald_keras.rules.ald_state import ALDState
 from ald_keras.rules.ald_to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.decision import Action, Decision
+from ald_keras.rules.elastic import ElasticRule, ElasticState
 from ald_keras.rules.gate_state import GateState
 from ald_keras.rules.gate_steps import GateObservation
 from ald_keras.rules.gates import GateRule
@@ -21,6 +22,7 @@ from ald_keras.rules.observation import (
     Observation,
 )
 from ald_keras.rules.rule import Rule, RuleState
+from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
 from ald_keras.rules.selection import SELECTIONS, select_dims
 from ald_keras.rules.slopes import fit_slope
 
@@ -34,6 +36,8 @@ __all__ = [
     "DEFAULT_THRESHOLDS",
     "Decision",
     "Direction",
+    "ElasticRule",
+    "ElasticState",
     "GateObservation",
     "GateRule",
     "GateState",
@@ -44,7 +48,9 @@ __all__ = [
     "Observation",
     "Rule",
     "RuleState",
+    "SampledSizes",
     "SELECTIONS",
     "fit_slope",
+    "order_by_kl",
     "select_dims",
 ]

@@ -15,7 +15,9 @@ from ald_keras.rules.checks import (
 )
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 
-Action = Literal["wait", "prune", "try", "keep", "restore", "open", "stop", "restart"]
+Action = Literal[
+    "wait", "prune", "try", "keep", "restore", "open", "sample", "stop", "restart"
+]
 
 # Those that change which dimensions are active.
 _CHANGES = ("prune", "try", "restore", "open")
@@ -32,9 +34,9 @@ class Decision(Immutable):
         action: `"wait"` (nothing changes), `"prune"` (`indices` are removed for good),
             `"try"` (`indices` are removed on trial), `"keep"` (those on trial stay
             away), `"restore"` (they come back, with the weights they had), `"open"`
-            (they are switched on as they are), `"stop"` (the size is fixed for good),
-            or, from a callback and never from a rule, `"restart"` (the mask was changed
-            from outside).
+            (they are switched on as they are), `"sample"` (sizes are sampled from now
+            on), `"stop"` (the size is fixed for good), or, from a callback and never
+            from a rule, `"restart"` (the mask was changed from outside).
         indices: Dimensions the action changes, ascending; empty where it changes none.
         step: Integer >= 1, dimensions the rule now removes at a time.
         active_dims: Integer >= 1, active dimensions after the action.

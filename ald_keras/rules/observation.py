@@ -58,6 +58,8 @@ class Observation(Immutable):
             and before it, those included that were undone. Defaults to `epoch + 1`.
         learning_rate: Float >= 0, the optimizer's at the end of the epoch, or `None`
             where it is not known. Defaults to `None`.
+        progress: Float in (0, 1], share of the planned epochs of this `fit` that are
+            over, or `None` where it is not known. Defaults to `None`.
 
     Raises:
         TypeError: If `metrics` or `directions` is not a mapping.
@@ -73,6 +75,7 @@ class Observation(Immutable):
     mean_variance: tuple[float, ...] = ()
     epochs_trained: float = None  # type: ignore[assignment]
     learning_rate: float | None = None
+    progress: float | None = None
 
     def __post_init__(self) -> None:
         epoch = check_integer("epoch", self.epoch, 0)
@@ -108,6 +111,13 @@ class Observation(Immutable):
                     f"learning_rate={rate}"
                 )
             object.__setattr__(self, "learning_rate", rate)
+        if self.progress is not None:
+            progress = check_real("progress", self.progress)
+            if not 0.0 < progress <= 1.0:
+                raise ValueError(
+                    f"`progress` must lie in (0, 1]. Received: progress={progress}"
+                )
+            object.__setattr__(self, "progress", progress)
         object.__setattr__(self, "directions", _check_directions(self.directions))
 
     def metric(self, name: str) -> float:

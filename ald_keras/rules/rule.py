@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.observation import Observation
+from ald_keras.rules.sampled_sizes import SampledSizes
 
 
 @runtime_checkable
@@ -24,6 +25,10 @@ class RuleState(Protocol):
     @property
     def trial(self) -> tuple[int, ...]:
         """Dimensions removed on trial, ascending."""
+
+    @property
+    def sampling(self) -> SampledSizes | None:
+        """Sizes that the next epoch is trained at; `None`: the full one alone."""
 
     @property
     def fixed_epoch(self) -> int | None:

@@ -1,0 +1,196 @@
+"""Samples sizes to the end of training and prunes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+from ald_keras.rules.checks import (
+    check_active,
+    check_indices,
+    check_integer,
+    check_keys,
+    check_real,
+)
+from ald_keras.rules.decision import Decision
+from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.observation import Observation
+from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
+
+# Of a run, after which sizes are sampled whatever the dimensions do.
+_LATEST_START = 1 / 3
+
+# Of the informative dimensions, how many may have changed while training counts as
+# settled.
+_SETTLED = 0.1
+
+
+@dataclass(frozen=True)
+class ElasticState(Immutable):
+    """Everything `ElasticRule` knows; it survives JSON.
+
+    Args:
+        active: Indices of the active dimensions, ascending, at least one.
+        informative: The informative dimensions of the last epochs, ascending, oldest
+            first. Defaults to none.
+        sampling: `SampledSizes` of the next epoch, or `None` before sampling begins.
+            Defaults to `None`.
+        last_epoch: Epoch observed last, counted from 0. Defaults to `None`.
+
+    Raises:
+        ValueError: If a field is out of its range.
+    """
+
+    active: tuple[int, ...]
+    informative: tuple[tuple[int, ...], ...] = ()
+    sampling: SampledSizes | None = None
+    last_epoch: int | None = None
+
+    # No dimension is ever removed, on trial or for good.
+    step: ClassVar[int] = 1
+    trial: ClassVar[tuple[int, ...]] = ()
+    fixed_epoch: ClassVar[int | None] = None
+    at_floor: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        active = check_active("active", self.active)
+        informative = tuple(
+            check_indices("informative", indices) for indices in self.informative
+        )
+        object.__setattr__(self, "active", active)
+        object.__setattr__(self, "informative", informative)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state in plain types that JSON holds exactly."""
+        return {
+            "active": list(self.active),
+            "informative": [list(indices) for indices in self.informative],
+            "sampling": self.sampling and self.sampling.to_dict(),
+            "last_epoch": self.last_epoch,
+        }
+
+
+@dataclass(frozen=True)
+class ElasticRule:
+    """Trains one network for every latent size.
+
+    Training is plain until the set of informative dimensions has settled: it has
+    changed by at most a tenth over `patience` epochs, or a third of the planned epochs
+    are over. From then on a share of the examples is decoded from the first `k`
+    dimensions, in the order of their mean KL, renewed after every epoch. The
+    probability of size `k` is proportional to `k ** focus`, up to one below the number
+    of informative dimensions: small sizes cost the full size most and are asked for
+    least.
+
+    Args:
+        share: Float in (0, 1), share of truncated examples. Defaults to 0.25.
+        focus: Float >= 0; 0 samples all sizes alike, larger values stay closer to the
+            number of informative dimensions. Defaults to 1.
+        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
+            to 0.1.
+        patience: Integer >= 1, epochs without change before sampling begins. Defaults
+            to 5.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    share: float = 0.25
+    focus: float = 1.0
+    idle_kl: float = 0.1
+    patience: int = 5
+
+    metrics: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("share", "focus", "idle_kl"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name)))
+        if not 0.0 < self.share < 1.0:
+            raise ValueError(
+                f"`share` must lie between 0 and 1. Received: share={self.share}"
+            )
+        for name in ("focus", "idle_kl"):
+            if getattr(self, name) < 0.0:
+                raise ValueError(
+                    f"`{name}` must not be negative. "
+                    f"Received: {name}={getattr(self, name)}"
+                )
+        object.__setattr__(
+            self, "patience", check_integer("patience", self.patience, 1)
+        )
+
+    def init(self, n_dims: int, seed: int) -> ElasticState:
+        """State before the first epoch, all dimensions active; no choice is random."""
+        return ElasticState(tuple(range(check_integer("n_dims", n_dims, 1))))
+
+    def restart(self, state: ElasticState, active: Iterable[int]) -> ElasticState:
+        """State that continues from dimensions changed from outside."""
+        return replace(state, active=tuple(int(i) for i in active), informative=())
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> ElasticState:
+        """Rebuild a state from what `ElasticState.to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If fields are missing, unknown or invalid.
+        """
+        values = check_keys(
+            "ElasticState", data, [f.name for f in fields(ElasticState)]
+        )
+        if values["sampling"] is not None:
+            values["sampling"] = SampledSizes.from_dict(values["sampling"])
+        return ElasticState(**values)
+
+    def step(
+        self, state: ElasticState, observation: Observation
+    ) -> tuple[ElasticState, Decision]:
+        """Observes one epoch; starts sampling, or renews the order."""
+        observation.check_kl()
+        kl = observation.kl
+        informative = tuple(d for d in state.active if kl[d] >= self.idle_kl)
+        recent = (*state.informative, informative)[-self.patience - 1 :]
+        begins = state.sampling is None and self._may_begin(recent, observation)
+        sampling = state.sampling
+        if begins or sampling is not None:
+            sampling = self._sampling(kl, state.active, len(informative))
+        after = ElasticState(state.active, recent, sampling, observation.epoch)
+        reason = "Training is plain until the informative dimensions have settled."
+        if begins:
+            reason = (
+                f"{self.share:.0%} of the examples are decoded from fewer than the "
+                f"{len(informative)} informative dimensions from now on."
+            )
+        elif sampling is not None:
+            reason = "Sizes are sampled, in the order of the mean KL."
+        decision = Decision(
+            epoch=observation.epoch,
+            action="sample" if begins else "wait",
+            indices=(),
+            step=1,
+            active_dims=len(state.active),
+            slopes={},
+            reason=reason,
+        )
+        return after, decision
+
+    def _may_begin(
+        self, recent: tuple[tuple[int, ...], ...], observation: Observation
+    ) -> bool:
+        progress = observation.progress
+        if progress is not None and progress >= _LATEST_START:
+            return True
+        if len(recent) <= self.patience or not recent[-1]:
+            return False
+        changed = set(recent[0]) ^ set(recent[-1])
+        return len(changed) <= max(1.0, _SETTLED * len(recent[-1]))
+
+    def _sampling(
+        self, kl: tuple[float, ...], active: tuple[int, ...], informative: int
+    ) -> SampledSizes:
+        weights = [float(size) ** self.focus for size in range(1, informative)]
+        total = math.fsum(weights)
+        probabilities = [self.share * weight / total for weight in weights]
+        rest = [0.0] * (len(kl) - len(probabilities))
+        return SampledSizes(order_by_kl(kl, active), (*probabilities, *rest))
