@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -16,20 +17,25 @@ from ald_keras.experiments.compare_summary import (
     ComparisonSummary,
 )
 from ald_keras.experiments.comparison import Comparison
+from ald_keras.experiments.curve_summary import elbo_at, read_size_curves
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
 from ald_keras.experiments.saved_runs import load_curves
-from ald_keras.experiments.summary import fixed_figures
+from ald_keras.experiments.summary import fixed_figures, mean_and_sd
 from ald_keras.figures import (
     Cost,
     Curves,
     OpenGates,
+    SizeLine,
+    SizePoint,
     costs_figure,
     gates_figure,
     scratch_figure,
+    size_curve_figure,
     sizes_figure,
     starts_figure,
 )
+from ald_keras.metrics import SizeCurve
 from ald_keras.report.drawings import Drawing
 
 
@@ -82,11 +88,62 @@ def draw_comparison(
     fixed = [dataclasses.replace(trial, group=FIXED) for trial in trials]
     rules = {rule: groups[rule] for rule in comparison.rules if rule in groups}
     drawings = [_costs(summary)]
+    drawings += _measured_curves(output, rules, fixed_figures(fixed))
     if fixed or rules:
         drawings.append(_sizes(fixed, rules, definitive=False))
     for rule, members in rules.items():
         drawings += _rule(output, rule, members, groups.get(FIXED, []))
     return drawings
+
+
+def draw_curves(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
+    """Draw size curves, each kind of elastic run beside the sizes from scratch.
+
+    Args:
+        output: The experiment's folder.
+        runs: Its whole runs.
+    """
+    scratch = fixed_figures(runs)
+    return [
+        curve_drawing(
+            f"size-curve-{group}",
+            {f"elastic run, seed {seed}": curve for seed, curve in curves.items()},
+            scratch,
+        )
+        for group, curves in read_size_curves(output, runs).items()
+    ]
+
+
+def curve_drawing(
+    name: str,
+    curves: Mapping[str, SizeCurve],
+    scratch: Mapping[int, Sequence[float]],
+) -> Drawing:
+    """Draw size curves beside sizes from scratch.
+
+    Args:
+        name: Name of the drawing.
+        curves: Mapping from labels to curves, at least one.
+        scratch: Mapping from sizes to test ELBO, one a seed; may be empty.
+    """
+    lines = [
+        SizeLine(label, curve.sizes, curve.increase, curve.standard_error)
+        for label, curve in curves.items()
+    ]
+    full = statistics.fmean(elbo_at(c, c.sizes[-1]) for c in curves.values())
+    points = []
+    for size in sorted(scratch):
+        mean, sd = mean_and_sd(scratch[size])
+        points.append(SizePoint(size, full - (mean or 0.0), sd))
+    gains = [curve.gain for curve in curves.values() if curve.gain is not None]
+    tolerance = TOLERANCE * statistics.fmean(gains) if gains else None
+    caption = (
+        "Loss at each latent size, above that of the full size: of one network with "
+        "sampled sizes, and of networks trained at that size."
+    )
+    alt = f"Increase of the loss by latent size, {len(points)} sizes from scratch."
+    figure = size_curve_figure(lines, points, tolerance)
+    return Drawing(name, figure, caption, alt)
 
 
 def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
@@ -109,6 +166,23 @@ def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]
     ordered = {budget: groups[budget] for budget in sorted(groups)}
     each = [_narrowing(output, budget, gated) for budget, gated in ordered.items()]
     return [_gates(ordered), *each]
+
+
+def _measured_curves(
+    output: pathlib.Path,
+    rules: Mapping[str, Sequence[Run]],
+    scratch: Mapping[int, Sequence[float]],
+) -> list[Drawing]:
+    """The size curves of elastic runs with the grid's sizes on them."""
+    runs = [run for members in rules.values() for run in members]
+    return [
+        curve_drawing(
+            f"size-curve-{rule}",
+            {f"one run, seed {seed}": curve for seed, curve in curves.items()},
+            scratch,
+        )
+        for rule, curves in read_size_curves(output, runs).items()
+    ]
 
 
 def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:

@@ -1,4 +1,4 @@
-"""`report.html` of an experiment: of stability, a comparison or bottlenecks."""
+"""`report.html` of an experiment: stability, comparison, bottlenecks, size curves."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from ald_keras.experiments.compare_table import NOTES as COMPARISON_NOTES
 from ald_keras.experiments.compare_table import head_lines as comparison_lines
 from ald_keras.experiments.compare_table import table_cells as comparison_rows
 from ald_keras.experiments.comparison import Comparison
+from ald_keras.experiments.curve_summary import summarize_curves
+from ald_keras.experiments.curve_table import NOTES as CURVE_NOTES
+from ald_keras.experiments.curve_table import cells as curve_cells
+from ald_keras.experiments.curve_table import head_lines as curve_lines
 from ald_keras.experiments.drawings import (
     draw_bottlenecks,
     draw_comparison,
+    draw_curves,
     draw_experiment,
 )
 from ald_keras.experiments.plan import GUESSES
@@ -65,6 +70,8 @@ def write_report(output: pathlib.Path) -> list[Drawing]:
         told = _comparison(output, settings)
     elif "budgets" in settings:
         told = _bottlenecks(output)
+    elif "elastic" in settings:
+        told = _curves(output)
     else:
         told = _stability(output)
     write_experiment_report(
@@ -121,6 +128,17 @@ def _bottlenecks(output: pathlib.Path) -> _Told:
         [bottleneck_cells(row) for row in summary.rows],
         BOTTLENECK_NOTES,
         draw_bottlenecks(output, runs),
+    )
+
+
+def _curves(output: pathlib.Path) -> _Told:
+    runs = read_runs(output)
+    summary = summarize_curves(output, runs)
+    return _Told(
+        curve_lines(summary),
+        [curve_cells(row) for row in summary.rows],
+        CURVE_NOTES,
+        draw_curves(output, runs),
     )
 
 

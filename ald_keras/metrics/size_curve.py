@@ -330,24 +330,27 @@ def paired_increase(
     return differences.mean(axis=1), errors
 
 
-# Sizes that are measured at first, and per refinement.
-_SPACED = 24
+# All sizes are measured up to this one, and no more than this many at the edge.
+_ALL = 24
+
+# Ratio of neighbouring sizes above.
+_RATIO = 4 / 3
 
 
-def spaced_sizes(full: int, count: int = _SPACED) -> tuple[int, ...]:
-    """All sizes up to `full`, or about `count` of them, closer where they are small.
+def spaced_sizes(full: int) -> tuple[int, ...]:
+    """All sizes up to 24, above that each a third larger, and the full one.
 
     Args:
-        full: Integer >= 1, the full size, which is the last one.
-        count: Integer >= 2. Defaults to 24.
+        full: Integer >= 1, the full size.
 
     Example:
-    >>> spaced_sizes(100, 8)
-    (1, 2, 4, 7, 14, 27, 52, 100)
+    >>> spaced_sizes(100)[20:]
+    (21, 22, 23, 24, 32, 43, 57, 76, 100)
     """
-    if full <= count:
-        return tuple(range(1, full + 1))
-    return _integers(np.unique(np.geomspace(1, full, count).round()))
+    sizes = list(range(1, min(full, _ALL) + 1))
+    while sizes[-1] < full:
+        sizes.append(min(round(_RATIO * sizes[-1]), full))
+    return tuple(sizes)
 
 
 def sizes_at_edge(
@@ -373,8 +376,8 @@ def sizes_at_edge(
         return ()
     low, high = sizes[above[-1]], sizes[above[-1] + 1]
     missing = np.arange(low + 1, high)
-    if len(missing) > _SPACED:
-        missing = np.unique(np.linspace(low + 1, high - 1, _SPACED).round())
+    if len(missing) > _ALL:
+        missing = np.unique(np.linspace(low + 1, high - 1, _ALL).round())
     return _integers(missing)
 
 

@@ -124,8 +124,8 @@ class MaskedVAE(LatentVAE):
             y: Labels of shape `(samples,)` for functions in `metrics`, or `None`.
                 Defaults to `None`.
             sizes: Integers from 1 to the active dimensions; the full size is added.
-                Defaults to `None`: all up to 24, else 24 spaced ones and those where
-                the loss comes within 0.5 % of the gain.
+                Defaults to `None`: all up to 24, above that each a third larger, and
+                those where the loss comes within 0.5 % of the gain.
             metrics: Further metrics: `"squared_error"` (of sampled codes, summed over
                 the values of a sample), `"silhouette"`, `"frechet_reconstruction"`,
                 `"frechet_generation"`, and functions `(model, x, y) -> float` that get
