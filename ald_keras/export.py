@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -21,14 +21,17 @@ from ald_keras.artifacts import (
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.evaluation import parameter_count
 from ald_keras.files import read_json, replacing
+from ald_keras.metrics import SizeCurve
 from ald_keras.model_files import load_model
 from ald_keras.models.compaction import (
     TOLERANCE,
     can_slice_optimizer,
     compact,
+    kept_dims,
     largest_difference,
     relative_difference,
 )
+from ald_keras.run_files import CURVE
 
 
 def export(
@@ -37,8 +40,9 @@ def export(
     format: str = "keras",
     overwrite: bool = False,
     baseline: pathlib.Path | None = None,
+    size: int | None = None,
 ) -> dict[str, Any]:
-    """Write the smaller model, read it back, and tell what has changed.
+    """Write the smaller model, read it back, and report what has changed.
 
     The formats are
 
@@ -62,11 +66,13 @@ def export(
         overwrite: Boolean, replace files that are there. Defaults to `False`.
         baseline: Folder of a run of fixed size to take the figures before compression
             from. Defaults to the model itself.
+        size: Integer, latent size to export of a model with sampled sizes (`elastic:
+            true`). Defaults to `None`: all active dimensions.
 
     Returns:
-        `before` and `after` (dimensions, parameters, bytes and, where a `run.json`
-        stands beside the model, test figures), `largest_difference` between the masked
-        and the smaller model, `read_back` (the same between the smaller model and the
+        `before` and `after` (dimensions, parameters, bytes and, where `run.json` and
+        `size_curve.csv` stand beside the model, test figures), `largest_difference`
+        between the masked and the smaller model, `read_back` (the same between the smaller model and the
         files; `None` where a package to read them is missing, which `not_read_back`
         names), `optimizer` (`"fresh"` where its state cannot be sliced, else `"kept"`)
         and `files`.
@@ -75,8 +81,8 @@ def export(
         ImportError: If a package that the format needs is missing.
         OSError: If a file is missing or cannot be written.
         RuntimeError: If what is read back differs by more than 1e-5.
-        ValueError: If the model cannot be loaded, cannot be written in this format, or
-            a file is there already.
+        ValueError: If the model cannot be loaded, cannot be written in this format, has
+            no such size, or a file is there already.
     """
     if format not in ARTIFACTS:
         raise ValueError(
@@ -85,13 +91,13 @@ def export(
     artifact = ARTIFACTS[format]
     artifact.check_writable(format)
     if output is None:
-        output = artifact.beside(model_path.parent)
+        output = artifact.beside(model_path.parent, size)
     files = artifact.files(output)
     for file in files:
         _check_free(file, model_path, overwrite)
     model = load_model(model_path)
     keep = can_slice_optimizer(model)
-    small = compact(model, keep_optimizer=keep)
+    small = compact(model, keep_optimizer=keep, size=size)
     before = baseline / "model.keras" if baseline else model_path
     wide = load_model(before) if baseline else model
     report: dict[str, Any] = {
@@ -99,12 +105,14 @@ def export(
             **_size(wide),
             "bytes": before.stat().st_size,
             **_figures(before.parent, "test", wide.active_dims),
+            **_measured(before.parent, wide.active_dims),
         },
         "after": {
             **_size(small),
             **_figures(model_path.parent, "test_compact", small.latent_dim),
+            **_measured(model_path.parent, small.latent_dim),
         },
-        "largest_difference": largest_difference(model, small),
+        "largest_difference": _difference(model, small, size),
         "optimizer": "kept" if keep else "fresh",
         "not_read_back": missing(artifact.reader),
         "files": [str(file) for file in files],
@@ -117,6 +125,25 @@ def export(
         report["read_back"] = _read_back(artifact, small, temporaries)
     report["after"]["bytes"] = sum(_bytes(file) for file in files)
     return report
+
+
+def _difference(model: Any, small: Any, size: int | None) -> float:
+    if size is None:
+        return largest_difference(model, small)
+    with model.latent_mask.only(kept_dims(model, size)):
+        return largest_difference(model, small)
+
+
+def _measured(folder: pathlib.Path, size: int) -> dict[str, float]:
+    """Loss and its increase at a size, of a run whose size curve was measured."""
+    path = folder / CURVE
+    if not path.is_file():
+        return {}
+    curve = SizeCurve.from_csv(path)
+    if size not in curve.sizes:
+        return {}
+    at = curve.sizes.index(size)
+    return {"loss": curve.metrics["loss"][at], "increase": curve.increase[at]}
 
 
 def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -> None:
@@ -179,7 +206,10 @@ def print_table(report: dict[str, Any], console: Console | None = None) -> None:
         ("bytes", "file size, bytes", "{:,d}"),
         ("reconstruction_loss", "reconstruction loss, nats (test)", "{:.2f}"),
         ("silhouette", "silhouette (test)", "{:.3f}"),
+        ("increase", "loss above the full size, nats (test)", "{:+.2f}"),
     ):
+        if name == "increase" and after["dimensions"] == before["dimensions"]:
+            continue
         cells = [
             form.format(side[name]) if name in side else "-" for side in (before, after)
         ]
@@ -200,6 +230,34 @@ def print_table(report: dict[str, Any], console: Console | None = None) -> None:
         console.print(f"written: {file}", soft_wrap=True, highlight=False)
 
 
+def print_sizes(
+    reports: Mapping[int, Mapping[str, Any]], console: Console | None = None
+) -> None:
+    """Print what `export` returned for several sizes, a row each.
+
+    Args:
+        reports: Mapping from sizes to what `export` returned, at least one.
+        console: Where it is printed. Defaults to standard output.
+    """
+    table = Table(title="One model, several sizes")
+    for name in ("dimensions", "parameters", "bytes", "loss, nats (test)", "increase"):
+        table.add_column(name, justify="right")
+    before = next(iter(reports.values()))["before"]
+    for side in (before, *(report["after"] for report in reports.values())):
+        table.add_row(
+            str(side["dimensions"]),
+            f"{side['parameters']:,d}",
+            f"{side['bytes']:,d}",
+            f"{side['loss']:.2f}" if "loss" in side else "-",
+            f"{side['increase']:+.2f}" if "increase" in side else "-",
+        )
+    console = console or Console()
+    console.print(table)
+    for report in reports.values():
+        for file in report["files"]:
+            console.print(f"written: {file}", soft_wrap=True, highlight=False)
+
+
 def _parser() -> OneLineParser:
     parser = OneLineParser("ald_keras.export", description=__doc__)
     parser.add_argument("model", type=pathlib.Path, metavar="MODEL")
@@ -211,6 +269,13 @@ def _parser() -> OneLineParser:
         metavar="RUN",
         help="folder of a run of fixed size to compare with",
     )
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument(
+        "--size", type=int, metavar="K", help="latent size to export (elastic models)"
+    )
+    sizes.add_argument(
+        "--sizes", type=int, nargs="+", metavar="K", help="several sizes, a file each"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, no table")
     parser.add_argument("--overwrite", action="store_true", help="replace files")
     return parser
@@ -221,16 +286,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
 
-    def command() -> None:
-        report = export(
+    if arguments.sizes and arguments.output:
+        parser.error("--output names one file: leave it out with --sizes.")
+
+    def export_one(size: int | None) -> dict[str, Any]:
+        return export(
             arguments.model,
             arguments.output,
             arguments.format,
             arguments.overwrite,
             arguments.baseline,
+            size,
         )
+
+    def command() -> None:
+        if arguments.sizes:
+            reports = {size: export_one(size) for size in sorted(arguments.sizes)}
+        else:
+            report = export_one(arguments.size)
         if arguments.json:
-            print(json.dumps(report, indent=2))
+            print(json.dumps(reports if arguments.sizes else report, indent=2))
+        elif arguments.sizes:
+            print_sizes(reports)
         else:
             print_table(report)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import shutil
 from typing import Any
 
@@ -28,6 +29,9 @@ RUN_FILES = (
     *("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json"),
     *(CURVE, REPORT),
 )
+
+# An export of one size.
+_EXPORTED = re.compile(r"compact-(\d{1,9})(?:-|\.|$)")
 
 # Test samples that the size curve is measured on, at most.
 _CURVE_SAMPLES = 10_000
@@ -275,6 +279,18 @@ def clear_logs(output: pathlib.Path) -> None:
         events.unlink()
 
 
+def _exports(output: pathlib.Path) -> list[pathlib.Path]:
+    """What was exported of an earlier run in this folder, of any size."""
+    numbers = (_EXPORTED.match(path.name) for path in output.iterdir())
+    sizes = {int(found[1]) for found in numbers if found}
+    return [
+        file
+        for artifact in ARTIFACTS.values()
+        for size in (None, *sizes)
+        for file in artifact.files(artifact.beside(output, size))
+    ]
+
+
 def _write_training(
     output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
 ) -> None:
@@ -283,12 +299,11 @@ def _write_training(
         (output / name).unlink(missing_ok=True)
     for name in RUN_FIGURES:
         (output / "figures" / f"{name}.png").unlink(missing_ok=True)
-    for artifact in ARTIFACTS.values():
-        for stale in artifact.files(artifact.beside(output)):
-            if stale.is_file():
-                stale.unlink()
-            elif holds_saved_model(stale):
-                shutil.rmtree(stale)
+    for stale in _exports(output):
+        if stale.is_file():
+            stale.unlink()
+        elif holds_saved_model(stale):
+            shutil.rmtree(stale)
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
     write_json(output / "decisions.json", _decision_log(pruning))

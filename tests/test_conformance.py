@@ -24,7 +24,7 @@ from ald_keras import (
     layers,
     likelihoods,
 )
-from ald_keras.rules import ALDToTheEndRule, GateRule
+from ald_keras.rules import ALDToTheEndRule, ElasticRule, GateRule
 
 KERAS_OBJECTS = {
     LatentMask: lambda: LatentMask(5, name="mask_of_five"),
@@ -73,6 +73,7 @@ KERAS_OBJECTS = {
     likelihoods.Laplace: likelihoods.Laplace,
 }
 RULES = {
+    ElasticRule: lambda: ElasticRule(share=0.4, focus=2.0, idle_kl=0.05, patience=3),
     InformationRule: lambda: InformationRule(
         max_loss_increase=0.7,
         idle_kl=0.05,
@@ -171,7 +172,7 @@ def test_gated_models_reload_with_all_that_decides(tmp_path):
 def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
-    classes |= {ALDToTheEndRule, GateRule}
+    classes |= {ALDToTheEndRule, ElasticRule, GateRule}
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS, *VALUES}

@@ -210,3 +210,70 @@ def test_an_unknown_format_is_one_line(model_file, capsys):
         main([str(model_file), "--format", "pickle"])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def elastic_run(tmp_path):
+    """A folder as an elastic run leaves it."""
+    vae = small_vae(8)
+    vae.compile()
+    vae.size_sampling.start([3, 1, 0, 2, 5, 4, 6, 7], [0.05] * 8)
+    vae.fit(X, epochs=1, verbose=0)
+    vae.save(tmp_path / "model.keras")
+    vae.size_curve(X).to_csv(tmp_path / "size_curve.csv")
+    return tmp_path
+
+
+def test_a_size_of_an_elastic_model(elastic_run):
+    report = export(elastic_run / "model.keras", size=3)
+    assert report["files"] == [str(elastic_run / "compact-3.keras")]
+    assert report["after"]["dimensions"] == 3
+    assert report["after"]["increase"] != 0.0
+    assert report["before"]["increase"] == 0.0
+    assert report["largest_difference"] <= 1e-5
+    small = keras.saving.load_model(elastic_run / "compact-3.keras")
+    vae = keras.saving.load_model(elastic_run / "model.keras")
+    with vae.latent_mask.only([0, 1, 3]):
+        np.testing.assert_allclose(small.reconstruct(X), vae.reconstruct(X), atol=1e-5)
+
+
+def test_several_sizes_at_once(elastic_run, capsys):
+    model = str(elastic_run / "model.keras")
+    assert main([model, "--sizes", "5", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert names(elastic_run) == [
+        *("compact-2.keras", "compact-5.keras", "model.keras", "size_curve.csv"),
+    ]
+    rows = [line.split() for line in shown.splitlines() if "│" in line]
+    assert [row[1] for row in rows] == ["8", "2", "5"]
+    assert rows[0][-2] == "+0.00"
+    assert main([model, "--sizes", "3", "4", "--format", "onnx", "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert [report["after"]["dimensions"] for report in reports.values()] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "9"], "`size` must be an integer from 1 to the 8 active"),
+        (["--size", "0"], "`size` must be an integer from 1 to the 8 active"),
+        (["--sizes", "2", "99"], "`size` must be an integer from 1 to the 8 active"),
+    ],
+)
+def test_sizes_that_there_are_not(elastic_run, arguments, message, capsys):
+    assert main([str(elastic_run / "model.keras"), *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_size_of_a_model_without_sampled_sizes(model_file, capsys):
+    assert main([str(model_file), "--size", "2"]) == 2
+    assert "`size` needs an order of the dimensions" in capsys.readouterr().err
+
+
+def test_one_output_cannot_take_several_sizes(elastic_run, capsys):
+    arguments = ["--sizes", "2", "3", "--output", str(elastic_run / "a.keras")]
+    with pytest.raises(SystemExit, match="2"):
+        main([str(elastic_run / "model.keras"), *arguments])
+    assert "--output names one file" in capsys.readouterr().err

@@ -43,9 +43,16 @@ class Artifact:
     writer: tuple[str, ...] = ()
     reader: tuple[str, ...] = ()
 
-    def beside(self, folder: pathlib.Path) -> pathlib.Path:
-        """Where the output goes in a run's folder, unless told otherwise."""
-        return folder / f"compact{self.suffix}"
+    def beside(self, folder: pathlib.Path, size: int | None = None) -> pathlib.Path:
+        """Where the output goes in a run's folder, unless told otherwise.
+
+        Args:
+            folder: The run's folder.
+            size: Integer, the latent size exported of a model with sampled sizes, or
+                `None`. Defaults to `None`.
+        """
+        name = "compact" if size is None else f"compact-{size}"
+        return folder / f"{name}{self.suffix}"
 
     def files(self, output: pathlib.Path) -> Files:
         """The files that an output named `output` consists of.

@@ -73,9 +73,10 @@ class ALDCallback(ReportedRecord):
         seed: Integer >= 0 of everything random here. Defaults to 0.
         stop_training: Boolean, end `fit` once the size is fixed. Defaults to `False`.
         verbose: 0, or 1 for one line a decision. Defaults to 0.
-        elastic: Boolean, train one network for every latent size: nothing is pruned,
-            and sizes are sampled to the end of training (`ElasticRule`), so that
-            `compact(vae, size=k)` gives a model of any size. Defaults to `False`.
+        elastic: Boolean, train one network for every latent size: only idle dimensions
+            are removed, and sizes are sampled to the end of training (`ElasticRule`),
+            so that `compact(vae, size=k)` gives a model of any size. Defaults to
+            `False`.
 
     Attributes:
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
@@ -127,7 +128,7 @@ class ALDCallback(ReportedRecord):
 
     @property
     def elastic(self) -> bool:
-        """Whether nothing is pruned and sizes are sampled to the end of training."""
+        """Whether sizes are sampled to the end of training."""
         return isinstance(self.rule, ElasticRule)
 
     def on_train_begin(self, logs: Any = None) -> None:

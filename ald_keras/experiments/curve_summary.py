@@ -125,8 +125,8 @@ def _gain(
 
 
 def elbo_at(curve: SizeCurve, size: int) -> float:
-    """ELBO at a measured size, in nats per sample."""
-    at = curve.sizes.index(size)
+    """ELBO at a measured size, or at the full one where that is smaller, in nats."""
+    at = curve.sizes.index(min(size, curve.sizes[-1]))
     return -curve.metrics["reconstruction"][at] - curve.metrics["kl"][at]
 
 
@@ -136,13 +136,15 @@ def _rows(
     scratch: Mapping[int, Sequence[float]],
     gain: float | None,
 ) -> list[Row]:
-    measured = set.intersection(*(set(curve.sizes) for curve in curves))
+    measured = {size for curve in curves for size in curve.sizes}
     rows = []
     for size in sorted(measured | set(scratch)):
         mean, sd = mean_and_sd(scratch.get(size, ()))
-        own = [curve for curve in curves if size in measured]
+        # A curve stands at its full size for all larger ones: idle dimensions that
+        # were removed would add nothing.
+        own = [c for c in curves if size in c.sizes or size > c.sizes[-1]]
+        at = [curve.sizes.index(min(size, curve.sizes[-1])) for curve in own]
         elbo, curve_sd = mean_and_sd([elbo_at(curve, size) for curve in own])
-        at = [curve.sizes.index(size) for curve in own]
         increase = [c.increase[i] for c, i in zip(own, at, strict=True)]
         errors = [c.standard_error[i] for c, i in zip(own, at, strict=True)]
         excess = None if mean is None or elbo is None else mean - elbo

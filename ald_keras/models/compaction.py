@@ -58,7 +58,7 @@ def compact(
         raise TypeError(
             f"`model` must be a model with a `latent_mask`. Received: {model!r}"
         )
-    kept = _kept(model, size, order)
+    kept = kept_dims(model, size, order)
     with model.latent_mask.only(kept):
         return _compact(model, kept, keep_optimizer)
 
@@ -95,8 +95,8 @@ def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
     return small
 
 
-def _kept(model: Any, size: Any, order: Any) -> np.ndarray:
-    """The dimensions that `compact` keeps, ascending."""
+def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
+    """The dimensions that `compact` keeps, ascending; see there."""
     active = model.latent_mask.active_indices
     if size is None:
         if order is not None:

@@ -38,8 +38,8 @@ _MEANING = {
         "number is no finding. Look at the likelihood, the scale of the data and beta."
     ),
     "elastic": (
-        "Nothing was pruned: sizes were sampled to the end of training, so that this "
-        "one network can be exported at every size."
+        "Only idle dimensions were removed: sizes were sampled to the end of training, "
+        "so that this one network can be exported at every size."
     ),
     "none": "Nothing was pruned: the network had this size from the first epoch on.",
 }

@@ -1,4 +1,4 @@
-"""Samples sizes to the end of training and prunes nothing."""
+"""Samples sizes to the end of training; only idle dimensions are removed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
 
 # Of a run, after which sizes are sampled whatever the dimensions do.
 _LATEST_START = 1 / 3
+
+# Idle dimensions that stay, as a share of the informative ones and at least.
+_RESERVE, _LEAST_RESERVE = 0.25, 2
 
 # Of the informative dimensions, how many may have changed while training counts as
 # settled.
@@ -48,7 +51,7 @@ class ElasticState(Immutable):
     sampling: SampledSizes | None = None
     last_epoch: int | None = None
 
-    # No dimension is ever removed, on trial or for good.
+    # No dimension is removed on trial, and no size is ever fixed.
     step: ClassVar[int] = 1
     trial: ClassVar[tuple[int, ...]] = ()
     fixed_epoch: ClassVar[int | None] = None
@@ -78,11 +81,12 @@ class ElasticRule:
 
     Training is plain until the set of informative dimensions has settled: it has
     changed by at most a tenth over `patience` epochs, or a third of the planned epochs
-    are over. From then on a share of the examples is decoded from the first `k`
-    dimensions, in the order of their mean KL, renewed after every epoch. The
-    probability of size `k` is proportional to `k ** focus`, up to one below the number
-    of informative dimensions: small sizes cost the full size most and are asked for
-    least.
+    are over. Then dimensions that were idle all this time are removed, but for a
+    reserve of a quarter as many as are informative (at least 2), which may still wake
+    up. From then on a share of the examples is decoded from the first `k` dimensions,
+    in the order of their mean KL, renewed after every epoch. The probability of size
+    `k` is proportional to `k ** focus`, up to one below the number of informative
+    dimensions: small sizes cost the full size most and are sampled least.
 
     Args:
         share: Float in (0, 1), share of truncated examples. Defaults to 0.25.
@@ -91,7 +95,7 @@ class ElasticRule:
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
             to 0.1.
         patience: Integer >= 1, epochs without change before sampling begins. Defaults
-            to 5.
+            to 10.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -100,7 +104,7 @@ class ElasticRule:
     share: float = 0.25
     focus: float = 1.0
     idle_kl: float = 0.1
-    patience: int = 5
+    patience: int = 10
 
     metrics: ClassVar[tuple[str, ...]] = ()
 
@@ -152,28 +156,53 @@ class ElasticRule:
         informative = tuple(d for d in state.active if kl[d] >= self.idle_kl)
         recent = (*state.informative, informative)[-self.patience - 1 :]
         begins = state.sampling is None and self._may_begin(recent, observation)
+        idle = self._surplus(recent, state.active, kl) if begins else ()
+        active = tuple(d for d in state.active if d not in idle)
         sampling = state.sampling
         if begins or sampling is not None:
-            sampling = self._sampling(kl, state.active, len(informative))
-        after = ElasticState(state.active, recent, sampling, observation.epoch)
-        reason = "Training is plain until the informative dimensions have settled."
-        if begins:
-            reason = (
-                f"{self.share:.0%} of the examples are decoded from fewer than the "
-                f"{len(informative)} informative dimensions from now on."
-            )
-        elif sampling is not None:
-            reason = "Sizes are sampled, in the order of the mean KL."
+            sampling = self._sampling(kl, active, len(informative))
+        after = ElasticState(active, recent, sampling, observation.epoch)
         decision = Decision(
             epoch=observation.epoch,
-            action="sample" if begins else "wait",
-            indices=(),
+            action="prune" if idle else "sample" if begins else "wait",
+            indices=idle,
             step=1,
-            active_dims=len(state.active),
+            active_dims=len(active),
             slopes={},
-            reason=reason,
+            reason=self._reason(begins, sampling, len(informative), len(idle)),
         )
         return after, decision
+
+    def _reason(
+        self,
+        begins: bool,
+        sampling: SampledSizes | None,
+        informative: int,
+        idle: int,
+    ) -> str:
+        if sampling is None:
+            return "Training is plain until the informative dimensions have settled."
+        if not begins:
+            return "Sizes are sampled, in the order of the mean KL."
+        removed = f"Removed {idle} idle dimensions. " if idle else ""
+        return (
+            f"{removed}From now on {self.share:.0%} of the examples are decoded from "
+            f"fewer than the {informative} informative dimensions."
+        )
+
+    def _surplus(
+        self,
+        recent: tuple[tuple[int, ...], ...],
+        active: tuple[int, ...],
+        kl: tuple[float, ...],
+    ) -> tuple[int, ...]:
+        """Dimensions that were never informative of late, but for the reserve."""
+        if not recent[-1]:
+            return ()
+        ever = set().union(*recent)
+        idle = sorted((d for d in active if d not in ever), key=lambda d: -kl[d])
+        reserve = max(_LEAST_RESERVE, math.ceil(_RESERVE * len(recent[-1])))
+        return tuple(sorted(idle[reserve:]))
 
     def _may_begin(
         self, recent: tuple[tuple[int, ...], ...], observation: Observation
