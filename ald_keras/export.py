@@ -72,10 +72,10 @@ def export(
     Returns:
         `before` and `after` (dimensions, parameters, bytes and, where `run.json` and
         `size_curve.csv` stand beside the model, test figures), `largest_difference`
-        between the masked and the smaller model, `read_back` (the same between the smaller model and the
-        files; `None` where a package to read them is missing, which `not_read_back`
-        names), `optimizer` (`"fresh"` where its state cannot be sliced, else `"kept"`)
-        and `files`.
+        between the masked and the smaller model, `read_back` (the same between the
+        smaller model and the files; `None` where a package to read them is missing,
+        which `not_read_back` names), `optimizer` (`"fresh"` where its state cannot be
+        sliced, else `"kept"`) and `files`.
 
     Raises:
         ImportError: If a package that the format needs is missing.

@@ -73,7 +73,7 @@ KERAS_OBJECTS = {
     likelihoods.Laplace: likelihoods.Laplace,
 }
 RULES = {
-    ElasticRule: lambda: ElasticRule(share=0.4, focus=2.0, idle_kl=0.05, patience=3),
+    ElasticRule: lambda: ElasticRule(share=0.3, focus=2.0, idle_kl=0.05, patience=3),
     InformationRule: lambda: InformationRule(
         max_loss_increase=0.7,
         idle_kl=0.05,

@@ -89,9 +89,9 @@ class ElasticRule:
     dimensions: small sizes cost the full size most and are sampled least.
 
     Args:
-        share: Float in (0, 1), share of truncated examples. Defaults to 0.25.
+        share: Float in (0, 1), share of truncated examples. Defaults to 0.4.
         focus: Float >= 0; 0 samples all sizes alike, larger values stay closer to the
-            number of informative dimensions. Defaults to 1.
+            number of informative dimensions. Defaults to 3.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
             to 0.1.
         patience: Integer >= 1, epochs without change before sampling begins. Defaults
@@ -101,8 +101,8 @@ class ElasticRule:
         ValueError: If an argument is out of its range.
     """
 
-    share: float = 0.25
-    focus: float = 1.0
+    share: float = 0.4
+    focus: float = 3.0
     idle_kl: float = 0.1
     patience: int = 10
 
@@ -212,7 +212,8 @@ class ElasticRule:
             return True
         if len(recent) <= self.patience or not recent[-1]:
             return False
-        changed = set(recent[0]) ^ set(recent[-1])
+        always = set(recent[-1]).intersection(*recent)
+        changed = set().union(*recent) - always
         return len(changed) <= max(1.0, _SETTLED * len(recent[-1]))
 
     def _sampling(

@@ -116,8 +116,8 @@ def test_damaged_states_are_errors():
     data = ElasticRule().init(3, 0).to_dict()
     with pytest.raises(ValueError, match="missing"):
         ElasticRule().state_from_dict({})
+    sampling = {"order": [0, 0], "probabilities": [0.0, 0.0]}
     with pytest.raises(ValueError, match="`order` must hold each dimension once"):
-        sampling = {"order": [0, 0], "probabilities": [0.0, 0.0]}
         ElasticRule().state_from_dict({**data, "sampling": sampling})
 
 
