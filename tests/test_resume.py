@@ -39,6 +39,13 @@ CONFIGS = {
             "max_loss_increase": 1.25,
         },
     },
+    "elastic": {
+        **TINY_RUN,
+        "latent_dim": 8,
+        "epochs": 24,
+        "optimizer": {"name": "adam", "learning_rate": 0.01},
+        "rule": {"name": "elastic", "patience": 2, "idle_kl": 0.01},
+    },
     "gated": {
         **TINY_RUN,
         "latent_dim": 6,
@@ -70,8 +77,11 @@ def finish(config, output):
 
 
 def assert_same(folder, whole):
-    for name in ("history.csv", "decisions.json", "config.yaml"):
-        assert (folder / name).read_text() == (whole / name).read_text()
+    for name in ("history.csv", "decisions.json", "config.yaml", "size_curve.csv"):
+        paths = [run / name for run in (folder, whole)]
+        assert paths[0].exists() == paths[1].exists()
+        if paths[0].exists():
+            assert paths[0].read_text() == paths[1].read_text()
     found, wanted = (
         keras.saving.load_model(run / "model.keras") for run in (folder, whole)
     )
@@ -105,11 +115,13 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("kills", "resumed"),
+    ("kind", "kills", "resumed"),
     [
         # The epoch that is killed while it is measured or saved is trained again.
-        ([("measuring", 9)], [8]),
+        ("masked", [("measuring", 9)], [8]),
+        ("elastic", [("measuring", 9)], [8]),
         pytest.param(
+            "masked",
             [("measuring", 9), ("writing", 8), ("training", 6)],
             [8, 15, 20],
             marks=pytest.mark.slow,
@@ -117,11 +129,12 @@ def whole(tmp_path_factory):
     ],
 )
 def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(
-    kills, resumed, whole, tmp_path
+    kind, kills, resumed, whole, tmp_path
 ):
-    config, expected = whole("masked")
+    config, expected = whole(kind)
     decisions = json.loads((expected / "decisions.json").read_text())
-    assert "try" in {decision["action"] for decision in decisions}
+    actions = {decision["action"] for decision in decisions}
+    assert actions & ({"try"} if kind == "masked" else {"sample", "prune"})
     folder = tmp_path / "run"
     for where, count in kills:
         process = start(config, folder, where, count)
@@ -135,7 +148,9 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "kills"), [("masked", 20), ("gated", 8)])
+@pytest.mark.parametrize(
+    ("kind", "kills"), [("masked", 20), ("elastic", 8), ("gated", 8)]
+)
 def test_kills_at_random_moments(kind, kills, whole, tmp_path):
     config, expected = whole(kind)
     draw, killed, runs = random.Random(7), 0, 0

@@ -16,7 +16,14 @@ import pytest
 import yaml
 from builders import TINY_RUN
 
-from ald_keras import ALDCallback, ALDRule, GatedVAE, InformationRule, MaskedVAE
+from ald_keras import (
+    ALDCallback,
+    ALDRule,
+    GatedVAE,
+    InformationRule,
+    MaskedVAE,
+    SizeCurve,
+)
 from ald_keras.models.architectures import build_architecture
 from ald_keras.run_checkpoint import CHECKPOINT
 from ald_keras.strategies import open_strategy
@@ -40,6 +47,7 @@ RUN = {
         "slowdown_window": 2,
     },
 }
+ELASTIC = {**RUN, "rule": {"name": "elastic", "patience": 2, "idle_kl": 0.01}}
 GATED = {**RUN, "epochs": 16, "method": "geco", "geco": {"tau": 7.0, "warmup": 2}}
 
 # How runs as short as these end is not asked here.
@@ -54,7 +62,17 @@ def weights(folder):
 
 
 def assert_agree(folder, expected):
-    """The same decisions, and weights that differ by no more than sums' order."""
+    """The same decisions, and figures that differ by no more than sums' order."""
+    curves = [
+        SizeCurve.from_csv(run / "size_curve.csv")
+        if (run / "size_curve.csv").exists()
+        else None
+        for run in (folder, expected)
+    ]
+    assert (curves[0] is None) == (curves[1] is None)
+    if curves[0] is not None:
+        assert curves[0].order == curves[1].order
+        np.testing.assert_allclose(curves[0].increase, curves[1].increase, atol=1e-3)
     texts = ((run / "decisions.json").read_text() for run in (folder, expected))
     found, wanted = map(json.loads, texts)
     for decision in (*found, *wanted):
@@ -106,6 +124,7 @@ def on_devices(count, argv):
     ("config", "count"),
     [
         (RUN, 2),
+        (ELASTIC, 2),
         pytest.param(RUN, 4, marks=pytest.mark.slow),
         pytest.param(GATED, 2, marks=pytest.mark.slow),
         pytest.param(GATED, 4, marks=pytest.mark.slow),
@@ -166,7 +185,7 @@ def start_workers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [RUN, GATED])
+@pytest.mark.parametrize("config", [RUN, ELASTIC, GATED])
 def test_two_workers(config, single, tmp_path, start_workers):
     path, expected = single(config)
     for worker in start_workers(path, tmp_path / "two"):
