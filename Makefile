@@ -39,6 +39,7 @@ test-all: lint
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/size_curve.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/pytorch.py
 
 clean:

@@ -60,10 +60,12 @@ class SizeMeter:
         self._model, self._x, self._seed = model, x, seed
         self._blocks = row_blocks(len(x), model.data_shape)
         z_mean, z_log_var = encode_in_blocks(model, x)
-        self._kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var))
+        kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var))
         rng = np.random.default_rng(seed)
         self._z = sample_codes(z_mean, z_log_var, rng)
-        self.order = order_of(model, self._kl.mean(axis=0))
+        self.order = order_of(model, kl.mean(axis=0))
+        self._kl = np.cumsum(kl[:, self.order], axis=1, dtype="float64")
+        self._beta = float(ops.convert_to_numpy(model.beta))
         self._masked_nll = masked_nll(model)
         self._nll: dict[int, np.ndarray] = {}
 
@@ -84,11 +86,10 @@ class SizeMeter:
 
     def losses(self, size: int) -> np.ndarray:
         """Loss of each sample at a measured size, shape `(samples,)`."""
-        beta = float(ops.convert_to_numpy(self._model.beta))
-        return self._nll[size] + beta * self._kl_at(size)
+        return self._nll[size] + self._beta * self._kl_at(size)
 
     def _kl_at(self, size: int) -> np.ndarray:
-        return self._kl[:, self.order[:size]].sum(axis=1, dtype="float64")
+        return self._kl[:, size - 1]
 
     def terms(self) -> dict[str, tuple[float, ...]]:
         """Mean loss, reconstruction and KL at each measured size, ascending."""
