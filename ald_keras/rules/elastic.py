@@ -19,15 +19,15 @@ from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
 
-# Of a run, after which sizes are sampled whatever the dimensions do.
+# Share of a run after which sizes are sampled whatever the dimensions do.
 _LATEST_START = 1 / 3
+
+# Training has settled when no more than this share of the informative dimensions has
+# changed, and the total KL has grown by no more than this share.
+_SETTLED_DIMS, _SETTLED_KL = 0.1, 0.05
 
 # Idle dimensions that stay, as a share of the informative ones and at least.
 _RESERVE, _LEAST_RESERVE = 0.25, 2
-
-# Of the informative dimensions, how many may have changed while training counts as
-# settled.
-_SETTLED = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class ElasticState(Immutable):
 
     Args:
         active: Indices of the active dimensions, ascending, at least one.
-        informative: The informative dimensions of the last epochs, ascending, oldest
+        removed: Dimensions that were removed as idle, ascending. Defaults to none.
+        spectra: Mean KL of every dimension in each of the last epochs, in nats, oldest
             first. Defaults to none.
         sampling: `SampledSizes` of the next epoch, or `None` before sampling begins.
             Defaults to `None`.
@@ -47,7 +48,8 @@ class ElasticState(Immutable):
     """
 
     active: tuple[int, ...]
-    informative: tuple[tuple[int, ...], ...] = ()
+    removed: tuple[int, ...] = ()
+    spectra: tuple[tuple[float, ...], ...] = ()
     sampling: SampledSizes | None = None
     last_epoch: int | None = None
 
@@ -58,18 +60,19 @@ class ElasticState(Immutable):
     at_floor: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        active = check_active("active", self.active)
-        informative = tuple(
-            check_indices("informative", indices) for indices in self.informative
+        spectra = tuple(
+            tuple(check_real("spectra", value) for value in row) for row in self.spectra
         )
-        object.__setattr__(self, "active", active)
-        object.__setattr__(self, "informative", informative)
+        object.__setattr__(self, "active", check_active("active", self.active))
+        object.__setattr__(self, "removed", check_indices("removed", self.removed))
+        object.__setattr__(self, "spectra", spectra)
 
     def to_dict(self) -> dict[str, Any]:
         """The state in plain types that JSON holds exactly."""
         return {
             "active": list(self.active),
-            "informative": [list(indices) for indices in self.informative],
+            "removed": list(self.removed),
+            "spectra": [list(row) for row in self.spectra],
             "sampling": self.sampling and self.sampling.to_dict(),
             "last_epoch": self.last_epoch,
         }
@@ -79,14 +82,17 @@ class ElasticState(Immutable):
 class ElasticRule:
     """Trains one network for every latent size.
 
-    Training is plain until the set of informative dimensions has settled: it has
-    changed by at most a tenth over `patience` epochs, or a third of the planned epochs
-    are over. Then dimensions that were idle all this time are removed, but for a
-    reserve of a quarter as many as are informative (at least 2), which may still wake
-    up. From then on a share of the examples is decoded from the first `k` dimensions,
-    in the order of their mean KL, renewed after every epoch. The probability of size
-    `k` is proportional to `k ** focus`, up to one below the number of informative
-    dimensions: small sizes cost the full size most and are sampled least.
+    Training is plain until it has settled: over `patience` epochs at most a tenth of
+    the informative dimensions has changed and the total KL has grown by at most 5 %; or
+    until a third of the planned epochs are over. From then on
+
+    - a share of the examples is decoded from the first `k` dimensions, in the order of
+      their mean KL, renewed after every epoch. The probability of size `k` is
+      proportional to `k ** focus`, up to one below the number of informative
+      dimensions: small sizes cost the full size most and are sampled least;
+    - dimensions that were idle over `patience` epochs are removed, but for a reserve of
+      a quarter as many as are informative (at least 2). When one of these becomes
+      informative, a removed one takes its place.
 
     Args:
         share: Float in (0, 1), share of truncated examples. Defaults to 0.4.
@@ -131,7 +137,8 @@ class ElasticRule:
 
     def restart(self, state: ElasticState, active: Iterable[int]) -> ElasticState:
         """State that continues from dimensions changed from outside."""
-        return replace(state, active=tuple(int(i) for i in active), informative=())
+        active = tuple(int(index) for index in active)
+        return replace(state, active=active, removed=(), spectra=())
 
     def state_from_dict(self, data: Mapping[str, Any]) -> ElasticState:
         """Rebuild a state from what `ElasticState.to_dict` returned.
@@ -140,9 +147,8 @@ class ElasticRule:
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        values = check_keys(
-            "ElasticState", data, [f.name for f in fields(ElasticState)]
-        )
+        names = [field.name for field in fields(ElasticState)]
+        values = check_keys("ElasticState", data, names)
         if values["sampling"] is not None:
             values["sampling"] = SampledSizes.from_dict(values["sampling"])
         return ElasticState(**values)
@@ -150,71 +156,76 @@ class ElasticRule:
     def step(
         self, state: ElasticState, observation: Observation
     ) -> tuple[ElasticState, Decision]:
-        """Observes one epoch; starts sampling, or renews the order."""
+        """Observes one epoch; begins to sample, renews the order, keeps the reserve."""
         observation.check_kl()
-        kl = observation.kl
-        informative = tuple(d for d in state.active if kl[d] >= self.idle_kl)
-        recent = (*state.informative, informative)[-self.patience - 1 :]
-        begins = state.sampling is None and self._may_begin(recent, observation)
-        idle = self._surplus(recent, state.active, kl) if begins else ()
-        active = tuple(d for d in state.active if d not in idle)
-        sampling = state.sampling
-        if begins or sampling is not None:
-            sampling = self._sampling(kl, active, len(informative))
-        after = ElasticState(active, recent, sampling, observation.epoch)
-        decision = Decision(
-            epoch=observation.epoch,
-            action="prune" if idle else "sample" if begins else "wait",
-            indices=idle,
-            step=1,
-            active_dims=len(active),
-            slopes={},
-            reason=self._reason(begins, sampling, len(informative), len(idle)),
+        spectra = (*state.spectra, observation.kl)[-self.patience - 1 :]
+        after = replace(state, spectra=spectra, last_epoch=observation.epoch)
+        begins = state.sampling is None and self._may_begin(after, observation.progress)
+        if not begins and state.sampling is None:
+            reason = "Training is plain until the informative dimensions have settled."
+            return after, _decision(after, "wait", (), reason)
+        return self._sample(after, begins)
+
+    def _sample(
+        self, state: ElasticState, begins: bool
+    ) -> tuple[ElasticState, Decision]:
+        kl = state.spectra[-1]
+        size = len(self._informative(state, kl))
+        surplus, missing = self._surplus(state), self._missing(state)
+        active = {*state.active, *missing} - {*surplus}
+        removed = {*state.removed, *surplus} - {*missing}
+        after = replace(
+            state, active=tuple(sorted(active)), removed=tuple(sorted(removed))
         )
-        return after, decision
+        after = replace(after, sampling=self._sampling(kl, after.active, size))
+        reasons = [f"Removed {len(surplus)} idle dimensions."] if surplus else []
+        if missing:
+            reasons.append(
+                f"Opened {len(missing)} dimensions: idle ones have become informative."
+            )
+        if begins:
+            reasons.append(
+                f"From now on {self.share:.0%} of the examples are decoded from fewer "
+                f"than the {size} informative dimensions."
+            )
+        action = "prune" if surplus else "open" if missing else "sample"
+        if not (reasons or begins):
+            return after, _decision(after, "wait", (), "Sizes are sampled.")
+        return after, _decision(after, action, surplus or missing, " ".join(reasons))
 
-    def _reason(
-        self,
-        begins: bool,
-        sampling: SampledSizes | None,
-        informative: int,
-        idle: int,
-    ) -> str:
-        if sampling is None:
-            return "Training is plain until the informative dimensions have settled."
-        if not begins:
-            return "Sizes are sampled, in the order of the mean KL."
-        removed = f"Removed {idle} idle dimensions. " if idle else ""
-        return (
-            f"{removed}From now on {self.share:.0%} of the examples are decoded from "
-            f"fewer than the {informative} informative dimensions."
-        )
+    def _informative(self, state: ElasticState, kl: tuple[float, ...]) -> list[int]:
+        return [d for d in state.active if kl[d] >= self.idle_kl]
 
-    def _surplus(
-        self,
-        recent: tuple[tuple[int, ...], ...],
-        active: tuple[int, ...],
-        kl: tuple[float, ...],
-    ) -> tuple[int, ...]:
-        """Dimensions that were never informative of late, but for the reserve."""
-        if not recent[-1]:
-            return ()
-        ever = set().union(*recent)
-        idle = sorted((d for d in active if d not in ever), key=lambda d: -kl[d])
-        reserve = max(_LEAST_RESERVE, math.ceil(_RESERVE * len(recent[-1])))
-        return tuple(sorted(idle[reserve:]))
-
-    def _may_begin(
-        self, recent: tuple[tuple[int, ...], ...], observation: Observation
-    ) -> bool:
-        progress = observation.progress
+    def _may_begin(self, state: ElasticState, progress: float | None) -> bool:
         if progress is not None and progress >= _LATEST_START:
             return True
-        if len(recent) <= self.patience or not recent[-1]:
+        first, last = state.spectra[0], state.spectra[-1]
+        sets = [{*self._informative(state, kl)} for kl in state.spectra]
+        if len(sets) <= self.patience or not sets[-1]:
             return False
-        always = set(recent[-1]).intersection(*recent)
-        changed = set().union(*recent) - always
-        return len(changed) <= max(1.0, _SETTLED * len(recent[-1]))
+        changed = sets[0].union(*sets) - sets[0].intersection(*sets)
+        still = len(changed) <= max(1.0, _SETTLED_DIMS * len(sets[-1]))
+        return still and sum(last) <= (1.0 + _SETTLED_KL) * sum(first)
+
+    def _idle(self, state: ElasticState) -> tuple[list[int], int]:
+        """Dimensions that were idle all the time, best last, and the reserve's size."""
+        ever = {d for kl in state.spectra for d in self._informative(state, kl)}
+        idle = [d for d in state.active if d not in ever]
+        idle.sort(key=lambda d: (state.spectra[-1][d], -d))
+        return idle, max(_LEAST_RESERVE, math.ceil(_RESERVE * len(ever)))
+
+    def _surplus(self, state: ElasticState) -> tuple[int, ...]:
+        """Idle dimensions beyond the reserve."""
+        idle, reserve = self._idle(state)
+        nothing_known = len(idle) == len(state.active)
+        if nothing_known or len(state.spectra) <= self.patience:
+            return ()
+        return tuple(sorted(idle[: max(0, len(idle) - reserve)]))
+
+    def _missing(self, state: ElasticState) -> tuple[int, ...]:
+        """Removed dimensions that the reserve needs."""
+        idle, reserve = self._idle(state)
+        return state.removed[: max(0, reserve - len(idle))]
 
     def _sampling(
         self, kl: tuple[float, ...], active: tuple[int, ...], informative: int
@@ -224,3 +235,17 @@ class ElasticRule:
         probabilities = [self.share * weight / total for weight in weights]
         rest = [0.0] * (len(kl) - len(probabilities))
         return SampledSizes(order_by_kl(kl, active), (*probabilities, *rest))
+
+
+def _decision(
+    state: ElasticState, action: Any, indices: tuple[int, ...], reason: str
+) -> Decision:
+    return Decision(
+        epoch=state.last_epoch or 0,
+        action=action,
+        indices=indices,
+        step=1,
+        active_dims=len(state.active),
+        slopes={},
+        reason=reason,
+    )

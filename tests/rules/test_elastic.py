@@ -31,7 +31,7 @@ def follow(rule, spectra, state=None, epochs=1000):
 SETTLED = [2.0, 0.0, 1.0, 3.0, 0.01, 0.5, 0.0, 0.02, 0.03, 0.0]
 
 
-def test_sampling_begins_when_the_informative_dimensions_have_settled():
+def test_sampling_begins_when_training_has_settled():
     rule = ElasticRule(patience=3)
     waking = [[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], SETTLED]
     waking += [[*SETTLED[:7], 1.0, 0.9, 0.8]]
@@ -40,8 +40,15 @@ def test_sampling_begins_when_the_informative_dimensions_have_settled():
     assert actions == ["wait"] * 6 + ["prune"] + ["wait"] * 2
     assert all(state.sampling is None for state, _ in steps[:6])
     assert all(state.sampling is not None for state, _ in steps[6:])
-    # Three were informative within the last epochs, and stay.
     assert "fewer than the 4 informative dimensions" in steps[6][1].reason
+
+
+def test_a_kl_that_still_grows_is_waited_for():
+    growing = [[kl * 1.04**epoch for kl in SETTLED] for epoch in range(8)]
+    rule = ElasticRule(patience=3)
+    assert {d.action for _, d in follow(rule, growing)} == {"wait"}
+    slowly = [[kl * 1.01**epoch for kl in SETTLED] for epoch in range(8)]
+    assert follow(rule, slowly)[3][1].action == "prune"
 
 
 def test_it_begins_after_a_third_of_the_run_at_the_latest():
@@ -72,6 +79,30 @@ def test_nothing_is_removed_while_nothing_is_informative():
     assert {decision.action for _, decision in steps} == {"wait", "sample"}
     assert steps[-1][0].active == (0, 1, 2, 3, 4)
     assert sum(steps[-1][0].sampling.probabilities) == 0.0
+
+
+def test_the_reserve_is_filled_when_a_dimension_wakes_up():
+    waking = [0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    spectra = [waking] * 4
+    for woken in (0, 1, 3):  # the reserve, then what has taken its place
+        waking = list(waking)
+        waking[woken] = 1.0
+        spectra.append(waking)
+    steps = follow(ElasticRule(patience=3), spectra)
+    changes = [(d.action, d.indices) for _, d in steps[3:]]
+    assert changes[0] == ("prune", (3, 4, 5, 6, 7))
+    assert changes[1:] == [("open", (3,)), ("open", (4,)), ("open", (5,))]
+    state = steps[-1][0]
+    assert state.active == (0, 1, 2, 3, 4, 5)
+    assert state.removed == (6, 7)
+    assert steps[-1][1].active_dims == 6
+
+
+def test_what_it_has_not_removed_is_not_opened():
+    rule = ElasticRule(patience=1)
+    state = rule.restart(rule.init(6, 0), [0, 1, 2])
+    spectra = [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]] * 4
+    assert follow(rule, spectra, state)[-1][0].active == (0, 1, 2)
 
 
 def test_probabilities_grow_with_the_size():
