@@ -187,6 +187,7 @@ DAMAGED = {
     "run.json": [b"[]", b"{}", b'{"versions": 3}', b"9" * 5000, b"[" * 10**5],
     "decisions.json": [b"{}", b"[1]", b'[{"epoch": 1}]', b"null"],
     "history.csv": [b"", b"a,b\n1,2\n", b"epoch,active_dims\ninf,1\n", b"\0"],
+    "size_curve.csv": [b"", b"size,loss\n1,2\n", b"size\n1e9\n", b"\0", b"\xff"],
     "config.yaml": [b"", b"[" * 10**5, b"a: &a [*a]", b"\xff"],
 }
 
@@ -205,7 +206,7 @@ def test_damaged_files_of_a_run(run_copy, tmp_path, capsys, name):
     path = run_copy / name
     # Within a word, for YAML that is cut between two lines is YAML.
     cut = path.read_bytes()[:-3]
-    for content in [*DAMAGED[name], *([] if name == "history.csv" else [cut])]:
+    for content in [*DAMAGED[name], *([] if name.endswith(".csv") else [cut])]:
         path.write_bytes(content)
         refused(figures.main, [run_copy], tmp_path, path, capsys)
 
@@ -224,6 +225,7 @@ def test_flipped_bits_in_files_of_a_run(run_copy, name):
             answer_sentence(facts), outcome_words(facts.record), asked(facts)
             figure_columns(facts), decision_rows(facts.decisions)
             run_curves(facts.history, facts.record, facts.decisions)
+            facts.curve.plot()
     assert refusals
 
 

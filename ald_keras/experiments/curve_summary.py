@@ -54,9 +54,15 @@ class CurveSummary:
 
 
 def read_size_curves(
-    output: pathlib.Path, runs: Sequence[Run]
+    output: pathlib.Path, runs: Sequence[Run], elastic: bool = True
 ) -> dict[str, dict[int, SizeCurve]]:
-    """Size curves of elastic runs: by kind of run, then by seed.
+    """Size curves of runs without a fixed size: by kind of run, then by seed.
+
+    Args:
+        output: The experiment's folder.
+        runs: Its whole runs.
+        elastic: Boolean, leave out runs in which no sizes were sampled. Defaults to
+            `True`.
 
     Raises:
         ValueError: If a file is damaged, naming it.
@@ -64,7 +70,8 @@ def read_size_curves(
     found: dict[str, dict[int, SizeCurve]] = {}
     for run in runs:
         curve = load_curve(output / run_name(run.group, run.start, run.seed))
-        if run.group != FIXED and run.record.get("elastic") and curve is not None:
+        wanted = run.record.get("elastic") or not elastic
+        if run.group != FIXED and wanted and curve is not None:
             found.setdefault(run.group, {})[run.seed] = curve
     return found
 

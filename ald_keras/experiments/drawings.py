@@ -138,8 +138,9 @@ def curve_drawing(
     gains = [curve.gain for curve in curves.values() if curve.gain is not None]
     tolerance = TOLERANCE * statistics.fmean(gains) if gains else None
     caption = (
-        "Loss at each latent size, above that of the full size: of one network with "
-        "sampled sizes, and of networks trained at that size."
+        "Loss at each latent size, above that of the full size: of one network, and of "
+        "networks trained at that size. Unless the one network was trained with "
+        "sampled sizes, its curve is an upper bound."
     )
     alt = f"Increase of the loss by latent size, {len(points)} sizes from scratch."
     figure = size_curve_figure(lines, points, tolerance)
@@ -173,7 +174,7 @@ def _measured_curves(
     rules: Mapping[str, Sequence[Run]],
     scratch: Mapping[int, Sequence[float]],
 ) -> list[Drawing]:
-    """The size curves of elastic runs with the grid's sizes on them."""
+    """The size curve of each rule's runs with the grid's sizes on it."""
     runs = [run for members in rules.values() for run in members]
     return [
         curve_drawing(
@@ -181,7 +182,7 @@ def _measured_curves(
             {f"one run, seed {seed}": curve for seed, curve in curves.items()},
             scratch,
         )
-        for rule, curves in read_size_curves(output, runs).items()
+        for rule, curves in read_size_curves(output, runs, elastic=False).items()
     ]
 
 

@@ -25,6 +25,9 @@ from ald_keras.figures.style import (
 # Below this many nats the axis of the increase is linear, above it logarithmic.
 _LINEAR = 1.0
 
+# Values beyond, which only a damaged file holds, are cut off.
+_HIGHEST = 1e12
+
 
 @dataclasses.dataclass(frozen=True)
 class SizeLine:
@@ -169,11 +172,12 @@ def _limits(
     lines: Sequence[SizeLine], scratch: Sequence[SizePoint]
 ) -> tuple[float, float]:
     values = [value for line in lines for value in line.increase]
-    values += [point.mean for point in scratch]
-    lowest = min(values)
+    values += [point.mean - (point.sd or 0.0) for point in scratch]
+    lowest = max(min(values), -_HIGHEST)
     # A tick below 0 only where something is there.
-    low = -0.3 if lowest > -0.25 else -1.2 if lowest > -1.0 else 1.5 * lowest
-    return low, 10 ** math.ceil(math.log10(max(*values, 2.0) * 1.5))
+    low = -0.6 if lowest > -0.5 else -1.2 if lowest > -1.0 else 1.5 * lowest
+    highest = min(max(*values, 2.0), _HIGHEST)
+    return low, 10 ** math.ceil(math.log10(1.5 * highest))
 
 
 def _number(value: float, _: int) -> str:

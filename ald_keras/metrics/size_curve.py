@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+import numbers
 import os
 import pathlib
 import re
@@ -90,23 +91,31 @@ class SizeCurve:
             raise ValueError(
                 f"`metrics` must hold {LOSS!r}. Received: {sorted(self.metrics)}"
             )
-        metrics = {n: _floats(v) for n, v in self.metrics.items()}
-        values = {
-            "sizes": sizes,
-            "order": order,
-            "increase": _floats(self.increase),
-            "standard_error": _floats(self.standard_error),
-            "metrics": metrics,
-        }
-        curves = {**metrics, "increase": values["increase"]}
-        curves["standard_error"] = values["standard_error"]
+        (samples,) = _integers([self.samples])
+        if samples < 2:
+            raise ValueError(f"`samples` must be at least 2. Received: {samples}")
+        increase, errors = _floats(self.increase), _floats(self.standard_error)
+        if not all(map(math.isfinite, (*increase, *errors))):
+            raise ValueError(
+                "`increase` and `standard_error` must be finite. "
+                f"Received: {[*increase, *errors]!s:.200}"
+            )
+        metrics = {name: _floats(values) for name, values in self.metrics.items()}
+        curves = {**metrics, "increase": increase, "standard_error": errors}
         lengths = {n: len(v) for n, v in curves.items() if len(v) != len(sizes)}
         if lengths:
             raise ValueError(
                 f"Each curve must hold one value for each of the {len(sizes)} sizes. "
                 f"Received: {lengths}"
             )
-        for name, value in values.items():
+        for name, value in (
+            ("sizes", sizes),
+            ("order", order),
+            ("samples", samples),
+            ("increase", increase),
+            ("standard_error", errors),
+            ("metrics", metrics),
+        ):
             object.__setattr__(self, name, value)
 
     @property
@@ -245,8 +254,8 @@ class SizeCurve:
             FileNotFoundError: If there is no such file.
             ValueError: If the file holds something else, naming it.
         """
-        text = pathlib.Path(path).read_text(encoding="utf-8")
         try:
+            text = pathlib.Path(path).read_text(encoding="utf-8")
             names, *rows = csv.reader(io.StringIO(text))
             columns = dict(zip(names, zip(*rows, strict=True), strict=True))
             metrics = {
@@ -377,15 +386,19 @@ def sizes_at_edge(
     low, high = sizes[above[-1]], sizes[above[-1] + 1]
     missing = np.arange(low + 1, high)
     if len(missing) > _ALL:
-        missing = np.unique(np.linspace(low + 1, high - 1, _ALL).round())
+        missing = np.unique(np.linspace(low + 1, high - 1, _ALL).round()).astype(int)
     return _integers(missing)
 
 
 def _integers(values: Any) -> tuple[int, ...]:
-    numbers = tuple(values)
-    if any(isinstance(v, bool) or int(v) != v for v in numbers):
-        raise ValueError(f"Expected integers. Received: {list(numbers)}")
-    return tuple(int(v) for v in numbers)
+    given = tuple(values)
+    whole = (isinstance(v, numbers.Integral) for v in given)
+    if not all(whole) or any(isinstance(v, bool) for v in given):
+        raise ValueError(
+            "`sizes`, `order` and `samples` must be integers. "
+            f"Received: {list(given)!s:.100}"
+        )
+    return tuple(int(v) for v in given)
 
 
 def _floats(values: Any) -> tuple[float, ...]:
