@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, SymmetricalLogLocator
 
 from ald_keras.figures.comparison import log_sizes
 from ald_keras.figures.curves import title_and_unit
@@ -24,6 +24,9 @@ from ald_keras.figures.style import (
 
 # Below this many nats the axis of the increase is linear, above it logarithmic.
 _LINEAR = 1.0
+
+# Up to this many sizes stand on a linear axis.
+_LONGEST_LINEAR = 30
 
 # Values beyond, which only a damaged file holds, are cut off.
 _HIGHEST = 1e12
@@ -103,10 +106,19 @@ def size_curve_figure(
             axes.axvline(answer, color=INK, linewidth=1.2, zorder=1.5)
         panels[0].plot([], [], color=INK, linewidth=1.2, label=_answer(answer))
     sizes = sorted({size for line in lines for size in line.sizes})
-    log_sizes(panels[-1], sorted({*sizes, *(point.size for point in scratch)}))
-    panels[0].legend(loc="upper right")
+    _size_axis(panels[-1], sorted({*sizes, *(point.size for point in scratch)}))
+    panels[0].legend(loc="upper right", frameon=True, framealpha=0.9, edgecolor="none")
     figure.align_ylabels(list(panels))
     return figure
+
+
+def _size_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    if sizes[-1] > _LONGEST_LINEAR:
+        log_sizes(axes, sizes)
+        return
+    axes.set_xlabel("latent dimensions")
+    axes.set_xlim(sizes[0] - 0.5, sizes[-1] + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(15, integer=True, steps=[1, 2, 5, 10]))
 
 
 def _colors(lines: Sequence[SizeLine]) -> list[str]:
