@@ -5,13 +5,14 @@ from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.metrics import SizeCurve, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.compaction import compact
-from ald_keras.rules import ALDRule, InformationRule
+from ald_keras.rules import ALDRule, ElasticRule, InformationRule
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ALDCallback",
     "ALDRule",
+    "ElasticRule",
     "GatedVAE",
     "GaussianSampling",
     "InformationRule",

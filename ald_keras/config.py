@@ -142,8 +142,9 @@ class Config:
         """
         if not isinstance(data, Mapping):
             raise ValueError(f"A config must be a mapping. Received: {data!r}")
+        names = [field.name for field in dataclasses.fields(cls)]
+        check_keys(data, [*names, ELASTIC], "config")
         data = _with_elastic(data)
-        check_keys(data, [field.name for field in dataclasses.fields(cls)], "config")
         for name in ("dataset", "latent_dim", "epochs"):
             if name not in data:
                 raise ValueError(f"config: the key {name!r} is missing.")
@@ -178,9 +179,16 @@ class Config:
 def _with_elastic(data: Mapping[str, Any]) -> dict[str, Any]:
     """A config without the key `elastic`, but with the rule that it stands for."""
     values = dict(data)
-    elastic = values.pop("elastic", False)
-    check_flag("elastic", elastic)
+    elastic = values.pop(ELASTIC, None)
+    if elastic is None:
+        return values
+    check_flag(ELASTIC, elastic)
     if not elastic:
+        if Named.from_value("rule", values.get("rule", {})).name == ELASTIC:
+            raise ValueError(
+                "config: `elastic: false` and `rule: elastic` exclude each other. "
+                "Leave one of them out."
+            )
         return values
     rule = values.get("rule", {})
     if isinstance(rule, Mapping):

@@ -21,7 +21,6 @@ from ald_keras.artifacts import (
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.evaluation import parameter_count
 from ald_keras.files import read_json, replacing
-from ald_keras.metrics import SizeCurve
 from ald_keras.model_files import load_model
 from ald_keras.models.compaction import (
     TOLERANCE,
@@ -31,7 +30,7 @@ from ald_keras.models.compaction import (
     largest_difference,
     relative_difference,
 )
-from ald_keras.run_files import CURVE
+from ald_keras.run_files import load_curve
 
 
 def export(
@@ -136,11 +135,8 @@ def _difference(model: Any, small: Any, size: int | None) -> float:
 
 def _measured(folder: pathlib.Path, size: int) -> dict[str, float]:
     """Loss and its increase at a size, of a run whose size curve was measured."""
-    path = folder / CURVE
-    if not path.is_file():
-        return {}
-    curve = SizeCurve.from_csv(path)
-    if size not in curve.sizes:
+    curve = load_curve(folder)
+    if curve is None or size not in curve.sizes:
         return {}
     at = curve.sizes.index(size)
     return {"loss": curve.metrics["loss"][at], "increase": curve.increase[at]}
@@ -301,7 +297,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         if arguments.sizes:
-            reports = {size: export_one(size) for size in sorted(arguments.sizes)}
+            model = load_model(arguments.model)
+            for size in arguments.sizes:  # all of them, before a file is written
+                kept_dims(model, size)
+            reports = {size: export_one(size) for size in sorted({*arguments.sizes})}
         else:
             report = export_one(arguments.size)
         if arguments.json:

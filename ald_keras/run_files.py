@@ -158,6 +158,19 @@ def write_run(
     return record
 
 
+def load_curve(folder: pathlib.Path) -> SizeCurve | None:
+    """A run's size curve, `None` where it was not measured.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        ValueError: If the file is damaged, naming it.
+    """
+    path = folder / CURVE
+    return SizeCurve.from_csv(path) if path.is_file() else None
+
+
 def _first(x: Any, samples: int) -> Any:
     """The first samples of data; lazy ones stay lazy."""
     if isinstance(x, LazySamples):
@@ -225,7 +238,7 @@ def _record(
 def _is_elastic(model: Any) -> bool:
     """Whether sizes were sampled to the end of training."""
     sampling = getattr(model, "size_sampling", None)
-    return sampling is not None and sampling.share > 0.0
+    return sampling is not None and sampling.is_on
 
 
 def _rule_stop(pruning: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ald_keras import InformationRule
+from ald_keras import ElasticRule, InformationRule
 from ald_keras.config import Config, load_config
 from ald_keras.files import write_yaml
 from ald_keras.likelihoods import LIKELIHOODS
@@ -236,3 +236,28 @@ def test_files_that_hold_no_config(tmp_path, text, message):
 def test_wrong_settings_are_errors(tmp_path, setting, message):
     with pytest.raises(ValueError, match=message):
         load_config(write(tmp_path, yaml.safe_dump(MINIMAL)), [setting])
+
+
+def test_elastic_is_short_for_its_rule():
+    config = Config.from_dict({**MINIMAL, "elastic": True})
+    assert config.rule.name == "elastic"
+    assert config.make_rule() == ElasticRule()
+    assert Config.from_dict(config.to_dict()) == config
+    given = {**MINIMAL, "elastic": True, "rule": {"share": 0.2}}
+    assert Config.from_dict(given).make_rule() == ElasticRule(share=0.2)
+    assert Config.from_dict({**MINIMAL, "elastic": False}).rule.name == "information"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"elastic": True, "rule": "ald"}, "nothing may prune"),
+        ({"elastic": True, "method": "fixed"}, "nothing may prune"),
+        ({"elastic": False, "rule": "elastic"}, "exclude each other"),
+        ({"elastic": "yes"}, "`elastic` must be true or false"),
+        ({"elatsic": True}, "Did you mean 'elastic'"),
+    ],
+)
+def test_elastic_and_what_does_not_go_with_it(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Config.from_dict({**MINIMAL, **changes})

@@ -13,6 +13,7 @@ import ald_keras
 from ald_keras import (
     ALDCallback,
     ALDRule,
+    ElasticRule,
     GatedVAE,
     GaussianSampling,
     InformationRule,
@@ -24,7 +25,7 @@ from ald_keras import (
     layers,
     likelihoods,
 )
-from ald_keras.rules import ALDToTheEndRule, ElasticRule, GateRule
+from ald_keras.rules import ALDToTheEndRule, GateRule
 
 KERAS_OBJECTS = {
     LatentMask: lambda: LatentMask(5, name="mask_of_five"),
@@ -172,7 +173,7 @@ def test_gated_models_reload_with_all_that_decides(tmp_path):
 def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
-    classes |= {ALDToTheEndRule, ElasticRule, GateRule}
+    classes |= {ALDToTheEndRule, GateRule}
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS, *VALUES}

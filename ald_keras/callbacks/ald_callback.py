@@ -18,6 +18,7 @@ from ald_keras.callbacks.outcome import (
     undecided,
 )
 from ald_keras.callbacks.pruning_record import ReportedRecord
+from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import NULL_LOSS, Decision, ElasticRule, Rule
 
@@ -162,7 +163,7 @@ class ALDCallback(ReportedRecord):
             self.state = self.rule.restart(self.state, mask.active_indices)
         self._writer = MaskWriter(self.model)
         self.state = self._writer.continue_sampling(self.rule, self.state)
-        self._writer.sample_sizes(self.state.sampling)
+        self.sampled = False
         self.decisions = []
         self.collapsed = False
         self._pending = None
@@ -174,6 +175,9 @@ class ALDCallback(ReportedRecord):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
         self._apply_pending()
+        if self._writer is not None:
+            # Each time, as the order lies in weights that may have been restored.
+            self._writer.sample_sizes(_sampling_of(self.state))
         self._watching().begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -222,9 +226,6 @@ class ALDCallback(ReportedRecord):
     def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
         super()._go_on(epoch, search, arrays)
         self.collapsed, self._records = search["collapsed"], search["records"]
-        if self._writer is not None:
-            # A file's weights hold it too, but were loaded before this `fit` began.
-            self._writer.sample_sizes(self.state.sampling)
         self._watching().go_on(search["observer"])
         if arrays and self._writer is not None:
             self._writer.recall(arrays)
@@ -233,12 +234,9 @@ class ALDCallback(ReportedRecord):
             self.model.stop_training = True
 
     def _accept(self, state: Any, decision: Decision) -> None:
-        if self._writer is not None:
-            if state.sampling != self.state.sampling:
-                self._writer.sample_sizes(state.sampling)
-            if not state.trial:
-                self._writer.forget()
         self.state = state
+        if self._writer is not None and not state.trial:
+            self._writer.forget()
         if decision.action != "wait":
             self._log(decision)
 
@@ -297,19 +295,37 @@ class ALDCallback(ReportedRecord):
             completed: Boolean, whether `fit` ended without an error. Defaults to
                 `True`.
         """
-        if self._last_epoch is not None and (completed or not self._mask_was_changed()):
-            self._close(self._last_epoch, completed)
-            if completed and self._observer is not None:
-                self.curve = self._observer.size_curve()
-            settled = self._records >= 10 or self.state.fixed_epoch is not None
-            if completed and self.collapsed and settled:
-                warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
-            elif completed and self.elastic and self.state.sampling is None:
-                warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
-            if completed and (self.verbose or (self.params or {}).get("verbose")):
-                print(self.result())
-        self.seen = None if self._observer is None else self._observer.seen()
-        self._observer = self._pending = self._writer = None
+        try:
+            if self._last_epoch is not None and (
+                completed or not self._mask_was_changed()
+            ):
+                self._close(self._last_epoch, completed)
+                self.sampled = self.elastic and self.model.size_sampling.is_on
+                if completed:
+                    self.curve = self._measure_curve()
+                    self._tell_outcome()
+            self.seen = None if self._observer is None else self._observer.seen()
+        finally:
+            self._observer = self._pending = self._writer = None
+
+    def _measure_curve(self) -> SizeCurve | None:
+        try:
+            return self._watching().size_curve()
+        except Exception as error:
+            # The run is whole: a curve that fails must not cost it.
+            warnings.warn(
+                f"ALD: the size curve could not be measured: {error}", stacklevel=2
+            )
+            return None
+
+    def _tell_outcome(self) -> None:
+        settled = self._records >= 10 or self.state.fixed_epoch is not None
+        if self.collapsed and settled:
+            warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
+        elif self.elastic and not self.sampled:
+            warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
+        if self.verbose or (self.params or {}).get("verbose"):
+            print(self.result())
 
     def _close(self, epoch: int, completed: bool) -> None:
         self._notice_changed_mask(epoch)
@@ -331,3 +347,8 @@ class ALDCallback(ReportedRecord):
             # Keras has done so before, with the weights that are undone now.
             variables = self.model.trainable_variables
             self.model.optimizer.finalize_variable_values(variables)
+
+
+def _sampling_of(state: Any) -> Any:
+    """Sizes that the next epoch is trained at; most rules sample none."""
+    return getattr(state, "sampling", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,8 @@ from ald_keras.rules import NULL_LOSS, OBJECTIVE
 # Make random numbers that no epoch draws.
 _NULL_STREAM, _CURVE_STREAM = 1, 2
 
-# Validation samples that the size curve is measured on, at the end of `fit`.
-_CURVE_SAMPLES = 2000
+# Validation samples, and data values of these, that the size curve is measured on.
+_CURVE_SAMPLES, _CURVE_VALUES = 2000, 1 << 26
 
 # Features of validation data are taken once where there are no more samples than this
 # many times those of an epoch; of more, most would be taken for nothing.
@@ -99,7 +100,9 @@ class EpochMeter:
         """The size curve on a sample of the validation data."""
         # The same sample wherever a run ends or goes on.
         rng = np.random.default_rng([self._seed, 0, _CURVE_STREAM])
-        x, y = self._probe.sample(_CURVE_SAMPLES, rng)
+        values = math.prod(self._model.data_shape)
+        count = max(2, min(_CURVE_SAMPLES, _CURVE_VALUES // values))
+        x, y = self._probe.sample(count, rng)
         return self._model.size_curve(x, y, seed=self._seed)
 
     def measure(

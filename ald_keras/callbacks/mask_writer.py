@@ -53,7 +53,7 @@ class MaskWriter:
     def continue_sampling(self, rule: Any, state: Any) -> Any:
         """The state of an `ElasticRule` whose model samples sizes already."""
         layer = self._model.size_sampling
-        if not isinstance(rule, ElasticRule) or not layer.share:
+        if not isinstance(rule, ElasticRule) or not layer.is_on:
             return state
         probabilities = keras.ops.convert_to_numpy(layer.probabilities)
         sampling = SampledSizes(layer.order, probabilities)

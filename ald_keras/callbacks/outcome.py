@@ -16,8 +16,9 @@ COLLAPSE = (
 
 
 NEVER_SAMPLED = (
-    "training ended before sizes were sampled. Train for more epochs, or lower "
-    "`patience` of ElasticRule."
+    "the weights come from before sizes were sampled, or fewer than two dimensions are "
+    "informative. Train for more epochs, end KLWarmup earlier, and let EarlyStopping "
+    "begin later (`start_from_epoch`)."
 )
 
 
@@ -47,26 +48,27 @@ def outcome_line(
 
 
 def elastic_line(
-    dims: int, began: bool, curve: SizeCurve | None, collapsed: bool
+    dims: int, sampled: bool, curve: SizeCurve | None, collapsed: bool
 ) -> str:
     """One line on what an elastic run gives.
 
     Args:
         dims: Active dimensions.
-        began: Whether sizes were sampled.
+        sampled: Whether sizes were sampled in training.
         curve: The run's `SizeCurve`, or `None` before `fit` has ended.
         collapsed: Whether no dimension is informative.
     """
-    start = f"ALD: {dims} latent dimensions"
+    start = f"ALD: {dims} latent dimension{'' if dims == 1 else 's'}"
     if collapsed:
         return f"{start}, no finding: {COLLAPSE}"
-    if not began:
+    if not sampled:
         return f"{start}, not elastic: {NEVER_SAMPLED}"
     if curve is None or curve.gain is None:
         return f"{start}, each size from 1 to {dims} can be exported."
     return (
         f"{start}, each size from 1 to {dims} can be exported; "
-        f"{curve.smallest_size()} lose at most {DEFAULT_TOLERANCE} of the gain."
+        f"the smallest within {DEFAULT_TOLERANCE} of the gain is "
+        f"{curve.smallest_size()}."
     )
 
 
@@ -81,7 +83,7 @@ def outcome_kind(line: str) -> str:
     """
     if COLLAPSE in line:
         return "collapse"
-    if ", not fixed: " in line:
+    if ", not fixed: " in line or ", not elastic: " in line:
         return "open"
     return "floor" if "a floor, no finding" in line else "fixed"
 

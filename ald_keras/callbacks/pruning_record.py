@@ -26,6 +26,8 @@ class PruningRecord(keras.callbacks.Callback):
         seen: Samples of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
         curve: `SizeCurve` on validation data at the end of the last `fit`, or `None`.
+        sampled: Whether the weights of the last `fit` come from training with sampled
+            sizes.
     """
 
     # Attributes that belong to a `fit` and do not go into a copy.
@@ -41,6 +43,7 @@ class PruningRecord(keras.callbacks.Callback):
         self.seen: SeenSample | None = None
         self.start_dims = 0
         self.curve: SizeCurve | None = None
+        self.sampled = False
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch: int | None = None
 
@@ -109,8 +112,7 @@ class PruningRecord(keras.callbacks.Callback):
             return "ALD: not run yet."
         left = len(self._active())
         if isinstance(self.rule, ElasticRule):
-            began = self.state.sampling is not None
-            return elastic_line(left, began, self.curve, self.collapsed)
+            return elastic_line(left, self.sampled, self.curve, self.collapsed)
         fixed = self.fixed_epoch
         floor = self.state.at_floor
         return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)

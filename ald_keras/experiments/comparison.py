@@ -11,6 +11,7 @@ from typing import Any
 from ald_keras.config import Config, read_settings
 from ald_keras.config_checks import check_keys, check_mapping, check_value, nested
 from ald_keras.config_parts import GecoConfig, Named
+from ald_keras.experiments.plan import check_no_elastic
 from ald_keras.experiments.searches import GECO, EarlyStopping, Search
 
 
@@ -148,6 +149,7 @@ def _read_rules(items: Any, base: Config) -> dict[str, Config]:
         else:
             config = dataclasses.replace(base, rule=rule, method="ald")
         rules[rule.name] = config
+    check_no_elastic("search.rules", rules)
     return rules
 
 

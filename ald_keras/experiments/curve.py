@@ -2,8 +2,7 @@
 
 Elastic runs measure every latent size with one network each; the same sizes are trained
 from scratch beside them. Runs are written below `saved_models/curve-NAME_OF_CONFIG`,
-unless told otherwise. A command that was stopped goes on where it was when it is given
-again.
+unless `--output` names another folder. Given again, a command that was stopped resumes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.config import ELASTIC
+from ald_keras.config import ELASTIC, load_config
 from ald_keras.experiments.command import (
     experiment_parser,
     find_failures,
@@ -98,17 +97,28 @@ def _parser() -> OneLineParser:
 
 
 def _make_plan(arguments: argparse.Namespace) -> Plan:
-    settings = [*arguments.set, f"rule={ELASTIC}"]
+    settings = list(arguments.set)
+    if load_config(arguments.config).rule.name != ELASTIC:
+        settings.insert(0, f"rule={ELASTIC}")
     base = read_base(arguments.config, settings, arguments.data_dir)
     groups = make_groups(arguments.config, base, settings, [ELASTIC], arguments.variant)
-    fixed_seeds = arguments.fixed_seeds or arguments.seeds
+    fixed_seeds = arguments.fixed_seeds
+    if fixed_seeds is None:
+        fixed_seeds = arguments.seeds
     return Plan(base, groups, (base.latent_dim,), arguments.seeds, fixed_seeds)
 
 
 def _sizes(given: Sequence[int] | None, full: int) -> tuple[int, ...]:
-    sizes = [*SIZES, full] if given is None else given
-    check_counts("--sizes", list(dict.fromkeys(sizes)) if given is None else given)
-    return tuple(sorted({size for size in sizes if size <= full}))
+    """The sizes that are trained from scratch, ascending."""
+    if given is None:
+        return tuple(sorted({size for size in (*SIZES, full) if size <= full}))
+    check_counts("--sizes", given)
+    if max(given, default=0) > full:
+        raise ValueError(
+            f"`--sizes` must be at most the {full} dimensions of `latent_dim`. "
+            f"Received: {list(given)}"
+        )
+    return tuple(sorted(given))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

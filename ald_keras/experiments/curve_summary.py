@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.experiments.runs import FIXED, Run, run_name
-from ald_keras.experiments.saved_runs import load_curve
 from ald_keras.experiments.summary import Row, fixed_figures, mean_and_sd
 from ald_keras.metrics import SizeCurve
-
-# Share of the gain that counts as equal, and that the edge may cost.
-TOLERANCE = 0.005
+from ald_keras.metrics.size_curve import TOLERANCE
+from ald_keras.run_files import load_curve
 
 # Sizes below the edge down to which a curve is to agree with sizes from scratch.
 BELOW = 2

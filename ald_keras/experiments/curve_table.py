@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ald_keras.experiments.curve_summary import BELOW, COLUMNS, TOLERANCE, CurveSummary
+from ald_keras.experiments.curve_summary import BELOW, COLUMNS, CurveSummary
 from ald_keras.experiments.summary import Row
 from ald_keras.experiments.table import (
     markdown_result,
@@ -17,6 +17,7 @@ from ald_keras.experiments.table import (
     print_result,
     write_result,
 )
+from ald_keras.metrics.size_curve import TOLERANCE
 
 NOTES = (
     "ELBO in nats per sample of the test part, mean ± standard deviation over seeds. "

@@ -7,7 +7,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ald_keras.config import RULES, Config, load_config
+from ald_keras.config import ELASTIC, RULES, Config, load_config
 from ald_keras.experiments.runner import Job
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, run_name
 from ald_keras.suggestions import did_you_mean
@@ -166,12 +166,31 @@ def make_groups(
         _add(
             groups,
             rule,
-            base if own else _with(path, base, [*settings, f"rule={rule}"]),
+            base if own else _with(path, base, [*settings, *_rule(rule)]),
         )
     for text in variants:
         name, changes = _parse_variant(text)
         _add(groups, name, _with(path, base, [*settings, *changes]))
     return groups
+
+
+def _rule(name: str) -> list[str]:
+    """Settings of another rule than the config's, which may be elastic."""
+    return [f"rule={name}"] if name == ELASTIC else ["elastic=false", f"rule={name}"]
+
+
+def check_no_elastic(argument: str, rules: Iterable[str]) -> None:
+    """Raise a `ValueError` for a rule that finds no one size.
+
+    Args:
+        argument: What named the rules, for the message.
+        rules: Names of rules.
+    """
+    if ELASTIC in rules:
+        raise ValueError(
+            f"`{argument}` must be rules that find a size. Received: {ELASTIC!r}, "
+            "which keeps every one. Use `python -m ald_keras.experiments.curve` for it."
+        )
 
 
 def _add(groups: dict[str, Config], name: str, config: Config) -> None:

@@ -21,11 +21,10 @@ from ald_keras.experiments.run_checks import (
 from ald_keras.experiments.runs import read_record
 from ald_keras.figures import Curves
 from ald_keras.files import read_csv, read_json
-from ald_keras.metrics import SizeCurve
 from ald_keras.model_files import load_model
 from ald_keras.report.model_view import ModelView, view_model
 from ald_keras.report.run_facts import Baseline, RunFacts, run_curves
-from ald_keras.run_files import CURVE
+from ald_keras.run_files import load_curve
 
 
 def load_facts(
@@ -82,16 +81,6 @@ def load_facts(
             )
         facts = dataclasses.replace(facts, baseline=other)
     return facts, missing
-
-
-def load_curve(folder: pathlib.Path) -> SizeCurve | None:
-    """A run's size curve, `None` where it was not measured.
-
-    Raises:
-        ValueError: If the file is damaged, naming it.
-    """
-    path = folder / CURVE
-    return SizeCurve.from_csv(path) if path.is_file() else None
 
 
 def load_curves(folder: pathlib.Path, label: str) -> Curves:

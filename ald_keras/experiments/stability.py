@@ -24,7 +24,13 @@ from ald_keras.experiments.command import (
     write_note,
 )
 from ald_keras.experiments.edge import sizes_to_train
-from ald_keras.experiments.plan import GUESSES, Plan, make_groups, read_base
+from ald_keras.experiments.plan import (
+    GUESSES,
+    Plan,
+    check_no_elastic,
+    make_groups,
+    read_base,
+)
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import read_record, read_runs
 from ald_keras.experiments.summary import fixed_figures, summarize
@@ -175,6 +181,7 @@ def _parser() -> OneLineParser:
 
 def _make_plan(arguments: argparse.Namespace) -> Plan:
     settings = list(arguments.set)
+    check_no_elastic("--rules", arguments.rules)
     base = read_base(arguments.config, settings, arguments.data_dir)
     groups = make_groups(
         arguments.config, base, settings, arguments.rules, arguments.variant

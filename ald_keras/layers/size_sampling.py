@@ -25,6 +25,8 @@ class SizeSampling(keras.layers.Layer):
     The sizes of a batch are one systematic sample (Cochran 1977, chapter 8): a single
     random number shifts evenly spaced points. Each example has exactly the given
     probabilities, and each batch as many truncated examples as they say, to within one.
+    Neighbours in a batch tend to have the same size; batches should be shuffled, and
+    hold more than `1 / (1 - share)` examples.
 
     Args:
         units: Integer >= 1, latent dimensions.
@@ -54,6 +56,7 @@ class SizeSampling(keras.layers.Layer):
         self.rank = self._weight("rank")
         self.probabilities = self._weight("probabilities")
         self.rank.assign(np.arange(units))
+        self._damage: Exception | None = None
         self.built = True
 
     def _weight(self, name: str) -> Any:
@@ -122,6 +125,11 @@ class SizeSampling(keras.layers.Layer):
         self.rank.assign(rank)
         self.probabilities.assign(values)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether sizes are sampled."""
+        return self.share > 0.0
+
     def stop(self) -> None:
         """Truncate no example from the next step on; the order stays."""
         self.probabilities.assign(np.zeros(self.units))
@@ -146,12 +154,20 @@ class SizeSampling(keras.layers.Layer):
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 
     def load_own_variables(self, store: Any) -> None:
-        # Files of models without this layer hold nothing for it.
-        if not store:
+        damage, self._damage = self._damage, None
+        if not store or "rank" not in store:
+            # Files of models without this layer hold nothing for it. Keras also tries a
+            # layer that fails again by another name, which holds nothing either.
+            if damage is not None:
+                raise damage
             return
-        order = np.argsort(np.array(store["rank"]))
-        self.start(order, np.array(store["probabilities"]))
-        self.seed_generator.state.assign(store["seed_state"])
+        try:
+            order = np.argsort(np.array(store["rank"]))
+            self.start(order, np.array(store["probabilities"]))
+            self.seed_generator.state.assign(store["seed_state"])
+        except (KeyError, TypeError, ValueError) as error:
+            self._damage = ValueError(f"The file holds no readable sizes: {error!r}")
+            raise self._damage from error
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "seed": self.seed}

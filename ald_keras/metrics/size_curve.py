@@ -10,21 +10,24 @@ import numbers
 import os
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 LOSS = "loss"
 _TERMS = (LOSS, "reconstruction", "kl")
 
-# The loss that a smaller latent space may cost.
-DEFAULT_TOLERANCE = "0.5%"
+# The loss that a smaller latent space may cost, as a share of the gain.
+TOLERANCE = 0.005
+DEFAULT_TOLERANCE = f"{TOLERANCE:.1%}"
 
 # Columns of a CSV file that are no metrics.
 _OWN_COLUMNS = ("size", "added_dimensions", "increase", "standard_error", "samples")
 _BASELINE = "baseline_nll"
+
+# What no metric of a user's own may be called.
+RESERVED_NAMES = (*_OWN_COLUMNS, _BASELINE, *_TERMS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +103,8 @@ class SizeCurve:
                 "`increase` and `standard_error` must be finite. "
                 f"Received: {[*increase, *errors]!s:.200}"
             )
+        if self.baseline_nll is not None:
+            object.__setattr__(self, _BASELINE, float(self.baseline_nll))
         metrics = {name: _floats(values) for name, values in self.metrics.items()}
         curves = {**metrics, "increase": increase, "standard_error": errors}
         lengths = {n: len(v) for n, v in curves.items() if len(v) != len(sizes)}
@@ -140,7 +145,7 @@ class SizeCurve:
         allowed = self._nats(tolerance)
         smallest = self.sizes[-1]
         for size, increase in zip(self.sizes[::-1], self.increase[::-1], strict=True):
-            if increase > allowed:
+            if not increase <= allowed:
                 break
             smallest = size
         return smallest
@@ -166,8 +171,11 @@ class SizeCurve:
             raise ValueError(
                 f"`direction` must be 'min' or 'max'. Received: direction={direction!r}"
             )
-        best = np.argmin if direction == "min" else np.argmax
-        return self.sizes[int(best(self.metrics[metric]))]
+        values = np.array(self.metrics[metric])
+        if np.isnan(values).all():
+            raise ValueError(f"`metric` {metric!r} is NaN at every size.")
+        best = np.nanargmin if direction == "min" else np.nanargmax
+        return self.sizes[int(best(values))]
 
     def _nats(self, tolerance: float | str) -> float:
         share = isinstance(tolerance, str) and re.fullmatch(
@@ -180,13 +188,14 @@ class SizeCurve:
                     f"`best_constant`. Received: tolerance={tolerance!r}"
                 )
             return float(share[1]) / 100.0 * max(self.gain, 0.0)
-        number = isinstance(tolerance, (int, float)) and not isinstance(tolerance, bool)
-        if not number or not 0.0 <= tolerance < math.inf:  # type: ignore[operator]
+        given: Any = tolerance
+        number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+        if not number or not 0.0 <= float(given) < math.inf:
             raise ValueError(
                 "`tolerance` must be nats >= 0 or a share of the gain such as '0.5%'. "
                 f"Received: tolerance={tolerance!r}"
             )
-        return float(tolerance)
+        return float(given)
 
     def to_dict(self) -> dict[str, Any]:
         """The curve in plain types that JSON holds exactly."""
@@ -255,8 +264,10 @@ class SizeCurve:
             ValueError: If the file holds something else, naming it.
         """
         try:
-            text = pathlib.Path(path).read_text(encoding="utf-8")
+            text = pathlib.Path(path).read_text(encoding="utf-8-sig")
             names, *rows = csv.reader(io.StringIO(text))
+            if len(set(names)) < len(names):
+                raise ValueError(f"columns of one name among {names}")
             columns = dict(zip(names, zip(*rows, strict=True), strict=True))
             metrics = {
                 name: tuple(map(float, values))
@@ -313,81 +324,6 @@ class SizeCurve:
         return size_curve_figure(
             [line], tolerance=tolerance, answer=self.smallest_size()
         )
-
-
-def paired_increase(
-    losses: ArrayLike, full: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean paired difference of losses and its standard error.
-
-    Args:
-        losses: Loss of each sample at each size, shape `(sizes, samples)`, at least two
-            samples.
-        full: Loss of each sample at the full size, shape `(samples,)`.
-
-    Returns:
-        Mean of `losses - full` over samples and its standard error, each of shape
-        `(sizes,)`, in the unit of the losses.
-
-    Example:
-    >>> increase, error = paired_increase([[3.0, 5.0]], [1.0, 1.0])
-    >>> float(increase[0]), float(error[0])
-    (3.0, 1.0)
-    """
-    differences = np.asarray(losses, "float64") - np.asarray(full, "float64")
-    errors = differences.std(axis=1, ddof=1) / math.sqrt(differences.shape[1])
-    return differences.mean(axis=1), errors
-
-
-# All sizes are measured up to this one, and no more than this many at the edge.
-_ALL = 24
-
-# Ratio of neighbouring sizes above.
-_RATIO = 4 / 3
-
-
-def spaced_sizes(full: int) -> tuple[int, ...]:
-    """All sizes up to 24, above that each a third larger, and the full one.
-
-    Args:
-        full: Integer >= 1, the full size.
-
-    Example:
-    >>> spaced_sizes(100)[20:]
-    (21, 22, 23, 24, 32, 43, 57, 76, 100)
-    """
-    sizes = list(range(1, min(full, _ALL) + 1))
-    while sizes[-1] < full:
-        sizes.append(min(round(_RATIO * sizes[-1]), full))
-    return tuple(sizes)
-
-
-def sizes_at_edge(
-    sizes: Sequence[int], increase: Sequence[float], allowed: float
-) -> tuple[int, ...]:
-    """Sizes that are missing where the increase crosses a tolerance.
-
-    Args:
-        sizes: Measured sizes, ascending.
-        increase: Increase at each of them.
-        allowed: Float, the tolerance in the unit of the increase.
-
-    Returns:
-        The integers between the smallest size from which on the increase stays within
-        the tolerance and the measured size below it, at most 24, evenly spaced.
-
-    Example:
-    >>> sizes_at_edge((4, 8, 16), (5.0, 0.1, 0.0), allowed=0.5)
-    (5, 6, 7)
-    """
-    above = [i for i, value in enumerate(increase) if value > allowed]
-    if not above or above[-1] + 1 == len(sizes):
-        return ()
-    low, high = sizes[above[-1]], sizes[above[-1] + 1]
-    missing = np.arange(low + 1, high)
-    if len(missing) > _ALL:
-        missing = np.unique(np.linspace(low + 1, high - 1, _ALL).round()).astype(int)
-    return _integers(missing)
 
 
 def _integers(values: Any) -> tuple[int, ...]:

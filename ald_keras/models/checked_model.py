@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ald_keras.models import data_checks, replicas
+from ald_keras.models import compiled, data_checks, replicas
 from ald_keras.models.fit_guard import FitGuard, as_list
 
 
@@ -71,6 +71,7 @@ class CheckedModel(keras.Model):
                 f"Received: {', '.join(['loss'] * (loss is not None) + given)}"
             )
         super().compile(optimizer=optimizer, **kwargs)
+        compiled.forget_compiled(self)
         if self.optimizer is not None and not self.optimizer.built:
             # So that what is saved or read before the first step is whole.
             with self.distribute_strategy.scope():

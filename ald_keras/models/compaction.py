@@ -111,9 +111,11 @@ def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
             f"`size` must be an integer from 1 to the {len(active)} active dimensions. "
             f"Received: size={size!r}"
         )
+    if size == len(active):
+        return active
     if order is None:
         sampling = getattr(model, "size_sampling", None)
-        if sampling is None or not sampling.share:
+        if sampling is None or not sampling.is_on:
             raise ValueError(
                 "`size` needs an order of the dimensions, which this model does not "
                 f"have. Received: size={size}, order=None. Train with "
@@ -121,11 +123,13 @@ def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
             )
         order = sampling.order
         order = order[np.isin(order, active)]
-    kept = np.sort(np.asarray(order)[:size])
-    if len(np.unique(kept)) != size or not np.isin(kept, active).all():
+    first = np.atleast_1d(np.asarray(order))[:size]
+    kept = np.sort(first)
+    whole = first.ndim == 1 and first.dtype.kind in "iu"
+    if not whole or len(set(kept)) != size or not np.isin(kept, active).all():
         raise ValueError(
             f"`order` must begin with {size} distinct active dimensions. "
-            f"Received: order={list(order)}"
+            f"Received: order={order!s:.200}"
         )
     return kept
 

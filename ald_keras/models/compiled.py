@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +11,28 @@ import keras
 _NAME = "_compiled_masked_nll"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Compiled:
+    """A function with what it was traced with. Keras looks into no such object."""
+
+    decoder: Any
+    likelihood: Any
+    function: Callable[..., Any]
+
+
+def forget_compiled(model: Any) -> None:
+    """Trace anew whatever is compiled here, as after `compile`."""
+    setattr(model, _NAME, None)
+
+
 def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
     """The NLL of data given codes of which masks set dimensions to 0.
 
-    It is traced once a model, and not at all for one that runs eagerly.
+    It is traced once a model until this is compiled again or has another decoder or
+    likelihood, and not at all for a model that runs eagerly.
 
     Args:
-        model: Model with `nll` and `run_eagerly`.
+        model: Model with `nll`, `decoder`, `likelihood` and `run_eagerly`.
 
     Returns:
         Function of data `(samples, *data_shape)`, codes `(samples, latent_dim)` and
@@ -25,19 +41,27 @@ def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
     import tensorflow as tf
 
     def nll(x: Any, z: Any, masks: Any) -> Any:
-        # One after another: each is a whole batch for the decoder.
+        # One after another: each is a whole batch for the decoder, which may end in
+        # another precision than that of the codes.
         return tf.map_fn(
-            lambda mask: model.nll(x, z * mask), masks, parallel_iterations=1
+            lambda mask: keras.ops.cast(model.nll(x, z * mask), masks.dtype),
+            masks,
+            parallel_iterations=1,
         )
 
-    function = getattr(model, _NAME, None)
-    if function is None:
+    cached = getattr(model, _NAME, None)
+    if (
+        cached is None
+        or cached.decoder is not model.decoder
+        or cached.likelihood is not model.likelihood
+    ):
         eager = model.compiled and model.run_eagerly
         function = nll if eager else tf.function(nll, reduce_retracing=True)
-        setattr(model, _NAME, function)
+        cached = _Compiled(model.decoder, model.likelihood, function)
+        setattr(model, _NAME, cached)
 
     def numpy(*arrays: Any) -> Any:
         tensors = map(tf.convert_to_tensor, arrays)
-        return keras.ops.convert_to_numpy(function(*tensors))
+        return keras.ops.convert_to_numpy(cached.function(*tensors))
 
     return numpy

@@ -48,7 +48,8 @@ class MaskedVAE(LatentVAE):
         latent_mask: The `LatentMask`.
         size_sampling: The `SizeSampling`, off in a new model. While it is on, training
             steps decode a share of the examples from their first dimensions alone;
-            validation, inference and the logged losses are those of the full size.
+            validation, inference and the logged losses are those of the full size
+            (but for penalties of activity regularizers, which see all examples).
         beta: Non-trainable scalar; `beta.assign(value)` moves it.
         validation_data: `FitValidation` while `fit` runs, else `None`.
 
@@ -128,8 +129,9 @@ class MaskedVAE(LatentVAE):
                 those where the loss comes within 0.5 % of the gain.
             metrics: Further metrics: `"squared_error"` (of sampled codes, summed over
                 the values of a sample), `"silhouette"`, `"frechet_reconstruction"`,
-                `"frechet_generation"`, and functions `(model, x, y) -> float` that get
-                the compact model of each size. Defaults to none.
+                `"frechet_generation"`, and functions `(model, x, y) -> float`, or pairs
+                of a name and such a function, that get the compact model of each size.
+                Defaults to none.
             n_clusters: Integer >= 2, clusters of the silhouette. Defaults to 10.
             features: What the Frechet distances are taken on, as `ALDCallback` takes
                 it. Defaults to `"auto"`.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from ald_keras.metrics._checks import check_integer
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.null import null_nll
 from ald_keras.metrics.quality import (
@@ -19,17 +20,13 @@ from ald_keras.metrics.quality import (
     row_blocks,
     sample_codes,
 )
-from ald_keras.metrics.size_curve import (
-    LOSS,
-    SizeCurve,
-    paired_increase,
-    sizes_at_edge,
-    spaced_sizes,
-)
+from ald_keras.metrics.size_curve import LOSS, RESERVED_NAMES, TOLERANCE, SizeCurve
+from ald_keras.metrics.sizes import paired_increase, sizes_at_edge, spaced_sizes
 from ald_keras.models.compaction import compact
 from ald_keras.models.compiled import masked_nll
 
-SizeMetric = str | Callable[[Any, Any, Any], float]
+Function = Callable[[Any, Any, Any], float]
+SizeMetric = str | Function | tuple[str, Function]
 
 _SQUARED_ERROR = "squared_error"
 _QUALITY = ("silhouette", *FRECHET_METRICS)
@@ -37,9 +34,6 @@ SIZE_METRICS = (_SQUARED_ERROR, *_QUALITY)
 
 # Data values that the baseline NLL is measured on, at most.
 _BASELINE_VALUES = 1 << 26
-
-# Share of the gain at which sizes are refined, where none are given.
-_EDGE = 0.005
 
 
 class SizeMeter:
@@ -146,7 +140,7 @@ def order_of(model: Any, kl: np.ndarray) -> np.ndarray:
         kl: Mean KL of each dimension, shape `(latent_dim,)`.
     """
     sampling = model.size_sampling
-    order = sampling.order if sampling.share else np.argsort(-kl, kind="stable")
+    order = sampling.order if sampling.is_on else np.argsort(-kl, kind="stable")
     return order[np.isin(order, model.latent_mask.active_indices)]
 
 
@@ -161,33 +155,30 @@ def measure_size_curve(
     seed: int,
 ) -> SizeCurve:
     """The size curve of a model; see `MaskedVAE.size_curve`."""
-    _check_metrics(metrics)
+    wanted = _named(metrics)
     full = model.active_dims
     chosen = None if sizes is None else _check_sizes(sizes, full)
-    if len(x) < 2:
-        raise ValueError(
-            f"`x` must hold at least two samples. Received: {len(x)} samples"
-        )
+    _check_samples(x, y)
+    seed = check_integer(seed, "seed", 0, None)
     baseline = baseline_nll(model, x)
     meter = SizeMeter(model, x, seed)
     meter.measure(chosen or spaced_sizes(full))
     if chosen is None:
         gain = 0.0 if baseline is None else baseline - meter.terms()[LOSS][-1]
         found, increase, _ = meter.increases()
-        meter.measure(sizes_at_edge(found, increase.tolist(), _EDGE * max(gain, 0.0)))
+        allowed = TOLERANCE * max(gain, 0.0)
+        meter.measure(sizes_at_edge(found, increase.tolist(), allowed))
     found, increase, errors = meter.increases()
     values = meter.terms()
-    if _SQUARED_ERROR in metrics:
+    if _SQUARED_ERROR in wanted:
         values[_SQUARED_ERROR] = meter.squared_errors(found)
-    if not set(_QUALITY).isdisjoint(metrics):
-        distances = not set(FRECHET_METRICS).isdisjoint(metrics)
+    if not wanted.keys().isdisjoint(_QUALITY):
+        distances = not wanted.keys().isdisjoint(FRECHET_METRICS)
         quality = meter.quality(found, n_clusters, features if distances else None)
-        values |= {name: quality[name] for name in _QUALITY if name in metrics}
-    for function in metrics:
-        if not isinstance(function, str):
-            values[function.__name__] = _of_compact_models(
-                model, function, x, y, found, meter.order
-            )
+        values |= {name: quality[name] for name in _QUALITY if name in wanted}
+    for name, function in wanted.items():
+        if function is not None:
+            values[name] = _of_compact_models(model, function, x, y, found, meter.order)
     return SizeCurve(
         sizes=found,
         increase=tuple(increase),
@@ -221,19 +212,42 @@ def _of_compact_models(
     return tuple(float(function(small, data, y)) for small in models)
 
 
-def _check_metrics(metrics: Sequence[SizeMetric]) -> None:
-    if isinstance(metrics, str):
-        metrics = [metrics]
-    wrong = [m for m in metrics if m not in SIZE_METRICS and not callable(m)]
-    if wrong:
+def _named(metrics: Any) -> dict[str, Function | None]:
+    """Metrics by name, with the function of those that are the user's own."""
+    items = [metrics] if isinstance(metrics, str) or callable(metrics) else [*metrics]
+    named: dict[str, Function | None] = {}
+    for item in items:
+        name, function = item if isinstance(item, tuple) else (item, None)
+        if callable(name):
+            name, function = getattr(name, "__name__", "<lambda>"), name
+        own = callable(function) and isinstance(name, str) and name.isidentifier()
+        taken = name in named or (own and name in (*RESERVED_NAMES, *SIZE_METRICS))
+        if taken or not (own or (function is None and name in SIZE_METRICS)):
+            raise ValueError(
+                f"`metrics` must be among {SIZE_METRICS}, or functions (model, x, y) "
+                f"-> float with names of their own. Received: {item!r}. Pass a "
+                "function without a name as ('name', function)."
+            )
+        named[name] = function
+    return named
+
+
+def _check_samples(x: Any, y: Any) -> None:
+    if not hasattr(x, "shape") or len(x) < 2:
+        found = f"{len(x)} samples" if hasattr(x, "shape") else type(x).__name__
         raise ValueError(
-            f"`metrics` must be among {SIZE_METRICS} or functions (model, x, y) -> "
-            f"float. Received: {wrong}"
+            f"`x` must be an array of at least two samples. Received: {found}. Of a "
+            "stream, pass the arrays of some batches."
+        )
+    if y is not None and len(y) != len(x):
+        raise ValueError(
+            f"`y` must hold a label for each of the {len(x)} samples. "
+            f"Received: {len(y)} labels"
         )
 
 
 def _check_sizes(sizes: Sequence[int], full: int) -> tuple[int, ...]:
-    given: list[Any] = list(sizes)
+    given: list[Any] = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     valid = all(
         not isinstance(size, bool)
         and isinstance(size, numbers.Integral)

@@ -99,7 +99,9 @@ def outcome_words(record: Mapping[str, Any]) -> str:
     if outcome is None and record["start_dims"] != record["active_dims"]:
         return "Idle dimensions were removed once, and the network trained on."
     kind = "none" if outcome is None else outcome_kind(outcome)
-    words = _MEANING["elastic" if record.get("elastic") else kind]
+    if record.get("elastic") and kind == "fixed":
+        kind = "elastic"
+    words = _MEANING[kind]
     stop = record.get("rule_stop")
     if stop is not None:
         words += (

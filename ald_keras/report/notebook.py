@@ -62,7 +62,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "active_dims": model.active_dims,
         "fixed_epoch": callback.fixed_epoch,
         "outcome": callback.result(),
-        "elastic": callback.elastic and callback.state.sampling is not None,
+        "elastic": callback.sampled,
         "features": callback.seen.features,
         # Of what was on trial in the last epoch, if anything was.
         "validation": {"active_dims": logs["active_dims"][-1], **last},

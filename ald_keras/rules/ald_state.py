@@ -83,11 +83,6 @@ class ALDState(Immutable):
         return len(self.history["silhouette"])
 
     @property
-    def sampling(self) -> None:
-        """No sizes are sampled: the paper's rule trains at one size."""
-        return None
-
-    @property
     def trial(self) -> tuple[int, ...]:
         """No dimensions: this rule removes for good."""
         return ()

@@ -27,7 +27,10 @@ _LATEST_START = 1 / 3
 _SETTLED_DIMS, _SETTLED_KL = 0.1, 0.05
 
 # Idle dimensions that stay, as a share of the informative ones and at least.
-_RESERVE, _LEAST_RESERVE = 0.25, 2
+_RESERVE, _MINIMUM_RESERVE = 0.25, 2
+
+
+_LARGEST_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class ElasticRule:
       informative, a removed one takes its place.
 
     Args:
-        share: Float in (0, 1), share of truncated examples. Defaults to 0.4.
+        share: Float in (0, 0.9], share of truncated examples. Defaults to 0.4.
         focus: Float >= 0; 0 samples all sizes alike, larger values stay closer to the
             number of informative dimensions. Defaults to 3.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
@@ -117,9 +120,10 @@ class ElasticRule:
     def __post_init__(self) -> None:
         for name in ("share", "focus", "idle_kl"):
             object.__setattr__(self, name, check_real(name, getattr(self, name)))
-        if not 0.0 < self.share < 1.0:
+        if not 0.0 < self.share <= _LARGEST_SHARE:
             raise ValueError(
-                f"`share` must lie between 0 and 1. Received: share={self.share}"
+                f"`share` must lie in (0, {_LARGEST_SHARE}]: the full size needs "
+                f"examples too. Received: share={self.share}"
             )
         for name in ("focus", "idle_kl"):
             if getattr(self, name) < 0.0:
@@ -212,7 +216,7 @@ class ElasticRule:
         ever = {d for kl in state.spectra for d in self._informative(state, kl)}
         idle = [d for d in state.active if d not in ever]
         idle.sort(key=lambda d: (state.spectra[-1][d], -d))
-        return idle, max(_LEAST_RESERVE, math.ceil(_RESERVE * len(ever)))
+        return idle, max(_MINIMUM_RESERVE, math.ceil(_RESERVE * len(ever)))
 
     def _surplus(self, state: ElasticState) -> tuple[int, ...]:
         """Idle dimensions beyond the reserve."""

@@ -155,11 +155,6 @@ class InformationState(Immutable):
             raise ValueError(f"The fields of a state must agree. Received: {wrong}")
 
     @property
-    def sampling(self) -> None:
-        """No sizes are sampled: dimensions are removed on trial instead."""
-        return None
-
-    @property
     def trial_records(self) -> int:
         """Records since a trial began, 0 without one."""
         return sum(t > self.starts[-1] for t in self.epochs) if self.trial else 0

@@ -7,12 +7,15 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.observation import Observation
-from ald_keras.rules.sampled_sizes import SampledSizes
 
 
 @runtime_checkable
 class RuleState(Protocol):
-    """What anyone may read of a rule's state, an immutable value."""
+    """What anyone may read of a rule's state, an immutable value.
+
+    A rule that samples sizes also has `sampling`, the `SampledSizes` of the next epoch
+    or `None`.
+    """
 
     @property
     def active(self) -> tuple[int, ...]:
@@ -25,10 +28,6 @@ class RuleState(Protocol):
     @property
     def trial(self) -> tuple[int, ...]:
         """Dimensions removed on trial, ascending."""
-
-    @property
-    def sampling(self) -> SampledSizes | None:
-        """Sizes that the next epoch is trained at; `None`: the full one alone."""
 
     @property
     def fixed_epoch(self) -> int | None:

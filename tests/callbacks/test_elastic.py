@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import digits, small_vae, traced_vae
 
-from ald_keras import ALDCallback, ALDRule, compact
+from ald_keras import ALDCallback, ALDRule, MaskedVAE, compact
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.rules import ElasticRule
 
@@ -113,14 +113,73 @@ def test_another_callback_ends_the_sampling(whole, tmp_path):
     assert pruning.curve.sizes[-1] == vae.active_dims
 
 
-def test_a_fit_that_is_too_short_warns():
-    vae, callback = traced_vae(), elastic(ElasticRule())
-    stop = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda *_: setattr(vae, "stop_training", True)
-    )
-    with pytest.warns(UserWarning, match="ended before sizes were sampled"):
-        fit(vae, callback, epochs=30, more=[stop])
+class StopAfter(keras.callbacks.Callback):
+    """Ends `fit`, and may restore the weights it began with."""
+
+    def __init__(self, epochs, restore=False):
+        super().__init__()
+        self.epochs, self.restore = epochs, restore
+
+    def on_train_begin(self, logs=None):
+        self.start = self.model.get_weights()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.epochs:
+            self.model.stop_training = True
+            if self.restore:
+                self.model.set_weights(self.start)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rule", "stop"),
+    [
+        (30, ElasticRule(), StopAfter(2)),
+        # It would begin after the last epoch.
+        (1, RULE, StopAfter(9)),
+        (8, ElasticRule(patience=2, idle_kl=0.0), StopAfter(6, restore=True)),
+    ],
+    ids=["too-short", "one-epoch", "restored"],
+)
+def test_a_run_that_is_not_elastic_says_so(epochs, rule, stop):
+    vae, callback = traced_vae(), elastic(rule)
+    with pytest.warns(UserWarning, match="come from before sizes were sampled"):
+        fit(vae, callback, epochs=epochs, more=[stop])
+    assert not callback.sampled
+    assert not vae.size_sampling.is_on
     assert "not elastic" in callback.result()
+
+
+def test_weights_set_from_outside_do_not_end_the_sampling():
+    vae, callback, shares = traced_vae(), elastic(ElasticRule(idle_kl=0.0)), []
+
+    class Meddle(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.start = self.model.get_weights()
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 6:
+                self.model.set_weights(self.start)
+
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 0:
+                shares.append(round(self.model.size_sampling.share, 3))
+
+    fit(vae, callback, epochs=9, more=[Meddle()])
+    assert shares == [0.0] * 3 + [0.4] * 6
+    assert callback.sampled
+
+
+def test_a_curve_that_fails_costs_no_run(monkeypatch):
+    def fail(self, *args, **options):
+        raise ArithmeticError("no curve today")
+
+    monkeypatch.setattr(MaskedVAE, "size_curve", fail)
+    vae, callback = traced_vae(), elastic()
+    with pytest.warns(UserWarning, match="could not be measured: no curve today"):
+        fit(vae, callback, epochs=4)
+    assert callback.curve is None
+    assert callback.seen is not None
+    assert callback.sampled
 
 
 def test_runs_follow_the_seed(whole):

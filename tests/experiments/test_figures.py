@@ -44,14 +44,17 @@ def drawn_run(recorded_run, tmp_path_factory):
     return folder, printed.getvalue().splitlines()
 
 
-RUN = ["codes", "kl", "reconstructions", "samples", "training", "traversals"]
+RUN = [
+    *("codes", "kl", "reconstructions", "samples", "size_curve", "training"),
+    "traversals",
+]
 
 
 def test_a_run_is_recognised_and_drawn(drawn_run):
     folder, printed = drawn_run
     assert drawn(folder) == RUN
     assert printed[-1] == str(folder / "report.html")
-    assert len(printed) == 7
+    assert len(printed) == 8
     assert "dimensions, reconstruction loss" in (folder / "report.html").read_text()
 
 
@@ -68,7 +71,7 @@ def test_without_data_the_curves_are_drawn_and_the_rest_is_said(run_copy, capsys
     config["dataset"] = "mnist"
     (run_copy / "config.yaml").write_text(yaml.safe_dump({**config, "data": {}}))
     assert main([str(run_copy), "--data-dir", "/nowhere"]) == 0
-    assert drawn(run_copy) == ["training"]
+    assert drawn(run_copy) == ["size_curve", "training"]
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "figures of the model are left out" in error

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ald_keras.metrics import SizeCurve
-from ald_keras.metrics.size_curve import paired_increase, sizes_at_edge, spaced_sizes
+from ald_keras.metrics.sizes import paired_increase, sizes_at_edge, spaced_sizes
 
 
 def curve(**changes):

@@ -1,12 +1,13 @@
 """Sampled sizes in training, and the size curve of a model."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from builders import digits, small_decoder, small_encoder, small_vae, traced_vae
 
-from ald_keras import MaskedVAE, compact
+from ald_keras import MaskedVAE, compact, likelihoods
 from ald_keras.metrics import gaussian_kl
 
 X = digits(160)
@@ -260,8 +261,18 @@ def test_a_likelihood_without_a_constant_leaves_the_gain_out():
         ({"sizes": [9]}, "`sizes` must be integers from 1 to the 8 active"),
         ({"sizes": [2.5]}, "`sizes` must be integers from 1 to the 8 active"),
         ({"sizes": []}, "`sizes` must be integers from 1 to the 8 active"),
+        ({"sizes": 3.5}, "`sizes` must be integers from 1 to the 8 active"),
         ({"metrics": ["nonsense"]}, "`metrics` must be among"),
-        ({"x": X[:1]}, "`x` must hold at least two samples"),
+        ({"metrics": "nonsense"}, "`metrics` must be among"),
+        ({"metrics": [lambda m, x, y: 0.0]}, r"Pass a function without a name"),
+        ({"metrics": [("loss", len)]}, "`metrics` must be among"),
+        ({"metrics": [("size", len)]}, "`metrics` must be among"),
+        ({"metrics": [("a", len), ("a", len)]}, "`metrics` must be among"),
+        ({"metrics": ["silhouette", "silhouette"]}, "`metrics` must be among"),
+        ({"y": [1, 2]}, "`y` must hold a label for each of the 160 samples"),
+        ({"x": iter(X)}, "`x` must be an array of at least two samples"),
+        ({"seed": -1}, "`seed` must be an integer"),
+        ({"x": X[:1]}, "`x` must be an array of at least two samples"),
         ({"x": X[:, :4]}, "`x` must have shape"),
     ],
 )
@@ -292,6 +303,8 @@ def test_compact_keeps_the_first_dimensions_of_an_elastic_model():
     ("options", "named"),
     [
         ({"size": 3}, "`size` needs an order of the dimensions"),
+        ({"size": 2, "order": [0.0, 1.0]}, "`order` must begin with 2 distinct"),
+        ({"size": 2, "order": 3}, "`order` must begin with 2 distinct"),
         ({"size": 0, "order": [1]}, "`size` must be an integer from 1"),
         ({"size": 9, "order": range(9)}, "`size` must be an integer from 1"),
         ({"size": True, "order": [1]}, "`size` must be an integer from 1"),
@@ -304,3 +317,68 @@ def test_compact_keeps_the_first_dimensions_of_an_elastic_model():
 def test_sizes_that_compact_cannot_keep(options, named):
     with pytest.raises(ValueError, match=named):
         compact(small_vae(), **options)
+
+
+def test_one_metric_needs_no_list():
+    curve = small_vae().size_curve(X, sizes=[2], metrics="silhouette", n_clusters=3)
+    assert "silhouette" in curve.metrics
+    named = ("dims", lambda model, x, y: model.latent_dim)
+    assert small_vae().size_curve(X, sizes=[2], metrics=[named]).metrics["dims"] == (
+        2.0,
+        8.0,
+    )
+
+
+def test_a_decoder_may_be_wider_than_the_encoder():
+    decoder = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8, activation="relu", dtype="float64"),
+            keras.layers.Dense(64, dtype="float64"),
+            keras.layers.Reshape((8, 8, 1), dtype="float64"),
+        ]
+    )
+    vae = MaskedVAE(small_encoder(), decoder, 4, seed=0)
+    assert np.isfinite(vae.size_curve(X).increase).all()
+
+
+def test_nothing_stale_is_measured():
+    vae = small_vae(likelihood="gaussian")
+    before = vae.size_curve(X, sizes=[2]).metrics["loss"]
+    vae.likelihood = likelihoods.Laplace()
+    other = small_vae(likelihood="laplace")
+    other.set_weights(vae.get_weights())
+    found = vae.size_curve(X, sizes=[2]).metrics["loss"]
+    assert found == other.size_curve(X, sizes=[2]).metrics["loss"] != before
+    function = vae._compiled_masked_nll
+    vae.size_curve(X, sizes=[2])
+    assert vae._compiled_masked_nll is function
+    vae.compile(run_eagerly=True)
+    assert vae.size_curve(X, sizes=[2]).metrics["loss"] == pytest.approx(found)
+    assert vae._compiled_masked_nll is not function
+
+
+def test_a_file_without_sampled_sizes_loads(tmp_path):
+    vae = small_vae(4)
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    with h5py.File(tmp_path / "vae.weights.h5", "a") as file:
+        names = []
+        file.visit(names.append)
+        (found,) = [n for n in names if n.endswith("size_sampling")]
+        del file[found]
+    again = small_vae(4)
+    again.size_sampling.start(range(4), [0.1] * 4)
+    again.load_weights(tmp_path / "vae.weights.h5")
+    np.testing.assert_array_equal(again.encode(X)[0], vae.encode(X)[0])
+
+
+def test_damaged_sizes_are_noticed(tmp_path):
+    vae = small_vae(4)
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    with h5py.File(tmp_path / "vae.weights.h5", "a") as file:
+        names = []
+        file.visit(names.append)
+        (found,) = [n for n in names if n.endswith("probabilities")]
+        file[found][...] = -1.0
+    with pytest.raises(ValueError, match="no readable sizes"):
+        small_vae(4).load_weights(tmp_path / "vae.weights.h5")

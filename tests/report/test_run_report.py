@@ -79,9 +79,10 @@ def test_a_run_ends_with_its_report(recorded_run):
     assert record["outcome"] in page.text
     figures = [figure["id"] for figure in page.all("figure")]
     assert figures == [
-        *("training", "kl", "traversals", "codes", "reconstructions", "samples")
+        *("size_curve", "training", "kl", "traversals", "codes"),
+        *("reconstructions", "samples"),
     ]
-    assert len(page.all("img")) == len(page.all("figcaption")) == 6
+    assert len(page.all("img")) == len(page.all("figcaption")) == 7
     assert decisions
     for decision in decisions:
         assert decision["reason"] in page.text
