@@ -35,8 +35,9 @@ def compact(
         model: `MaskedVAE` or `GatedVAE`, compiled or not. It is left as it is.
         keep_optimizer: Boolean. `False` compiles the result with a fresh optimizer of
             the same configuration. Defaults to `True`.
-        size: Integer, keep only the first so many dimensions of the order. Defaults to
-            `None`: all active ones.
+        size: Integer, keep only the first so many dimensions of the order. The result
+            samples no sizes: trained further, it improves at this size alone. Defaults
+            to `None`: all active ones.
         order: Active dimensions, the most important one first, at least `size` of them,
             such as `SizeCurve.order`. Defaults to `None`: the order in which a model
             samples sizes (`ALDCallback(elastic=True)`).
@@ -60,7 +61,10 @@ def compact(
         )
     kept = kept_dims(model, size, order)
     with model.latent_mask.only(kept):
-        return _compact(model, kept, keep_optimizer)
+        small = _compact(model, kept, keep_optimizer)
+    if size is not None and hasattr(small, "size_sampling"):
+        small.size_sampling.stop()
+    return small
 
 
 def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:

@@ -287,16 +287,19 @@ def test_compact_keeps_the_first_dimensions_of_an_elastic_model():
     vae.size_sampling.start(order, [0.05] * 8)
     vae.compile("adam")
     vae.fit(X, epochs=1, verbose=0)
+    vae.latent_mask.deactivate([7])
     small = compact(vae, size=3)
     assert small.latent_dim == 3
-    # 0, 2 and 6 are left, of which 6 comes first.
-    assert small.size_sampling.order.tolist() == [2, 1, 0]
-    assert small.size_sampling.share == pytest.approx(0.1)
-    assert vae.active_dims == 8
-    smaller = compact(small, size=1)
-    wanted = np.asarray(vae.encode(X[:9])[0])[:, [6]]
-    np.testing.assert_allclose(smaller.encode(X[:9])[0], wanted, atol=1e-6)
+    assert vae.active_dims == 7
+    wanted = np.asarray(vae.encode(X[:9])[0])[:, [0, 2, 6]]
+    np.testing.assert_allclose(small.encode(X[:9])[0], wanted, atol=1e-6)
+    assert not small.size_sampling.is_on
     small.fit(X, epochs=1, verbose=0)
+    # Without a size it stays elastic, among the dimensions that are left.
+    whole = compact(vae)
+    assert whole.size_sampling.order.tolist() == order[:7]
+    assert whole.size_sampling.share == pytest.approx(0.3)
+    assert compact(whole, size=1).latent_dim == 1
 
 
 @pytest.mark.parametrize(
