@@ -91,7 +91,7 @@ def _parser() -> OneLineParser:
         action="extend",
         default=[],
         metavar="NAME:KEY=VALUE,...",
-        help="settings to run beside the default, e.g. more:rule.share=0.5",
+        help="settings to run beside the default, e.g. more:rule.share=0.6",
     )
     return parser
 

@@ -98,7 +98,7 @@ class ElasticRule:
       informative, a removed one takes its place.
 
     Args:
-        share: Float in (0, 0.9], share of truncated examples. Defaults to 0.4.
+        share: Float in (0, 0.9], share of truncated examples. Defaults to 0.5.
         focus: Float >= 0; 0 samples all sizes alike, larger values stay closer to the
             number of informative dimensions. Defaults to 3.
         idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
@@ -110,7 +110,7 @@ class ElasticRule:
         ValueError: If an argument is out of its range.
     """
 
-    share: float = 0.4
+    share: float = 0.5
     focus: float = 3.0
     idle_kl: float = 0.1
     patience: int = 10

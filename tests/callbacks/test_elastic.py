@@ -165,7 +165,7 @@ def test_weights_set_from_outside_do_not_end_the_sampling():
                 shares.append(round(self.model.size_sampling.share, 3))
 
     fit(vae, callback, epochs=9, more=[Meddle()])
-    assert shares == [0.0] * 3 + [0.4] * 6
+    assert shares == [0.0] * 3 + [0.5] * 6
     assert callback.sampled
 
 

@@ -107,9 +107,9 @@ def plan_of(path, *arguments):
 
 
 def test_settings_of_the_rule_are_kept(tiny_file, tiny_run, tmp_path):
-    plan = plan_of(tiny_file, "--set", "rule.share=0.5", "--variant", "a:rule.focus=0")
+    plan = plan_of(tiny_file, "--set", "rule.share=0.3", "--variant", "a:rule.focus=0")
     rules = {name: config.make_rule() for name, config in plan.groups.items()}
-    assert rules["elastic"].share == rules["a"].share == 0.5
+    assert rules["elastic"].share == rules["a"].share == 0.3
     assert (rules["elastic"].focus, rules["a"].focus) == (3.0, 0.0)
     path = tmp_path / "elastic.yaml"
     path.write_text(
