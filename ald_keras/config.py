@@ -34,6 +34,9 @@ RULES: dict[str, Any] = {
 }
 METHODS = ("ald", "fixed", "geco")
 
+# Keys of a config that a method does not use.
+UNUSED = {"ald": {"geco"}, "fixed": {"rule", "geco"}, "geco": {"rule"}}
+
 # Arguments of `load_dataset` that stand elsewhere in a config.
 _NO_OPTIONS = ("name", "data_dir", "seed")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from ald_keras.config import UNUSED
 from ald_keras.files import replacing
 from ald_keras.model_files import load_weights
 
@@ -146,11 +147,14 @@ def check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> Non
     before = before if isinstance(before, dict) else {}
     # As they come back from a file.
     before, config = (json.loads(json.dumps(each)) for each in (before, config))
+    skipped = {*_ELSEWHERE}
+    if before.get("method") == config.get("method"):
+        skipped |= UNUSED.get(str(config.get("method")), set())
     for name in (*config, *(name for name in before if name not in config)):
         there, here = before.get(name), config.get(name)
         if name == "data":  # which may have moved
             there, here = ({**(part or {}), "dir": None} for part in (there, here))
-        if name not in _ELSEWHERE and there != here:
+        if name not in skipped and there != here:
             raise ValueError(
                 f"{path} is of a run with another config, which cannot go on with "
                 f"this one: `{name}` is {there} there and {here} here."

@@ -19,7 +19,7 @@ from builders import TINY_RUN
 import ald_keras.train
 from ald_keras.config import load_config
 from ald_keras.files import run_folder
-from ald_keras.run_checkpoint import CHECKPOINT
+from ald_keras.run_checkpoint import CHECKPOINT, check_config
 from ald_keras.train import main, run
 from ald_keras.training import build_model
 
@@ -266,6 +266,21 @@ def test_what_a_run_has_written_before_its_first_checkpoint_is_no_hindrance(
     (tmp_path / "other" / "mine.txt").touch()
     assert command(tiny, tmp_path / "other", "--resume") == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_settings_that_a_method_does_not_use_do_not_count(tmp_path):
+    config = {**CONFIGS["masked"], "method": "fixed", "epochs": 1}
+    whole = load_config_of(tmp_path / "a.yaml", config)
+    elastic = load_config_of(tmp_path / "b.yaml", {**config, "rule": "elastic"})
+    check_config(tmp_path, whole.to_dict(), elastic.to_dict())
+    pruned = load_config_of(tmp_path / "c.yaml", {**config, "method": "ald"})
+    with pytest.raises(ValueError, match="`method` is fixed there and ald here"):
+        check_config(tmp_path, whole.to_dict(), pruned.to_dict())
+
+
+def load_config_of(path, values):
+    path.write_text(yaml.safe_dump(values))
+    return load_config(path)
 
 
 def test_a_run_that_replaces_another_is_not_taken_for_it(tiny, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pathlib
 import re
 from typing import Any
 
-from ald_keras.config import Config, load_config
+from ald_keras.config import UNUSED, Config, load_config
 from ald_keras.files import read_json
 
 # What stands before start and seed in the names of folders.
@@ -146,9 +146,7 @@ def differences(
     first, second = one.to_dict(), other.to_dict()
     skipped = {*left_out, "report", "tensorboard"}
     if one.method == other.method:
-        skipped |= {"fixed": {"rule", "geco"}, "ald": {"geco"}, "geco": {"rule"}}[
-            one.method
-        ]
+        skipped |= UNUSED[one.method]
     for values in (first, second):
         for name in ("data.dir", *left_out):
             section, _, key = name.partition(".")
