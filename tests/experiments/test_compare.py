@@ -192,9 +192,12 @@ def test_its_report_and_its_figures(done, capsys):
     assert "grid: 3 trials, the best by its validation loss" in page
     assert "size of information, from scratch" in page
     assert "tuner: grid" in page
-    assert page.count("<img ") == 4
+    assert page.count("<img ") == 5
     assert draw([str(done)]) == 0
-    names = ["costs", "scratch-information", "sizes", "starts-information"]
+    names = [
+        *("costs", "scratch-information", "size-curve-information", "sizes"),
+        "starts-information",
+    ]
     assert sorted(file.stem for file in (done / "figures").iterdir()) == names
     assert str(done / "report.html") in capsys.readouterr().out
 
