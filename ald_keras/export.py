@@ -103,13 +103,13 @@ def export(
         "before": {
             **_size(wide),
             "bytes": before.stat().st_size,
-            **_figures(before.parent, "test", wide.active_dims),
             **_measured(before.parent, wide.active_dims),
+            **_figures(before.parent, "test", wide.active_dims),
         },
         "after": {
             **_size(small),
-            **_figures(model_path.parent, "test_compact", small.latent_dim),
             **_measured(model_path.parent, small.latent_dim),
+            **_figures(model_path.parent, "test_compact", small.latent_dim),
         },
         "largest_difference": _difference(model, small, size),
         "optimizer": "kept" if keep else "fresh",
@@ -134,12 +134,16 @@ def _difference(model: Any, small: Any, size: int | None) -> float:
 
 
 def _measured(folder: pathlib.Path, size: int) -> dict[str, float]:
-    """Loss and its increase at a size, of a run whose size curve was measured."""
+    """Losses and the increase at a size, of a run whose size curve was measured."""
     curve = load_curve(folder)
     if curve is None or size not in curve.sizes:
         return {}
     at = curve.sizes.index(size)
-    return {"loss": curve.metrics["loss"][at], "increase": curve.increase[at]}
+    return {
+        "loss": curve.metrics["loss"][at],
+        "reconstruction_loss": curve.metrics["reconstruction"][at],
+        "increase": curve.increase[at],
+    }
 
 
 def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -> None:
