@@ -303,7 +303,7 @@ class ALDCallback(ReportedRecord):
                 self.sampled = self.elastic and self.model.size_sampling.is_on
                 if completed:
                     self.curve = self._measure_curve()
-                    self._tell_outcome()
+                    self._report_outcome()
             self.seen = None if self._observer is None else self._observer.seen()
         finally:
             self._observer = self._pending = self._writer = None
@@ -318,7 +318,7 @@ class ALDCallback(ReportedRecord):
             )
             return None
 
-    def _tell_outcome(self) -> None:
+    def _report_outcome(self) -> None:
         settled = self._records >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled:
             warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)

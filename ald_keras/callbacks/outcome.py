@@ -60,7 +60,7 @@ def elastic_line(
     """
     start = f"ALD: {dims} latent dimension{'' if dims == 1 else 's'}"
     if collapsed:
-        return f"{start}, no finding: {COLLAPSE}"
+        return f"{start}, inconclusive: {COLLAPSE}"
     if not sampled:
         return f"{start}, not elastic: {NEVER_SAMPLED}"
     if curve is None or curve.gain is None:
