@@ -17,7 +17,6 @@ from ald_keras.figures.style import (
     GREY,
     INK,
     SERIES,
-    VERMILLION,
     new_figure,
     styled,
 )
@@ -153,7 +152,7 @@ def _draw_increase(
             [point.size for point in scratch],
             [point.mean for point in scratch],
             yerr=[point.sd or 0.0 for point in scratch],
-            color=VERMILLION,
+            color=INK,
             linestyle="none",
             marker="s",
             markersize=4,
