@@ -208,7 +208,7 @@ def print_table(report: dict[str, Any], console: Console | None = None) -> None:
         ("silhouette", "silhouette (test)", "{:.3f}"),
         ("increase", "loss above the full size, nats (test)", "{:+.2f}"),
     ):
-        if name == "increase" and after["dimensions"] == before["dimensions"]:
+        if name == "increase" and not after.get(name):
             continue
         cells = [
             form.format(side[name]) if name in side else "-" for side in (before, after)
