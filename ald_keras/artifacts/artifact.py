@@ -44,7 +44,7 @@ class Artifact:
     reader: tuple[str, ...] = ()
 
     def beside(self, folder: pathlib.Path, size: int | None = None) -> pathlib.Path:
-        """Where the output goes in a run's folder, unless told otherwise.
+        """Where the output goes in a run's folder, unless another place is named.
 
         Args:
             folder: The run's folder.

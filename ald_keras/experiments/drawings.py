@@ -88,7 +88,9 @@ def draw_comparison(
     fixed = [dataclasses.replace(trial, group=FIXED) for trial in trials]
     rules = {rule: groups[rule] for rule in comparison.rules if rule in groups}
     drawings = [_costs(summary)]
-    drawings += _measured_curves(output, rules, fixed_figures(fixed))
+    pruned = [run for members in rules.values() for run in members]
+    curves = read_size_curves(output, pruned, elastic=False)
+    drawings += _curve_drawings(curves, fixed_figures(fixed))
     if fixed or rules:
         drawings.append(_sizes(fixed, rules, definitive=False))
     for rule, members in rules.items():
@@ -103,14 +105,21 @@ def draw_curves(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]:
         output: The experiment's folder.
         runs: Its whole runs.
     """
-    scratch = fixed_figures(runs)
+    return _curve_drawings(read_size_curves(output, runs), fixed_figures(runs))
+
+
+def _curve_drawings(
+    groups: Mapping[str, Mapping[int, SizeCurve]],
+    scratch: Mapping[int, Sequence[float]],
+) -> list[Drawing]:
+    """Each kind of run beside the sizes from scratch."""
     return [
         curve_drawing(
             f"size-curve-{group}",
-            {f"elastic run, seed {seed}": curve for seed, curve in curves.items()},
+            {f"one run, seed {seed}": curve for seed, curve in curves.items()},
             scratch,
         )
-        for group, curves in read_size_curves(output, runs).items()
+        for group, curves in groups.items()
     ]
 
 
@@ -167,23 +176,6 @@ def draw_bottlenecks(output: pathlib.Path, runs: Sequence[Run]) -> list[Drawing]
     ordered = {budget: groups[budget] for budget in sorted(groups)}
     each = [_narrowing(output, budget, gated) for budget, gated in ordered.items()]
     return [_gates(ordered), *each]
-
-
-def _measured_curves(
-    output: pathlib.Path,
-    rules: Mapping[str, Sequence[Run]],
-    scratch: Mapping[int, Sequence[float]],
-) -> list[Drawing]:
-    """The size curve of each rule's runs with the grid's sizes on it."""
-    runs = [run for members in rules.values() for run in members]
-    return [
-        curve_drawing(
-            f"size-curve-{rule}",
-            {f"one run, seed {seed}": curve for seed, curve in curves.items()},
-            scratch,
-        )
-        for rule, curves in read_size_curves(output, runs, elastic=False).items()
-    ]
 
 
 def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:
