@@ -5,7 +5,7 @@ from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.metrics import SizeCurve, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.compaction import compact
-from ald_keras.rules import ALDRule, ElasticRule, InformationRule
+from ald_keras.rules import ALDRule, ElasticRule, InformationRule, SizeCurveRule
 
 __version__ = "0.1.0"
 
@@ -16,6 +16,7 @@ __all__ = [
     "GatedVAE",
     "GaussianSampling",
     "InformationRule",
+    "SizeCurveRule",
     "KLWarmup",
     "LatentMask",
     "LatentTensorBoard",

@@ -20,7 +20,13 @@ from ald_keras.config_checks import (
 from ald_keras.config_parts import NAMED, BetaConfig, GecoConfig, Named, ProbeConfig
 from ald_keras.files import parse_yaml, read_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule, ALDToTheEndRule, ElasticRule, InformationRule
+from ald_keras.rules import (
+    ALDRule,
+    ALDToTheEndRule,
+    ElasticRule,
+    InformationRule,
+    SizeCurveRule,
+)
 from ald_keras.strategies import STRATEGIES
 
 _Made = TypeVar("_Made")
@@ -31,6 +37,7 @@ RULES: dict[str, Any] = {
     "ald_to_the_end": ALDToTheEndRule,
     ELASTIC: ElasticRule,
     "information": InformationRule,
+    "size_curve": SizeCurveRule,
 }
 METHODS = ("ald", "fixed", "geco")
 
@@ -61,7 +68,7 @@ class Config:
         method: `"ald"` prunes, `"fixed"` trains `latent_dim` dimensions throughout,
             `"geco"` finds the dimensions that a bound on the error needs. Defaults to
             `"ald"`.
-        rule: Name of a rule, with its fields. Defaults to `information`.
+        rule: Name of a rule, with its fields. Defaults to `size_curve`.
         geco: What `"geco"` is told.
         probe: What is measured on each epoch.
         batch_size: Integer >= 1. Defaults to 64.

@@ -11,7 +11,7 @@ from ald_keras.layers.latent_gates import ESTIMATORS
 from ald_keras.models.construction_checks import check_tau
 
 # Keys with a name and its options, and the name where only options are given.
-NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "information"}
+NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "size_curve"}
 
 
 @dataclasses.dataclass(frozen=True)

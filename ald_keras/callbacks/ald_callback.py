@@ -9,6 +9,7 @@ from typing import Any
 from ald_keras.callbacks.argument_checks import check_arguments, choose_rule
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.epoch_meter import EpochMeter
+from ald_keras.callbacks.interval import EPOCH, EvaluationClock
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.outcome import (
@@ -16,18 +17,27 @@ from ald_keras.callbacks.outcome import (
     INFORMATIVE_KL,
     NEVER_SAMPLED,
     undecided,
+    unfinished,
 )
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.quality import UserMetric
-from ald_keras.rules import NULL_LOSS, Decision, ElasticRule, Rule
+from ald_keras.rules import (
+    NULL_LOSS,
+    Decision,
+    ElasticRule,
+    Observation,
+    Rule,
+    SizeCurveRule,
+)
 
 
 class ALDCallback(ReportedRecord):
     """Finds the number of latent dimensions during `fit`.
 
-    What to remove is the rule's decision: `InformationRule`, or `ALDRule`, that of the
-    paper on adaptive latent dimension reduction (arXiv 2312.06280).
+    What to remove is the rule's decision: `SizeCurveRule`, which reads the size off the
+    loss at every size, or `ALDRule`, that of the paper on adaptive latent dimension
+    reduction (arXiv 2312.06280).
 
     At the end of each epoch it measures silhouette, reconstruction loss and Frechet
     distances on a fresh sample of validation data, asks the rule, writes the mask of
@@ -56,7 +66,7 @@ class ALDCallback(ReportedRecord):
     within a trial.
 
     Args:
-        rule: Rule of `ald_keras.rules`. Defaults to `InformationRule()`.
+        rule: Rule of `ald_keras.rules`. Defaults to `SizeCurveRule()`.
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to the number of
             classes where the validation data carry labels, else to 10.
         probe: Arrays `x` or `(x, y)` to measure on. Defaults to the validation data of
@@ -78,6 +88,11 @@ class ALDCallback(ReportedRecord):
             are removed, and sizes are sampled to the end of training (`ElasticRule`),
             so that `compact(vae, size=k)` gives a model of any size. Defaults to
             `False`.
+        interval: Optimizer steps between two evaluations of a rule that samples sizes:
+            an integer >= 1, or `"epoch"`, or `"auto"`: an epoch, where it has 20 to
+            250 steps; equal parts of a longer one; several short ones. All lengths of
+            such a rule count these intervals. Metrics are measured each epoch in any
+            case. Defaults to `"auto"`.
 
     Attributes:
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
@@ -111,6 +126,7 @@ class ALDCallback(ReportedRecord):
         stop_training: bool = False,
         verbose: int = 0,
         elastic: bool = False,
+        interval: str | int = "auto",
     ):
         super().__init__()
         self.rule: Rule[Any] = choose_rule(rule, elastic)
@@ -122,10 +138,13 @@ class ALDCallback(ReportedRecord):
         self.seed = seed
         self.stop_training = stop_training
         self.verbose = verbose
+        self.interval = interval
         check_arguments(self)
         self._writer: MaskWriter | None = None
         self._observer: Observer | None = None
+        self._code = ""
         self._last_epoch: int | None = None
+        self._clock = EvaluationClock(EPOCH, None)
 
     @property
     def elastic(self) -> bool:
@@ -157,6 +176,9 @@ class ALDCallback(ReportedRecord):
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
         epochs = int((self.params or {}).get("epochs") or 1)
         self._observer = Observer(self.model, meter, directions, epochs)
+        divides = isinstance(self.rule, (SizeCurveRule, ElasticRule))
+        steps = (self.params or {}).get("steps")
+        self._clock = EvaluationClock(self.interval if divides else EPOCH, steps)
         mask = self.model.latent_mask
         self.state = self.rule.init(mask.units, self.seed)
         if mask.active_dims < mask.units:
@@ -169,16 +191,37 @@ class ALDCallback(ReportedRecord):
         self._pending = None
         self.start_dims = mask.active_dims
         self._last_epoch = None
+        self._code = ""
         self.seen = None
         self._records = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._notice_changed_mask(epoch)
         self._apply_pending()
-        if self._writer is not None:
-            # Each time, as the order lies in weights that may have been restored.
-            self._writer.sample_sizes(_sampling_of(self.state))
+        # Each time, as the order lies in weights that may have been restored.
+        self._sample_sizes()
         self._watching().begin_epoch()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        part = self._clock.part_within(batch + 1)
+        observer = self._watching()
+        if part is None or not observer.beta.is_constant_now(self.model):
+            return
+        epoch = 0 if self._last_epoch is None else self._last_epoch + 1
+        sizes, metrics = self._wanted_sizes()
+        self._ask(observer.observe_within(epoch, part, sizes, metrics))
+        self._apply_pending()
+        self._sample_sizes()
+
+    def _sample_sizes(self) -> None:
+        if self._writer is not None:
+            self._writer.sample_sizes(_sampling_of(self.state))
+
+    def _wanted_sizes(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Sizes that the rule wants to know the loss of, and other metrics there."""
+        if not isinstance(self.rule, SizeCurveRule):
+            return (), ()
+        return self.state.sizes_to_measure, self.rule.size_metrics
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._decide(epoch, {} if logs is None else logs)
@@ -187,7 +230,9 @@ class ALDCallback(ReportedRecord):
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         self._notice_changed_mask(epoch)
         observer = self._watching()
-        observation = observer.observe(epoch, logs)
+        due = self._clock.is_due_at_end()
+        sizes, metrics = self._wanted_sizes() if due else ((), ())
+        observation = observer.observe(epoch, logs, sizes, metrics)
         self._last_epoch = epoch
         if observer.beta.moved and self._records and self.state.fixed_epoch is None:
             self._records = 0
@@ -195,18 +240,21 @@ class ALDCallback(ReportedRecord):
                 self._pending = self._taken_back("`beta` has moved")
                 return  # what was measured belongs to other weights
             self.state = self.rule.restart(self.state, self.state.active)
-        if not observer.beta.rests:
-            return
+        if observer.beta.rests and due:
+            self._ask(observation)
+        told = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
+        self.collapsed = not any(told)
+
+    def _ask(self, observation: Observation) -> None:
+        """Ask the rule; what changes the mask stays pending."""
         state, decision = self.rule.step(self.state, observation)
         self._records += 1
         if self.stop_training and state.fixed_epoch is not None:
             self.model.stop_training = True
-        if decision.indices:
+        if state.active != self.state.active:
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
-        told = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
-        self.collapsed = not any(told)
 
     def _watching(self) -> Observer:
         if self._observer is None:
@@ -219,6 +267,8 @@ class ALDCallback(ReportedRecord):
             "collapsed": self.collapsed,
             "records": self._records,
             "observer": self._watching().to_dict(),
+            "clock": self._clock.to_dict(),
+            "code": self._code,
         }
         snapshot = self._writer and self._writer.snapshot
         remember(self.model, epoch, self.rule, search, snapshot)
@@ -227,6 +277,8 @@ class ALDCallback(ReportedRecord):
         super()._go_on(epoch, search, arrays)
         self.collapsed, self._records = search["collapsed"], search["records"]
         self._watching().go_on(search["observer"])
+        self._clock.load(search["clock"])
+        self._code = search["code"]
         if arrays and self._writer is not None:
             self._writer.recall(arrays)
         latest = self.state if self._pending is None else self._pending[0]
@@ -237,12 +289,15 @@ class ALDCallback(ReportedRecord):
         self.state = state
         if self._writer is not None and not state.trial:
             self._writer.forget()
-        if decision.action != "wait":
+        # A wait is recorded when its cause is another one than before.
+        new_cause = decision.code not in ("", self._code)
+        self._code = decision.code
+        if decision.action != "wait" or new_cause:
             self._log(decision)
 
     def _apply(self, state: Any, decision: Decision) -> None:
         if self._writer is not None:
-            self._writer.apply(decision)
+            self._writer.apply(decision, state.active)
         self._accept(state, decision)
 
     def _apply_pending(self) -> None:
@@ -322,13 +377,23 @@ class ALDCallback(ReportedRecord):
         settled = self._records >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled:
             warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
+        elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
+            warnings.warn(f"ALD: {unfinished(self._code)}", stacklevel=2)
         elif self.elastic and not self.sampled:
             warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
 
+    def _remove_reserve(self, rule: SizeCurveRule) -> None:
+        state, decision = rule.finish(self.state)
+        if decision is not None:
+            self._pending = None
+            self._apply(state, decision)
+
     def _close(self, epoch: int, completed: bool) -> None:
         self._notice_changed_mask(epoch)
+        if completed and isinstance(self.rule, SizeCurveRule):
+            self._remove_reserve(self.rule)
         if not self.state.trial or self._writer is None:
             return
         if self._writer.weights_were_changed():

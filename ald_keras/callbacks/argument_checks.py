@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras.callbacks.interval import check_interval
 from ald_keras.metrics.quality import FRECHET_METRICS
+from ald_keras.models.size_measuring import SIZE_METRICS
 from ald_keras.rules import (
     BUILT_IN_METRICS,
     NULL_LOSS,
     OBJECTIVE,
     ElasticRule,
-    InformationRule,
     Rule,
+    SizeCurveRule,
 )
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
@@ -31,7 +33,7 @@ def choose_rule(rule: Any, elastic: Any) -> Any:
             f"`elastic` must be True or False. Received: elastic={elastic!r}"
         )
     if not elastic:
-        return InformationRule() if rule is None else rule
+        return SizeCurveRule() if rule is None else rule
     if rule is not None and not isinstance(rule, ElasticRule):
         raise ValueError(
             "`elastic=True` keeps every size, so no rule can prune. Received: "
@@ -46,6 +48,8 @@ def check_arguments(callback: Any) -> None:
         raise TypeError(
             f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"
         )
+    samples_sizes = isinstance(callback.rule, (SizeCurveRule, ElasticRule))
+    check_interval(callback.interval, samples_sizes)
     check_integer("probe_size", callback.probe_size, 3)
     check_integer("seed", callback.seed, 0)
     if callback.n_clusters is not None:
@@ -67,7 +71,12 @@ def check_arguments(callback: Any) -> None:
     known = {*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, *callback.metrics}
     if callback.features is None:
         known -= set(FRECHET_METRICS)
-    missing = [name for name in callback.rule.metrics if name not in known]
+    wanted = list(callback.rule.metrics)
+    if isinstance(callback.rule, SizeCurveRule):
+        wanted += [m for m in callback.rule.size_metrics if m not in SIZE_METRICS]
+        if callback.features is None:
+            wanted += set(FRECHET_METRICS).intersection(callback.rule.size_metrics)
+    missing = [name for name in wanted if name not in known]
     if missing:
         raise ValueError(
             f"`rule` needs metrics that are not measured: {missing}. Name them in "

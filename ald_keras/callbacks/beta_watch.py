@@ -37,6 +37,12 @@ class BetaWatch:
         """Note `beta` as the epoch is trained with."""
         self._at_begin = _beta(model)
 
+    def is_constant_now(self, model: Any) -> bool:
+        """Whether, within an epoch, `beta` has stayed what it was and is to stay."""
+        beta = _beta(model)
+        at_goal = bool(beta == np.float32(model.final_beta))
+        return beta == self._at_begin and (beta == self._at_last_end or at_goal)
+
     def end_epoch(self, model: Any) -> None:
         """Compare, and set `moved` and `rests`."""
         beta, before = _beta(model), self._at_last_end

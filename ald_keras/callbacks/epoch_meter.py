@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.null import null_nll
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
-from ald_keras.rules import NULL_LOSS, OBJECTIVE
+from ald_keras.models.size_measuring import SizeMeter
+from ald_keras.rules import NULL_LOSS, OBJECTIVE, SizeMeasurement
 
 # Make random numbers that no epoch draws.
-_NULL_STREAM, _CURVE_STREAM = 1, 2
+_NULL_STREAM, _CURVE_STREAM, _STEP_STREAM = 1, 2, 3
 
 # Validation samples, and data values of these, that the size curve is measured on.
 _CURVE_SAMPLES, _CURVE_VALUES = 2000, 1 << 26
@@ -75,6 +76,7 @@ class EpochMeter:
         null_loss: bool,
     ) -> None:
         self._model, self._probe_size, self._seed = model, probe_size, seed
+        self._user_metrics = {name: f for name, (f, _) in metrics.items()}
         self._probe = open_probe(model, probe)
         clusters = count_clusters(self._probe, n_clusters, probe_size)
         self._quality = QualityMeter(model, clusters, features, metrics)
@@ -104,6 +106,43 @@ class EpochMeter:
         count = max(2, min(_CURVE_SAMPLES, _CURVE_VALUES // values))
         x, y = self._probe.sample(count, rng)
         return self._model.size_curve(x, y, seed=self._seed)
+
+    @property
+    def known_metrics(self) -> dict[str, float]:
+        """Metrics that do not change while `fit` runs."""
+        return {} if self._null_loss is None else {NULL_LOSS: self._null_loss}
+
+    def measure_kl(self, step: int) -> tuple[float, ...]:
+        """Mean KL of each dimension on a fresh sample, within an epoch.
+
+        Args:
+            step: Integer >= 0, the optimizer's step, which decides the sample.
+        """
+        rng = np.random.default_rng([self._seed, step, _STEP_STREAM])
+        self._last = self._probe.sample(self._probe_size, rng)
+        return self._quality.mean_kl(self._last[0])
+
+    def measure_sizes(
+        self, step: int, sizes: Sequence[int], metrics: Sequence[str]
+    ) -> SizeMeasurement:
+        """Loss and metrics at some sizes, on the sample that was measured on last.
+
+        Args:
+            step: Integer >= 0, the optimizer's step, which decides the noise.
+            sizes: Integers, ascending, the last one the full size.
+            metrics: Names of further metrics.
+        """
+        if self._last is None:
+            raise RuntimeError("Sizes are measured after the epoch's metrics.")
+        rng = np.random.default_rng([self._seed, step, _CURVE_STREAM])
+        meter = SizeMeter(self._model, self._last[0], int(rng.integers(2**31)))
+        meter.measure(sizes)
+        found, increase, errors = meter.increases()
+        values = meter.further(
+            metrics, found, self._last[1], self._quality, self._user_metrics
+        )
+        loss = meter.terms()[OBJECTIVE][-1]
+        return SizeMeasurement(found, tuple(increase), tuple(errors), loss, values)
 
     def measure(
         self, epoch: int, logs: dict[str, Any]
@@ -139,8 +178,7 @@ class EpochMeter:
             metrics["reconstruction"] = loss
             logs["probe_reconstruction_loss"] = loss
         metrics[OBJECTIVE] = float(logs["loss"])
-        if self._null_loss is not None:
-            metrics[NULL_LOSS] = self._null_loss
+        metrics |= self.known_metrics
         for name, value in metrics.items():
             check_finite(epoch, name, value)
         return metrics, kl, spread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,8 +23,12 @@ class MaskWriter:
         self._snapshot: Any = None
         self._sums: list[float] = []
 
-    def apply(self, decision: Decision) -> None:
+    def apply(self, decision: Decision, active: Sequence[int]) -> None:
         """Write the mask, and the weights where dimensions come back.
+
+        Args:
+            decision: What is decided.
+            active: The active dimensions after it.
 
         Raises:
             RuntimeError: If dimensions are to come back that were not on trial.
@@ -33,14 +38,11 @@ class MaskWriter:
             if self._snapshot is None:
                 raise RuntimeError("A rule can bring back only what it has on trial.")
             self._snapshot.restore()
-            mask.activate(decision.indices)
-            return
-        if decision.action == "open":
-            mask.activate(decision.indices)
-            return
         if decision.action == "try":
             self._snapshot = self._model.snapshot()
-        mask.deactivate(decision.indices)
+        before = {*mask.active_indices.tolist()}
+        mask.activate(sorted({*active} - before))
+        mask.deactivate(sorted(before - {*active}))
 
     def sample_sizes(self, sampling: SampledSizes | None) -> None:
         """Train at these sizes from the next step on; at the full one for `None`."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
-from ald_keras.callbacks.training_clock import TrainingClock, learning_rate
+from ald_keras.callbacks.training_clock import (
+    TrainingClock,
+    learning_rate,
+    steps_taken,
+)
 from ald_keras.metrics import SizeCurve
-from ald_keras.rules import Direction, Observation
+from ald_keras.rules import Direction, Observation, SizeMeasurement
 
 
 class Observer:
@@ -41,20 +46,34 @@ class Observer:
         self.beta.begin_epoch(self._model)
         self._clock.begin_epoch(self._model)
 
-    def observe(self, epoch: int, logs: dict[str, Any]) -> Observation:
+    def observe(
+        self,
+        epoch: int,
+        logs: dict[str, Any],
+        sizes: Sequence[int] = (),
+        size_metrics: Sequence[str] = (),
+    ) -> Observation:
         """Measure an epoch that has ended; `logs` get what is new.
+
+        Args:
+            epoch: Integer >= 0, the epoch that has ended.
+            logs: What Keras measured in it.
+            sizes: Sizes to measure the loss at, ascending, the full one last. Defaults
+                to none.
+            size_metrics: Names of what else is measured at these sizes. Defaults to
+                none.
 
         Raises:
             ValueError: If a metric is not finite.
             RuntimeError: If workers that train together hold different masks.
         """
-        found = self._model.from_chief(lambda: self._measure(epoch, logs))
-        active = [int(i) for i in self._model.latent_mask.active_indices]
-        if active != found["active"]:
-            raise RuntimeError(
-                f"All workers must hold the same mask. Received: {active} here and "
-                f"{found['active']} in the chief, at epoch {epoch + 1}"
-            )
+        found = self._model.from_chief(
+            lambda: {
+                **self._measure(epoch, logs),
+                "sizes": self._measure_sizes(sizes, size_metrics),
+            }
+        )
+        active = self._check_active(found["active"], epoch)
         logs.update(found["logs"])
         epochs_trained = self._clock.end_epoch(self._model)
         self.beta.end_epoch(self._model)
@@ -68,7 +87,62 @@ class Observer:
             epochs_trained,
             learning_rate(self._model),
             (epoch + 1) / max(self._epochs, epoch + 1),
+            _measurement(found["sizes"]),
         )
+
+    def observe_within(
+        self,
+        epoch: int,
+        part: float,
+        sizes: Sequence[int],
+        size_metrics: Sequence[str],
+    ) -> Observation:
+        """Measure within an epoch: the KL, and the loss at some sizes.
+
+        Args:
+            epoch: Integer >= 0, the epoch that is being trained.
+            part: Float in (0, 1), what part of it is over.
+            sizes: As `observe` takes them.
+            size_metrics: As `observe` takes them.
+        """
+        step = steps_taken(self._model)
+        found = self._model.from_chief(
+            lambda: {
+                "kl": self._meter.measure_kl(step),
+                "sizes": self._measure_sizes(sizes, size_metrics),
+                "active": self._active(),
+            }
+        )
+        return Observation(
+            epoch,
+            self._meter.known_metrics,
+            tuple(self._check_active(found["active"], epoch)),
+            tuple(found["kl"]),
+            self._directions,
+            learning_rate=learning_rate(self._model),
+            progress=(epoch + part) / max(self._epochs, epoch + 1),
+            sizes=_measurement(found["sizes"]),
+        )
+
+    def _active(self) -> list[int]:
+        return [int(i) for i in self._model.latent_mask.active_indices]
+
+    def _check_active(self, chief: list[int], epoch: int) -> list[int]:
+        active = self._active()
+        if active != chief:
+            raise RuntimeError(
+                f"All workers must hold the same mask. Received: {active} here and "
+                f"{chief} in the chief, at epoch {epoch + 1}"
+            )
+        return active
+
+    def _measure_sizes(
+        self, sizes: Sequence[int], metrics: Sequence[str]
+    ) -> dict[str, Any] | None:
+        if not sizes:
+            return None
+        step = steps_taken(self._model)
+        return self._meter.measure_sizes(step, sizes, metrics).to_dict()
 
     def _measure(self, epoch: int, logs: dict[str, Any]) -> dict[str, Any]:
         """What the chief measures for all, in plain types."""
@@ -76,9 +150,8 @@ class Observer:
         metrics, kl, spread = self._meter.measure(epoch, more)
         new = {name: float(more[name]) for name in more if name not in logs}
         plain = {name: float(value) for name, value in metrics.items()}
-        active = [int(i) for i in self._model.latent_mask.active_indices]
         found = {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
-        return {**found, "active": active}
+        return {**found, "active": self._active()}
 
     def size_curve(self) -> SizeCurve:
         """The size curve on validation data, from the weights as they are now."""
@@ -97,3 +170,7 @@ class Observer:
         """Take up what `to_dict` returned."""
         self.beta.go_on(data["beta"])
         self._clock.go_on(data["clock"])
+
+
+def _measurement(data: dict[str, Any] | None) -> SizeMeasurement | None:
+    return None if data is None else SizeMeasurement.from_dict(data)

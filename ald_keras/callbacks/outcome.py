@@ -21,6 +21,35 @@ NEVER_SAMPLED = (
     "begin later (`start_from_epoch`)."
 )
 
+_CAUSES = {
+    "settle": "training had not settled. Train for more epochs.",
+    "collapsed": "no dimension was informative in the last evaluation.",
+    "infeasible": (
+        "the squared error at full size is above `max_squared_error`. Raise the bound, "
+        "start with more dimensions or train for more epochs."
+    ),
+    "falling": (
+        "the loss with fewer dimensions was still coming down. Train for more epochs."
+    ),
+    "reserve_closed": (
+        "dimensions became informative in the last epochs. Train for more epochs."
+    ),
+}
+
+
+def unfinished(code: str) -> str:
+    """Why a size is not fixed, and what to do.
+
+    Args:
+        code: `Decision.code` of the last decision.
+    """
+    cause = _CAUSES.get(
+        code,
+        "the answer had not been the same for `patience` evaluations. Train for more "
+        "epochs, or lower `patience` of the rule.",
+    )
+    return f"the size is not fixed: when `fit` ended, {cause}"
+
 
 def outcome_line(
     before: int, after: int, fixed_epoch: int | None, at_floor: bool, collapsed: bool

@@ -111,6 +111,15 @@ class QualityMeter:
         spread = z_mean.var(axis=0)
         return values, tuple(map(float, kl)), tuple(map(float, spread))
 
+    def mean_kl(self, x: Any) -> tuple[float, ...]:
+        """Mean KL of each latent dimension, in nats.
+
+        Args:
+            x: Data of shape `(samples, *data_shape)`.
+        """
+        kl = ops.convert_to_numpy(gaussian_kl(*encode_in_blocks(self._model, x)))
+        return tuple(map(float, kl.mean(axis=0)))
+
     def measure_codes(
         self,
         z: np.ndarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,12 +111,48 @@ class SizeMeter:
                 totals[i] += np.square(error, dtype="float64").sum()
         return tuple(float(total) / len(self._x) for total in totals)
 
-    def quality(
-        self, sizes: Sequence[int], n_clusters: int, features: Any
+    def further(
+        self,
+        names: Collection[str],
+        sizes: Sequence[int],
+        y: Any,
+        meter: QualityMeter,
+        functions: Mapping[str, Function],
     ) -> dict[str, tuple[float, ...]]:
-        """Silhouette and, unless `features` is `None`, Frechet distances at sizes."""
-        meter = QualityMeter(self._model, n_clusters, features, {})
-        real = None if features is None else meter.features_of([self._x[:]])
+        """Metrics other than the loss at some sizes.
+
+        Args:
+            names: Their names.
+            sizes: Integers, ascending.
+            y: Labels of shape `(samples,)` for functions, or `None`.
+            meter: Measures silhouette and Frechet distances.
+            functions: Functions `(model, x, y) -> float` by the names that are no
+                metrics of this library.
+        """
+        values = {}
+        if _SQUARED_ERROR in names:
+            values[_SQUARED_ERROR] = self.squared_errors(sizes)
+        if not set(names).isdisjoint(_QUALITY):
+            distances = not set(names).isdisjoint(FRECHET_METRICS)
+            quality = self._quality(sizes, meter, distances)
+            values |= {name: quality[name] for name in _QUALITY if name in names}
+        for name in names:
+            if name in functions:
+                values[name] = self._of_compact_models(functions[name], y, sizes)
+        return values
+
+    def _of_compact_models(
+        self, function: Function, y: Any, sizes: Sequence[int]
+    ) -> tuple[float, ...]:
+        data, order = np.asarray(self._x[:]), self.order.tolist()
+        models = (compact(self._model, False, size, order) for size in sizes)
+        return tuple(float(function(small, data, y)) for small in models)
+
+    def _quality(
+        self, sizes: Sequence[int], meter: QualityMeter, distances: bool
+    ) -> dict[str, tuple[float, ...]]:
+        """Silhouette and, where the meter has features, Frechet distances at sizes."""
+        real = meter.features_of([self._x[:]]) if distances else None
         found = [
             # The same clusters' seed and prior samples at each size.
             meter.measure_codes(
@@ -170,15 +206,10 @@ def measure_size_curve(
         meter.measure(sizes_at_edge(found, increase.tolist(), allowed))
     found, increase, errors = meter.increases()
     values = meter.terms()
-    if _SQUARED_ERROR in wanted:
-        values[_SQUARED_ERROR] = meter.squared_errors(found)
-    if not wanted.keys().isdisjoint(_QUALITY):
-        distances = not wanted.keys().isdisjoint(FRECHET_METRICS)
-        quality = meter.quality(found, n_clusters, features if distances else None)
-        values |= {name: quality[name] for name in _QUALITY if name in wanted}
-    for name, function in wanted.items():
-        if function is not None:
-            values[name] = _of_compact_models(model, function, x, y, found, meter.order)
+    distances = not wanted.keys().isdisjoint(FRECHET_METRICS)
+    quality = QualityMeter(model, n_clusters, features if distances else None, {})
+    functions = {name: f for name, f in wanted.items() if f is not None}
+    values |= meter.further(wanted, found, y, quality, functions)
     return SizeCurve(
         sizes=found,
         increase=tuple(increase),
@@ -197,19 +228,6 @@ def baseline_nll(model: Any, x: Any) -> float | None:
     rows = max(1, _BASELINE_VALUES // math.prod(model.data_shape))
     data = np.asarray(x[:rows], "float32")
     return null_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
-
-
-def _of_compact_models(
-    model: Any,
-    function: Callable[[Any, Any, Any], float],
-    x: Any,
-    y: Any,
-    sizes: Sequence[int],
-    order: np.ndarray,
-) -> tuple[float, ...]:
-    data = np.asarray(x[:])
-    models = (compact(model, False, size, order.tolist()) for size in sizes)
-    return tuple(float(function(small, data, y)) for small in models)
 
 
 def _named(metrics: Any) -> dict[str, Function | None]:

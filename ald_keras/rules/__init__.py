@@ -8,7 +8,6 @@ from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
 from ald_keras.rules.ald_state import ALDState
 from ald_keras.rules.ald_to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.decision import Action, Decision
-from ald_keras.rules.elastic import ElasticRule, ElasticState
 from ald_keras.rules.gate_state import GateState
 from ald_keras.rules.gate_steps import GateObservation
 from ald_keras.rules.gates import GateRule
@@ -22,8 +21,12 @@ from ald_keras.rules.observation import (
     Observation,
 )
 from ald_keras.rules.rule import Rule, RuleState
-from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
 from ald_keras.rules.selection import SELECTIONS, select_dims
+from ald_keras.rules.size_curve.elastic import ElasticRule, ElasticState
+from ald_keras.rules.size_curve.measurement import SizeMeasurement
+from ald_keras.rules.size_curve.rule import SizeCurveRule
+from ald_keras.rules.size_curve.sampled_sizes import SampledSizes, order_by_kl
+from ald_keras.rules.size_curve.state import SizeCurveState
 from ald_keras.rules.slopes import fit_slope
 
 __all__ = [
@@ -48,8 +51,11 @@ __all__ = [
     "Observation",
     "Rule",
     "RuleState",
-    "SampledSizes",
     "SELECTIONS",
+    "SampledSizes",
+    "SizeCurveRule",
+    "SizeCurveState",
+    "SizeMeasurement",
     "fit_slope",
     "order_by_kl",
     "select_dims",

@@ -35,7 +35,8 @@ class Decision(Immutable):
             `"try"` (`indices` are removed on trial), `"keep"` (those on trial stay
             away), `"restore"` (they come back, with the weights they had), `"open"`
             (they are switched on as they are), `"sample"` (sizes are sampled from now
-            on), `"stop"` (the size is fixed for good), or, from a callback and never
+            on), `"stop"` (the size is fixed, and `indices` are removed or opened with
+            it), or, from a callback and never
             from a rule, `"restart"` (the mask was changed from outside).
         indices: Dimensions the action changes, ascending; empty where it changes none.
         step: Integer >= 1, dimensions the rule now removes at a time.
@@ -44,6 +45,7 @@ class Decision(Immutable):
             epoch, or `None` where too few epochs are recorded. Empty where the
             rule computed none.
         reason: Full sentence with the numbers that led to the action.
+        code: What has happened, one word for each kind, for programs. Defaults to `""`.
 
     Raises:
         TypeError: If `slopes` is not a mapping.
@@ -58,6 +60,7 @@ class Decision(Immutable):
     active_dims: int
     slopes: Mapping[str, float | None]
     reason: str
+    code: str = ""
 
     def __post_init__(self) -> None:
         if self.action not in get_args(Action):
@@ -66,7 +69,8 @@ class Decision(Immutable):
                 f"Received: action={self.action!r}"
             )
         indices = check_indices("indices", self.indices)
-        if bool(indices) != (self.action in _CHANGES):
+        may_change = self.action in (*_CHANGES, "stop")
+        if (indices and not may_change) or (not indices and self.action in _CHANGES):
             raise ValueError(
                 f"`indices` must name what {_CHANGES} change and be empty otherwise. "
                 f"Received: action={self.action!r}, indices={indices}"
@@ -97,6 +101,7 @@ class Decision(Immutable):
             "active_dims": self.active_dims,
             "slopes": dict(self.slopes),
             "reason": self.reason,
+            "code": self.code,
         }
 
     @classmethod

@@ -14,6 +14,7 @@ from ald_keras.rules.checks import (
     check_real,
 )
 from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.size_curve.measurement import SizeMeasurement
 
 Direction = Literal["min", "max"]
 
@@ -60,6 +61,8 @@ class Observation(Immutable):
             where it is not known. Defaults to `None`.
         progress: Float in (0, 1], share of the planned epochs of this `fit` that are
             over, or `None` where it is not known. Defaults to `None`.
+        sizes: `SizeMeasurement` at the sizes that the rule's state asks for, or `None`
+            where it asks for none. Defaults to `None`.
 
     Raises:
         TypeError: If `metrics` or `directions` is not a mapping.
@@ -76,6 +79,7 @@ class Observation(Immutable):
     epochs_trained: float = None  # type: ignore[assignment]
     learning_rate: float | None = None
     progress: float | None = None
+    sizes: SizeMeasurement | None = None
 
     def __post_init__(self) -> None:
         epoch = check_integer("epoch", self.epoch, 0)
@@ -144,6 +148,19 @@ class Observation(Immutable):
                 f"at epoch {self.epoch}"
             )
         return value
+
+    def measurement(self) -> SizeMeasurement:
+        """`sizes`, for a rule that needs it.
+
+        Raises:
+            ValueError: If it was not measured.
+        """
+        if self.sizes is None:
+            raise ValueError(
+                "`sizes` must hold what was measured at the sizes that the state asks "
+                f"for, at epoch {self.epoch}. Received: None"
+            )
+        return self.sizes
 
     def spread_of_means(self) -> tuple[float, ...]:
         """`mean_variance`, for a rule that needs it.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ald_keras.rules import ElasticRule, ElasticState, Observation, SampledSizes
-from ald_keras.rules.sampled_sizes import order_by_kl
+from ald_keras.rules.size_curve.sampled_sizes import order_by_kl
 
 
 def seen(epoch, kl, active=None, progress=None):

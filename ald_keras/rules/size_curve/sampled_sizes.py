@@ -10,6 +10,9 @@ from typing import Any
 from ald_keras.rules.checks import check_integer, check_keys, check_real
 from ald_keras.rules.frozen import Immutable
 
+# The full size needs examples too.
+LARGEST_SHARE = 0.9
+
 
 @dataclass(frozen=True)
 class SampledSizes(Immutable):
@@ -68,3 +71,18 @@ def order_by_kl(kl: Sequence[float], active: Sequence[int]) -> tuple[int, ...]:
     """
     is_active = set(active)
     return tuple(sorted(range(len(kl)), key=lambda d: (d not in is_active, -kl[d], d)))
+
+
+def check_share(share: Any) -> float:
+    """The share of truncated examples as a float.
+
+    Raises:
+        ValueError: If it is not in (0, 0.9].
+    """
+    share = check_real("share", share)
+    if not 0.0 < share <= LARGEST_SHARE:
+        raise ValueError(
+            f"`share` must lie in (0, {LARGEST_SHARE}]: the full size needs "
+            f"examples too. Received: share={share}"
+        )
+    return share

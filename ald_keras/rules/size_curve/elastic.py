@@ -17,20 +17,19 @@ from ald_keras.rules.checks import (
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
-from ald_keras.rules.sampled_sizes import SampledSizes, order_by_kl
+from ald_keras.rules.size_curve.sampled_sizes import (
+    SampledSizes,
+    check_share,
+    order_by_kl,
+)
+from ald_keras.rules.size_curve.spectra import (
+    change_reserve,
+    has_settled,
+    informative_dims,
+)
 
 # Share of a run after which sizes are sampled whatever the dimensions do.
 _LATEST_START = 1 / 3
-
-# Training has settled when no more than this share of the informative dimensions has
-# changed, and the total KL has grown by no more than this share.
-_SETTLED_DIMS, _SETTLED_KL = 0.1, 0.05
-
-# Idle dimensions that stay, as a share of the informative ones and at least.
-_RESERVE, _MINIMUM_RESERVE = 0.25, 2
-
-
-_LARGEST_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,7 @@ class ElasticRule:
     def __post_init__(self) -> None:
         for name in ("share", "focus", "idle_kl"):
             object.__setattr__(self, name, check_real(name, getattr(self, name)))
-        if not 0.0 < self.share <= _LARGEST_SHARE:
-            raise ValueError(
-                f"`share` must lie in (0, {_LARGEST_SHARE}]: the full size needs "
-                f"examples too. Received: share={self.share}"
-            )
+        check_share(self.share)
         for name in ("focus", "idle_kl"):
             if getattr(self, name) < 0.0:
                 raise ValueError(
@@ -174,8 +169,8 @@ class ElasticRule:
         self, state: ElasticState, begins: bool
     ) -> tuple[ElasticState, Decision]:
         kl = state.spectra[-1]
-        size = len(self._informative(state, kl))
-        surplus, missing = self._surplus(state), self._missing(state)
+        size = len(informative_dims(state.active, kl, self.idle_kl))
+        surplus, missing = self._change_reserve(state)
         active = {*state.active, *missing} - {*surplus}
         removed = {*state.removed, *surplus} - {*missing}
         after = replace(
@@ -197,39 +192,20 @@ class ElasticRule:
             return after, _decision(after, "wait", (), "Sizes are sampled.")
         return after, _decision(after, action, surplus or missing, " ".join(reasons))
 
-    def _informative(self, state: ElasticState, kl: tuple[float, ...]) -> list[int]:
-        return [d for d in state.active if kl[d] >= self.idle_kl]
-
     def _may_begin(self, state: ElasticState, progress: float | None) -> bool:
         if progress is not None and progress >= _LATEST_START:
             return True
-        first, last = state.spectra[0], state.spectra[-1]
-        sets = [{*self._informative(state, kl)} for kl in state.spectra]
-        if len(sets) <= self.patience or not sets[-1]:
-            return False
-        changed = sets[0].union(*sets) - sets[0].intersection(*sets)
-        still = len(changed) <= max(1.0, _SETTLED_DIMS * len(sets[-1]))
-        return still and sum(last) <= (1.0 + _SETTLED_KL) * sum(first)
+        known = len(state.spectra) > self.patience
+        return known and has_settled(state.active, state.spectra, self.idle_kl)
 
-    def _idle(self, state: ElasticState) -> tuple[list[int], int]:
-        """Dimensions that were idle all the time, best last, and the reserve's size."""
-        ever = {d for kl in state.spectra for d in self._informative(state, kl)}
-        idle = [d for d in state.active if d not in ever]
-        idle.sort(key=lambda d: (state.spectra[-1][d], -d))
-        return idle, max(_MINIMUM_RESERVE, math.ceil(_RESERVE * len(ever)))
-
-    def _surplus(self, state: ElasticState) -> tuple[int, ...]:
-        """Idle dimensions beyond the reserve."""
-        idle, reserve = self._idle(state)
-        nothing_known = len(idle) == len(state.active)
-        if nothing_known or len(state.spectra) <= self.patience:
-            return ()
-        return tuple(sorted(idle[: max(0, len(idle) - reserve)]))
-
-    def _missing(self, state: ElasticState) -> tuple[int, ...]:
-        """Removed dimensions that the reserve needs."""
-        idle, reserve = self._idle(state)
-        return state.removed[: max(0, reserve - len(idle))]
+    def _change_reserve(
+        self, state: ElasticState
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Dimensions to remove and to open; a reserve is known from the start on."""
+        surplus, missing = change_reserve(
+            state.active, state.removed, state.spectra, self.idle_kl
+        )
+        return (surplus if len(state.spectra) > self.patience else ()), missing
 
     def _sampling(
         self, kl: tuple[float, ...], active: tuple[int, ...], informative: int

@@ -1,0 +1,1 @@
+"""Rules that sample sizes: the default one, and the one for elastic models."""

@@ -1,0 +1,130 @@
+"""What happens to a fixed size: idle dimensions go, the reserve is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ald_keras.rules.observation import Observation
+from ald_keras.rules.size_curve import reasons
+from ald_keras.rules.size_curve.edge import Increase, mean_increases
+from ald_keras.rules.size_curve.reasons import Step
+from ald_keras.rules.size_curve.spectra import (
+    Spectrum,
+    idle_dims,
+    informative_dims,
+    reserve_size,
+)
+from ald_keras.rules.size_curve.state import SizeCurveState
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Watches a fixed size.
+
+    Args:
+        patience: Integer >= 1, evaluations for which a dimension of the reserve must be
+            informative before the size is raised.
+        window: Integer >= 1, measurements that are averaged.
+        settle: Integer >= 1, evaluations over which a dimension must be idle.
+        idle_kl: Float, mean KL in nats below which a dimension is idle.
+        min_dims: Integer >= 1, the smallest size.
+    """
+
+    patience: int
+    window: int
+    settle: int
+    idle_kl: float
+    min_dims: int
+
+    def update(
+        self,
+        state: SizeCurveState,
+        observation: Observation,
+        allowed: Callable[[float], float],
+    ) -> Step:
+        """Take in one evaluation.
+
+        Args:
+            state: With the spectrum of this evaluation.
+            observation: The evaluation.
+            allowed: Gives the tolerance at a loss, both in nats per sample.
+        """
+        gone = self._idle_in_core(state)
+        if gone:
+            return self._remove_idle(state, gone)
+        spectrum = state.spectra[-1]
+        if not self._awake(state, spectrum):
+            return Step(state.changed(awake=0, window=()), "fixed", reasons.FIXED)
+        measured = (*state.window, observation.measurement())[-self.window :]
+        state = state.changed(awake=state.awake + 1, window=measured)
+        if state.awake < self.patience:
+            return Step(state, "reserve_awake", reasons.AWAKE)
+        increase = mean_increases(measured)[len(state.core)]
+        limit = allowed(measured[-1].loss)
+        if increase.is_within(limit, 1.0):
+            return self._close(state, increase, limit)
+        return self._reopen(state, increase, limit)
+
+    def finish(self, state: SizeCurveState) -> Step:
+        """The state without its reserve, when training has ended.
+
+        Dimensions of the reserve that are informative stay, and the size is not fixed
+        then: there was no time left to find out what they are worth.
+        """
+        awake = self._awake(state, state.spectra[-1])
+        kept = tuple(sorted({*state.core, *awake}))
+        idle = [d for d in state.reserve if d not in awake]
+        after = state.changed(
+            active=kept,
+            reserve=(),
+            removed=tuple(sorted({*state.removed, *idle})),
+            size=len(kept),
+            fixed_epoch=None if awake else state.fixed_epoch,
+        )
+        return Step(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
+
+    def _awake(self, state: SizeCurveState, spectrum: Spectrum) -> list[int]:
+        return informative_dims(state.reserve, spectrum, self.idle_kl)
+
+    def _idle_in_core(self, state: SizeCurveState) -> list[int]:
+        if len(state.spectra) <= self.settle:
+            return []
+        idle = idle_dims(state.core, state.spectra, self.idle_kl)
+        most = len(state.core) - self.min_dims
+        return idle[:most] if len(idle) < len(state.core) else []
+
+    def _remove_idle(self, state: SizeCurveState, gone: list[int]) -> Step:
+        active = tuple(d for d in state.active if d not in gone)
+        size = len(active) - len(state.reserve)
+        removed = tuple(sorted({*state.removed, *gone}))
+        after = state.changed(active=active, removed=removed, size=size)
+        return Step(after, "idle_removed", reasons.moved(len(gone), 0))
+
+    def _close(self, state: SizeCurveState, increase: Increase, allowed: float) -> Step:
+        removed = tuple(sorted({*state.removed, *state.reserve}))
+        after = state.changed(
+            active=state.core, reserve=(), removed=removed, awake=0, window=()
+        )
+        why = reasons.closed(len(state.reserve), increase, allowed)
+        return Step(after, "reserve_closed", why)
+
+    def _reopen(
+        self, state: SizeCurveState, increase: Increase, allowed: float
+    ) -> Step:
+        awake = self._awake(state, state.spectra[-1])
+        core = {*state.core, *awake}
+        idle = [d for d in state.reserve if d not in awake]
+        reserve = [*idle, *state.removed][: reserve_size(len(core))]
+        after = state.changed(
+            active=tuple(sorted({*core, *reserve})),
+            reserve=tuple(sorted(reserve)),
+            removed=tuple(d for d in state.removed if d not in reserve),
+            size=len(core),
+            fixed_epoch=state.last_epoch,
+            awake=0,
+            window=(),
+            at_floor=False,
+        )
+        why = reasons.reopened(len(core), len(awake), increase, allowed)
+        return Step(after, "reopened", why)

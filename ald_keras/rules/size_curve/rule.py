@@ -1,0 +1,299 @@
+"""The default rule: reads the smallest sufficient size off the size curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ald_keras.rules.checks import check_integer, check_real
+from ald_keras.rules.decision import Decision
+from ald_keras.rules.observation import NULL_LOSS, Observation
+from ald_keras.rules.size_curve import reasons
+from ald_keras.rules.size_curve.edge import Increase, mean_increases, sufficient_size
+from ald_keras.rules.size_curve.fixed import Watch
+from ald_keras.rules.size_curve.reasons import Step
+from ald_keras.rules.size_curve.sampled_sizes import check_share
+from ald_keras.rules.size_curve.sampling import sampling_of
+from ald_keras.rules.size_curve.spectra import (
+    change_reserve,
+    has_settled,
+    idle_dims,
+    informative_dims,
+    reserve_size,
+)
+from ald_keras.rules.size_curve.state import SizeCurveState
+from ald_keras.rules.size_curve.targets import Targets, read_targets
+from ald_keras.rules.tolerance import parse_tolerance
+
+# Evaluations over which training must have settled and a dimension must be idle, and
+# those whose measurements are averaged.
+_SETTLE, _WINDOW = 10, 4
+
+# Share of a run after which sizes are sampled whatever the dimensions do.
+_LATEST_START = 1 / 4
+
+
+@dataclass(frozen=True)
+class SizeCurveRule:
+    """Fixes the smallest size that loses hardly anything, by the size curve.
+
+    One evaluation is made each epoch, or more often where epochs are long
+    (`ALDCallback(interval=...)`).
+
+    1. Settle. Training is plain until over ten evaluations at most a tenth of the
+       informative dimensions has changed and the total KL has grown by at most 5 %, or
+       until a quarter of the planned epochs is over.
+    2. Measure. A share of the examples is decoded from fewer dimensions, mostly from a
+       few less than the answer so far, so that the network learns what it can do
+       without them. Each evaluation measures the loss at the sizes around the answer.
+       The answer is the smallest size from which on the mean increase of the last four
+       evaluations is within the tolerance, or within one standard error.
+    3. Decide. The size is fixed once the answer has been the same for `patience`
+       evaluations, no further dimension has become informative, and the increase one
+       size below is not falling so fast that it would be within the tolerance after as
+       many more. Where the answer is below two thirds of the dimensions that were
+       informative in the beginning, the network is entangled: it has spread over more
+       dimensions than it needs, and nine tenths of the examples are truncated until the
+       answer stays.
+    4. Fixed. Training goes on at that size. A few idle dimensions stay in reserve,
+       which the size does not count. Where they become informative and are worth more
+       than the tolerance, the size is raised again. They are removed at the end.
+
+    Dimensions that were idle over ten evaluations are removed all along, but for a
+    reserve of a quarter as many as are informative (at least 2). Validation, callbacks
+    and checkpoints see the full current size throughout.
+
+    Args:
+        tolerance: Float > 0 in nats per sample, or a percentage of the gain as text:
+            how much loss a smaller latent space may cost. The gain is the NLL of the
+            best constant output minus the loss. Defaults to `"0.5%"`.
+        patience: Integer >= 1, evaluations without change before the size is fixed.
+            Defaults to 6.
+        share: Float in (0, 0.9], share of truncated examples while measuring. Defaults
+            to 0.5.
+        min_dims: Integer >= 1, the smallest size. Defaults to 1.
+        target: What the size is to be good enough for: `"loss"`, or a metric that is
+            measured at every size: `"silhouette"`, `"frechet_reconstruction"`,
+            `"frechet_generation"` or one of the user's own, for which the answer is the
+            smallest size as good as the best; or a tuple of these, of whose answers the
+            largest is taken, so that none of them loses. Defaults to `"loss"`.
+        max_squared_error: Float > 0, squared error of sampled codes, summed over the
+            values of a sample; the answer is the smallest size within it, whatever the
+            `target`. Defaults to `None`: no such bound.
+        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
+            to 0.1.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    tolerance: float | str = "0.5%"
+    patience: int = 6
+    share: float = 0.5
+    min_dims: int = 1
+    target: str | tuple[str, ...] = "loss"
+    max_squared_error: float | None = None
+    idle_kl: float = 0.1
+
+    def __post_init__(self) -> None:
+        parse_tolerance("tolerance", self.tolerance)
+        for name in ("patience", "min_dims"):
+            value = check_integer(name, getattr(self, name), 1)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "share", check_share(self.share))
+        idle_kl = check_real("idle_kl", self.idle_kl)
+        if idle_kl < 0.0:
+            raise ValueError(
+                f"`idle_kl` must not be negative. Received: idle_kl={idle_kl}"
+            )
+        object.__setattr__(self, "idle_kl", idle_kl)
+        targets = read_targets(self.target, self.max_squared_error)
+        if not isinstance(self.target, str):
+            object.__setattr__(self, "target", targets.names)
+
+    @property
+    def targets(self) -> Targets:
+        """What the size is to be good enough for."""
+        return read_targets(self.target, self.max_squared_error)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that every observation must hold."""
+        share = parse_tolerance("tolerance", self.tolerance).nats is None
+        return (NULL_LOSS,) if share and self.targets.uses_loss else ()
+
+    @property
+    def size_metrics(self) -> tuple[str, ...]:
+        """Metrics that are measured at each size, beside the loss."""
+        return self.targets.metrics
+
+    def init(self, n_dims: int, seed: int) -> SizeCurveState:
+        """State before the first epoch, all dimensions active; no choice is random.
+
+        Raises:
+            ValueError: If `n_dims` is below `min_dims`.
+        """
+        n_dims = check_integer("n_dims", n_dims, 1)
+        if n_dims < self.min_dims:
+            raise ValueError(
+                f"`min_dims` must not exceed the {n_dims} latent dimensions. "
+                f"Received: min_dims={self.min_dims}"
+            )
+        every_size = bool(self.size_metrics)
+        return SizeCurveState(tuple(range(n_dims)), every_size=every_size)
+
+    def restart(self, state: SizeCurveState, active: Iterable[int]) -> SizeCurveState:
+        """State that continues from dimensions changed from outside."""
+        active = tuple(int(index) for index in active)
+        return SizeCurveState(active, every_size=state.every_size)
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
+        """Rebuild a state from what `SizeCurveState.to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If fields are missing, unknown or invalid.
+        """
+        return SizeCurveState.from_dict(data)
+
+    def step(
+        self, state: SizeCurveState, observation: Observation
+    ) -> tuple[SizeCurveState, Decision]:
+        """Take in one evaluation, and settle, measure, fix or watch the reserve."""
+        observation.check_kl()
+        spectra = (*state.spectra, observation.kl)[-_SETTLE - 1 :]
+        seen = state.changed(spectra=spectra, last_epoch=observation.epoch)
+        if state.phase == "fixed":
+            step = self._watch.update(
+                seen, observation, lambda loss: self._allowed(loss, observation)
+            )
+        elif state.phase == "settle":
+            step = self._settle(seen, observation.progress)
+        else:
+            step = self._measure(seen, observation)
+        after = step.state
+        sampling = sampling_of(after, self.share, self.min_dims, self.idle_kl)
+        after = after.changed(sampling=sampling)
+        return after, reasons.decision(state, after, step)
+
+    def finish(self, state: SizeCurveState) -> tuple[SizeCurveState, Decision | None]:
+        """State without a reserve, for the end of training, and what it decides."""
+        if not state.reserve:
+            return state, None
+        step = self._watch.finish(state)
+        return step.state, reasons.decision(state, step.state, step)
+
+    @property
+    def _watch(self) -> Watch:
+        return Watch(self.patience, _WINDOW, _SETTLE, self.idle_kl, self.min_dims)
+
+    def _allowed(self, loss: float, observation: Observation) -> float:
+        """The tolerance at this loss, in nats per sample."""
+        if not self.targets.uses_loss:
+            return 0.0
+        tolerance = parse_tolerance("tolerance", self.tolerance)
+        return tolerance.of(loss, observation.metrics.get(NULL_LOSS))
+
+    def _settle(self, state: SizeCurveState, progress: float | None) -> Step:
+        state, moved = self._change_reserve(state)
+        informative = informative_dims(state.active, state.spectra[-1], self.idle_kl)
+        if not informative:
+            return Step(state, "collapsed", reasons.nothing_informative(self.idle_kl))
+        late = progress is not None and progress >= _LATEST_START
+        known = len(state.spectra) > _SETTLE
+        if late or (known and has_settled(state.active, state.spectra, self.idle_kl)):
+            count = len(informative)
+            state = state.changed(phase="measure", informative=count)
+            return Step(state, "measure", reasons.begins(count, self.share, moved))
+        return Step(state, "settle", moved or reasons.SETTLING)
+
+    def _measure(self, state: SizeCurveState, observation: Observation) -> Step:
+        state, moved = self._change_reserve(state)
+        window = (*state.window, observation.measurement())[-_WINDOW:]
+        increases = mean_increases(window)
+        allowed = self._allowed(window[-1].loss, observation)
+        found = self.targets.answers(window, self.min_dims, observation.directions)
+        if self.targets.uses_loss:
+            edge = sufficient_size(increases, allowed, state.size, self.min_dims)
+            found.append(edge)
+        size = None if None in found else max(s for s in found if s is not None)
+        if size is None:
+            bound = self.max_squared_error
+            state = state.changed(window=window, steady=0, below=())
+            return Step(state, "infeasible", reasons.infeasible(bound, window[-1]))
+        state = self._count(state.changed(window=window), size, increases)
+        if state.steady < self.patience:
+            why = reasons.moving(state, increases, allowed)
+            return Step(state, "moving", moved or why)
+        if self._is_falling(state, allowed):
+            return Step(state, "falling", moved or reasons.falling(state, allowed))
+        return self._fix(state, increases, allowed)
+
+    def _count(
+        self, state: SizeCurveState, size: int, increases: Mapping[int, Increase]
+    ) -> SizeCurveState:
+        """Count the evaluations since the answer has changed."""
+        counts = [
+            len(informative_dims(state.active, spectrum, self.idle_kl))
+            for spectrum in state.spectra[-2:]
+        ]
+        # One more dimension is informative: the answer may be about to rise.
+        woke = counts[-1] > counts[0] and size >= counts[-1]
+        below = [increases[size - 1].mean] if size - 1 in increases else []
+        if size != state.size:
+            return state.changed(size=size, steady=0, below=tuple(below))
+        kept = (*state.below, *below)[-self.patience - 1 :]
+        return state.changed(steady=0 if woke else state.steady + 1, below=kept)
+
+    def _is_falling(self, state: SizeCurveState, allowed: float) -> bool:
+        """Whether one size less would soon be sufficient, as it has gone so far."""
+        if not self.targets.uses_loss or state.size == self.min_dims:
+            return False
+        if len(state.below) <= self.patience:
+            return False
+        half = max(1, self.patience // 2)
+        last = state.below[-1]
+        fall = (state.below[-1 - half] - last) / half
+        return last - fall * self.patience <= allowed < last
+
+    def _fix(
+        self, state: SizeCurveState, increases: Mapping[int, Increase], allowed: float
+    ) -> Step:
+        size = state.size or self.min_dims
+        order = [] if state.sampling is None else state.sampling.order
+        ranked = [d for d in order if d in state.active]
+        kept = sorted(ranked[:size])
+        idle = idle_dims(ranked[size:], state.spectra, self.idle_kl)
+        others = [d for d in state.removed if d not in kept]
+        spare = reserve_size(size) if self.targets.uses_loss else 0
+        reserve = sorted([*reversed(idle), *others][:spare])
+        active = sorted([*kept, *reserve])
+        removed = [d for d in range(len(order)) if d not in active]
+        after = state.changed(
+            phase="fixed",
+            active=tuple(active),
+            reserve=tuple(reserve),
+            removed=tuple(removed),
+            fixed_epoch=state.last_epoch,
+            window=(),
+            at_floor=size == self.min_dims > 1,
+        )
+        uses_loss = self.targets.uses_loss
+        why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
+        return Step(after, "fixed", why)
+
+    def _change_reserve(self, state: SizeCurveState) -> tuple[SizeCurveState, str]:
+        """Remove idle dimensions beyond the reserve, or open removed ones for it."""
+        if len(state.spectra) <= _SETTLE:
+            return state, ""
+        surplus, missing = change_reserve(
+            state.active, state.removed, state.spectra, self.idle_kl
+        )
+        surplus = surplus[: max(0, len(state.active) - self.min_dims)]
+        active = {*state.active, *missing} - {*surplus}
+        removed = {*state.removed, *surplus} - {*missing}
+        state = state.changed(
+            active=tuple(sorted(active)), removed=tuple(sorted(removed))
+        )
+        return state, reasons.moved(len(surplus), len(missing))
