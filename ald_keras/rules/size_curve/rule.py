@@ -31,7 +31,7 @@ from ald_keras.rules.tolerance import parse_tolerance
 _SETTLE, _WINDOW = 10, 4
 
 # Share of a run after which sizes are sampled whatever the dimensions do.
-_LATEST_START = 1 / 4
+_LATEST_START = 0.3
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class SizeCurveRule:
 
     1. Settle. Training is plain until over ten evaluations at most a tenth of the
        informative dimensions has changed and the total KL has grown by at most 5 %, or
-       until a quarter of the planned epochs is over.
+       until three tenths of the planned epochs are over.
     2. Measure. A share of the examples is decoded from fewer dimensions, mostly from a
        few less than the answer so far, so that the network learns what it can do
        without them. Each evaluation measures the loss at the sizes around the answer.
