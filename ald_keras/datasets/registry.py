@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras.datasets.clustered_factors import load_clustered_factors
 from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
 from ald_keras.datasets.digits import load_digits
@@ -19,6 +20,7 @@ from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.linear_gaussian import load_linear_gaussian
 from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
 from ald_keras.datasets.npz_file import load_npz
+from ald_keras.datasets.rare_factors import load_rare_factors
 from ald_keras.datasets.rendered_shapes import load_rendered_shapes
 from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
@@ -36,6 +38,8 @@ DATASETS: dict[str, Callable[..., RawDataset]] = {
     "dsprites": load_dsprites,
     "linear_gaussian": load_linear_gaussian,
     "smooth_map": load_smooth_map,
+    "clustered_factors": load_clustered_factors,
+    "rare_factors": load_rare_factors,
     "rendered_shapes": load_rendered_shapes,
     "npz": load_npz,
     "image_folder": load_image_folder,
@@ -137,7 +141,6 @@ def _check_options(
     for option, required in known.items():
         if required and options.get(option) is None:
             raise ValueError(f"Data set {name!r} needs the option `{option}`.")
-
     path = options.get("path", "")
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"`path` must be text. Received: path={path!r}")

@@ -21,6 +21,7 @@ def rows(x):
 
 def test_known_names():
     assert sorted(DATASETS) == [
+        "clustered_factors",
         "csv",
         "digits",
         "dsprites",
@@ -30,6 +31,7 @@ def test_known_names():
         "linear_gaussian",
         "mnist",
         "npz",
+        "rare_factors",
         "rendered_shapes",
         "smooth_map",
         "sprites",
