@@ -18,6 +18,7 @@ PRUNE = {
     "active_dims": 6,
     "slopes": {"silhouette": 0.1, "reconstruction": None},
     "reason": "Removed 2 of 8 dimensions.",
+    "code": "idle_removed",
 }
 
 
@@ -81,7 +82,7 @@ def test_is_frozen_down_to_its_slopes():
         ({"action": "remove"}, ValueError, "`action`.*'remove'"),
         ({"action": ["prune"]}, ValueError, "`action`"),
         ({"action": "wait"}, ValueError, "`indices`"),
-        ({"action": "stop"}, ValueError, "`indices`"),
+        ({"action": "sample"}, ValueError, "`indices`"),
         ({"indices": ()}, ValueError, "`indices`"),
         ({"indices": (3, 1)}, ValueError, "`indices`"),
         ({"step": 0}, ValueError, "`step`"),

@@ -69,7 +69,8 @@ def test_idle_dimensions_go_but_for_a_reserve():
 
 
 def test_nothing_is_removed_where_nothing_is_idle():
-    state, decision = follow(ElasticRule(patience=1), [[1.0, 2.0, 3.0]] * 2)[-1]
+    rule, spectra = ElasticRule(patience=1), [[1.0, 2.0, 3.0]] * 2
+    state, decision = follow(rule, spectra, epochs=4)[-1]
     assert decision.action == "sample"
     assert state.active == (0, 1, 2)
 
