@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from builders import digits
 
-from ald_keras import ALDCallback, GatedVAE, InformationRule, MaskedVAE
+from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
 from ald_keras.models.architectures import build_architecture
 
 X = digits(600)
@@ -30,7 +30,7 @@ def pruned(policy="float32", **options):
     encoder, decoder = build_architecture("mlp", (8, 8, 1), 12, seed=0, hidden=[64])
     vae = MaskedVAE(encoder, decoder, 12, seed=0)
     vae.compile(keras.optimizers.Adam(3e-3), **options)
-    rule = InformationRule(max_loss_increase="10%", patience=4)
+    rule = SizeCurveRule(tolerance="10%", patience=4)
     callback = ALDCallback(rule, features="identity", n_clusters=5, probe_size=60)
     history = vae.fit(
         X[:500],
