@@ -133,7 +133,7 @@ def _parser() -> OneLineParser:
         metavar="DIR",
         help="folder for the run (default: saved_models/NAME_OF_CONFIG)",
     )
-    parser.add_settings("replace values of the config, e.g. rule.selection=kl")
+    parser.add_settings("replace values of the config, e.g. rule.patience=9")
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace a run")
     there.add_argument(

@@ -65,7 +65,7 @@ def test_the_table_holds_what_the_runs_hold(done):
         ("size_curve", "from scratch", None),
     ]
     trials = {size: read_record(done / f"grid-{size}-seed0") for size in (2, 3, 5)}
-    pruned = read_record(done / "information-4-seed0")
+    pruned = read_record(done / "size_curve-4-seed0")
     scratch = read_record(done / f"fixed-{pruned['active_dims']}-seed0")
     chosen = min(trials.values(), key=lambda record: record["validation_loss"])
     for row, record in zip(
@@ -93,7 +93,7 @@ def test_the_table_holds_what_the_runs_hold(done):
     difference = pytest.approx(pruned["test"]["elbo"] - chosen["test"]["elbo"])
     assert rows[4]["elbo_to_grid_mean"] == difference
     # Of all validation losses the pruned run's is that of its own last epoch.
-    with open(done / "information-4-seed0" / "history.csv", newline="") as lines:
+    with open(done / "size_curve-4-seed0" / "history.csv", newline="") as lines:
         last = list(csv.DictReader(lines))[-1]
     assert pruned["validation_loss"] == float(last["val_loss"])
 
@@ -139,21 +139,21 @@ def test_a_report_keeps_what_has_failed(done, file, tmp_path):
         "grid-seed0": "has come to its end by now",
         "grid-9-seed0": "of another comparison",
         "grid-3-seed1": "of another seed",
-        "information-4-seed0": "no memory",
+        "size_curve-4-seed0": "no memory",
     }
     path.write_text(json.dumps({**summary, "failures": failed}))
-    run = output / "information-4-seed0"
+    run = output / "size_curve-4-seed0"
     (run / "run.json").rename(run / "kept.json")
     assert main(arguments) == 0
     left = json.loads(path.read_text())["failures"]
-    assert left == {"information-4-seed0": "no memory"}
+    assert left == {"size_curve-4-seed0": "no memory"}
     assert "no memory" in (output / "report.html").read_text(encoding="utf-8")
     # What a command that was killed has left in the run's folder counts as well.
     (run / ERROR_FILE).write_text("no disk\n")
     path.write_text(json.dumps({**summary, "failures": {}}))
     assert main(arguments) == 0
     left = json.loads(path.read_text())["failures"]
-    assert left == {"information-4-seed0": "no disk"}
+    assert left == {"size_curve-4-seed0": "no disk"}
 
 
 @pytest.mark.parametrize(
@@ -190,13 +190,13 @@ def test_the_reason_is_told_where_everything_fails(settings, tmp_path, capsys):
 def test_its_report_and_its_figures(done, capsys):
     page = (done / "report.html").read_text(encoding="utf-8")
     assert "grid: 3 trials, the best by its validation loss" in page
-    assert "size of information, from scratch" in page
+    assert "size of size_curve, from scratch" in page
     assert "tuner: grid" in page
     assert page.count("<img ") == 5
     assert draw([str(done)]) == 0
     names = [
-        *("costs", "scratch-information", "size-curve-information", "sizes"),
-        "starts-information",
+        *("costs", "scratch-size_curve", "size-curve-size_curve", "sizes"),
+        "starts-size_curve",
     ]
     assert sorted(file.stem for file in (done / "figures").iterdir()) == names
     assert str(done / "report.html") in capsys.readouterr().out

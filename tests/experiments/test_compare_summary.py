@@ -182,9 +182,9 @@ def test_runs_without_a_proper_end_are_named(known, write_run):
     summary = compare_runs(whole, output, 3)
     assert find(summary, "pruning")["not_fixed"] == 3
     assert "not fixed in 3 of 3 runs" in head_lines(summary)[1]
-    record = json.loads((output / "information-10-seed0" / "run.json").read_text())
+    record = json.loads((output / "size_curve-10-seed0" / "run.json").read_text())
     record |= {"fixed_epoch": 9, "bound": {"met": False}}
-    (output / "information-10-seed0" / "run.json").write_text(json.dumps(record))
+    (output / "size_curve-10-seed0" / "run.json").write_text(json.dumps(record))
     summary = compare_runs(whole, output, 3)
     row = find(summary, "pruning")
     assert (row["not_fixed"], row["missed"]) == (2, 1)

@@ -168,7 +168,7 @@ def experiment(write_run, tmp_path):
 
 def test_an_experiment_is_recognised_and_drawn(experiment, capsys):
     assert main([str(experiment)]) == 0
-    assert drawn(experiment) == ["scratch-information", "sizes", "starts-information"]
+    assert drawn(experiment) == ["scratch-size_curve", "sizes", "starts-size_curve"]
     page = (experiment / "report.html").read_text()
     assert "Right answer: 12 dimensions" in page
     assert "Rule “size_curve”: 5 to 6 dimensions, 5.3 on average over 3 runs" in page
@@ -181,7 +181,7 @@ def test_an_experiment_without_fixed_sizes_has_less_to_show(experiment):
     for folder in experiment.glob("fixed-*"):
         shutil.rmtree(folder)
     assert main([str(experiment)]) == 0
-    assert drawn(experiment) == ["sizes", "starts-information"]
+    assert drawn(experiment) == ["sizes", "starts-size_curve"]
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ def plan_of(base, **changes):
 def test_every_rule_from_every_start_with_every_seed(tiny):
     jobs = plan_of(tiny(seed=7, latent_dim=9)).pruning_jobs()
     assert [job.name for job in jobs] == [
-        "information-6-seed0",
-        "information-4-seed0",
-        "information-6-seed1",
-        "information-4-seed1",
+        "size_curve-6-seed0",
+        "size_curve-4-seed0",
+        "size_curve-6-seed1",
+        "size_curve-4-seed1",
     ]
     config = jobs[1].config
     assert (config.latent_dim, config.seed, config.method) == (4, 0, "ald")
@@ -66,14 +66,14 @@ def test_rules_and_variants(tiny_file, tmp_path):
     settings = ["rule.patience=7"]
     base = read_base(tiny_file, settings, str(tmp_path))
     variants = [
-        "quick:rule.patience=4,rule.window=2",
+        "quick:rule.patience=4,rule.share=0.2",
         "wide:architecture={hidden: [8, 9]}",
     ]
     groups = make_groups(tiny_file, base, settings, ["size_curve", "ald"], variants)
     assert list(groups) == ["size_curve", "ald", "quick", "wide"]
     rules = {name: config.make_rule() for name, config in groups.items()}
     assert rules["size_curve"].patience == rules["wide"].patience == 7
-    assert (rules["quick"].patience, rules["quick"].window) == (4, 2)
+    assert (rules["quick"].patience, rules["quick"].share) == (4, 0.2)
     assert rules["ald"].patience == 5
     assert groups["wide"].architecture.options == {"hidden": [8, 9]}
     assert {config.data["dir"] for config in groups.values()} == {str(tmp_path)}
@@ -89,6 +89,7 @@ def test_settings_are_split_at_commas_outside_of_brackets():
     ("rules", "variants", "message"),
     [
         (["size_curv"], [], "Did you mean 'size_curve'"),
+        (["information"], [], "which was removed. Use 'size_curve'"),
         (["ald", "ald"], [], "distinct"),
         ([], ["ald:epochs=3"], "--variant"),
         ([], ["fixed:epochs=3"], "--variant"),
@@ -97,7 +98,7 @@ def test_settings_are_split_at_commas_outside_of_brackets():
         ([], ["quick:"], "--variant"),
         ([], ["q:epochs=3", "q:epochs=4"], "distinct"),
         ([], ["q:epoch=3"], "Did you mean 'epochs'"),
-        ([], ["q:rule.patience=1"], "`patience`"),
+        ([], ["q:rule.patience=0"], "`patience`"),
         ([], ["q:seed=3"], "decided by --seeds"),
         ([], ["q:method=fixed"], "decided by --rules"),
     ],

@@ -96,7 +96,7 @@ def test_an_experiments_report_with_its_wide_table(browser, tmp_path, width):
     write_experiment_report(
         path,
         title="compare-digits",
-        answers=["grid: 3 trials.", "information: 4 dimensions in one run."],
+        answers=["grid: 3 trials.", "size_curve: 4 dimensions in one run."],
         rows=[{f"a column {i}": f"{i}.25 ± 0.50" for i in range(20)}] * 8,
         notes="What the cells are.",
         drawings=[Drawing("costs", costs_figure(costs), "A caption.", "A figure.")],
