@@ -384,16 +384,20 @@ class ALDCallback(ReportedRecord):
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
 
-    def _remove_reserve(self, rule: SizeCurveRule) -> None:
+    def _finish(self, rule: SizeCurveRule) -> None:
+        """Take up a size fixed in the last evaluation, and remove the reserve."""
+        # Half of the examples were trained at that size: no training needs to follow.
+        if self._pending is not None and self._pending[1].code == "fixed":
+            self._apply_pending()
+        self._pending = None
         state, decision = rule.finish(self.state)
         if decision is not None:
-            self._pending = None
             self._apply(state, decision)
 
     def _close(self, epoch: int, completed: bool) -> None:
         self._notice_changed_mask(epoch)
         if completed and isinstance(self.rule, SizeCurveRule):
-            self._remove_reserve(self.rule)
+            self._finish(self.rule)
         if not self.state.trial or self._writer is None:
             return
         if self._writer.weights_were_changed():
