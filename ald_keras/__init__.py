@@ -5,7 +5,7 @@ from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.metrics import SizeCurve, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.compaction import compact
-from ald_keras.rules import ALDRule, ElasticRule, InformationRule, SizeCurveRule
+from ald_keras.rules import ALDRule, ElasticRule, SizeCurveRule
 
 __version__ = "0.1.0"
 
@@ -15,7 +15,6 @@ __all__ = [
     "ElasticRule",
     "GatedVAE",
     "GaussianSampling",
-    "InformationRule",
     "SizeCurveRule",
     "KLWarmup",
     "LatentMask",

@@ -24,7 +24,6 @@ from ald_keras.rules import (
     ALDRule,
     ALDToTheEndRule,
     ElasticRule,
-    InformationRule,
     SizeCurveRule,
 )
 from ald_keras.strategies import STRATEGIES
@@ -36,9 +35,10 @@ RULES: dict[str, Any] = {
     "ald": ALDRule,
     "ald_to_the_end": ALDToTheEndRule,
     ELASTIC: ElasticRule,
-    "information": InformationRule,
     "size_curve": SizeCurveRule,
 }
+# Rules of earlier versions, and what has taken their place.
+_REMOVED = {"information": "size_curve"}
 METHODS = ("ald", "fixed", "geco")
 
 # Keys of a config that a method does not use.
@@ -135,7 +135,7 @@ class Config:
 
     def make_rule(self) -> Any:
         """The rule, built from its name and fields."""
-        check_choice("rule", self.rule.name, RULES)
+        check_rule("rule", self.rule.name)
         rule = RULES[self.rule.name]
         fields = [field.name for field in dataclasses.fields(rule)]
         check_keys(self.rule.options, fields, "rule")
@@ -184,6 +184,21 @@ class Config:
             values[name] = dataclasses.asdict(values[name])
         values["data"] = dict(self.data)
         return values
+
+
+def check_rule(argument: str, name: Any) -> None:
+    """Raise a `ValueError` unless `name` is that of a rule, naming the nearest one.
+
+    Args:
+        argument: What named the rule, for the message.
+        name: What was received.
+    """
+    if isinstance(name, str) and name in _REMOVED:
+        raise ValueError(
+            f"`{argument}` must be one of {sorted(RULES)}. Received: {name!r}, which "
+            f"was removed. Use {_REMOVED[name]!r}, the default."
+        )
+    check_choice(argument, name, RULES)
 
 
 def _with_elastic(data: Mapping[str, Any]) -> dict[str, Any]:

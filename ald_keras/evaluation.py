@@ -52,7 +52,7 @@ def evaluate_model(
     nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
     part = x.take(sample) if isinstance(x, LazySamples) else x[sample]
-    quality, _, _ = meter.measure(part, None if y is None else y[sample], rng)
+    quality, _ = meter.measure(part, None if y is None else y[sample], rng)
     means, errors = _means_and_errors(model, (x[rows] for rows in blocks), rng)
     return {
         "active_dims": model.active_dims,

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ald_keras import ElasticRule, InformationRule
+from ald_keras import ElasticRule, SizeCurveRule
 from ald_keras.config import Config, load_config
 from ald_keras.files import write_yaml
 from ald_keras.likelihoods import LIKELIHOODS
@@ -35,14 +35,24 @@ def test_the_configs_that_come_along_are_read(path):
 
 def test_defaults():
     config = Config.from_dict(MINIMAL)
-    assert config.make_rule() == InformationRule()
+    assert config.make_rule() == SizeCurveRule()
     assert (config.method, config.batch_size, config.seed) == ("ald", 64, 0)
     assert config.optimizer.to_dict() == {"name": "adam", "learning_rate": 1e-3}
 
 
 def test_options_alone_go_with_the_default_name():
-    config = Config.from_dict({**MINIMAL, "rule": {"selection": "last"}})
-    assert config.make_rule() == InformationRule(selection="last")
+    config = Config.from_dict({**MINIMAL, "rule": {"patience": 3}})
+    assert config.make_rule() == SizeCurveRule(patience=3)
+
+
+@pytest.mark.parametrize(
+    "rule", ["information", {"name": "information", "max_loss_increase": "1%"}]
+)
+def test_the_rule_that_was_removed_names_its_successor(tmp_path, rule):
+    path = write(tmp_path, yaml.safe_dump({**MINIMAL, "rule": rule}))
+    with pytest.raises(ValueError, match="'information'.*Use 'size_curve'") as error:
+        load_config(path)
+    assert "\n" not in str(error.value)
 
 
 def test_short_and_long_forms_agree():
@@ -58,15 +68,15 @@ def test_settings_replace_what_the_file_says(tmp_path):
     config = load_config(
         path,
         [
-            "rule.selection=last",
-            "rule.without=[trend, groups]",
+            "rule.patience=3",
+            "rule.target=[loss, silhouette]",
             "epochs=7",
             "architecture.hidden=[16, 16]",
             "beta.warmup=3",
             "data.limit=100",
         ],
     )
-    rule = InformationRule(selection="last", without=("trend", "groups"))
+    rule = SizeCurveRule(patience=3, target=("loss", "silhouette"))
     assert config.make_rule() == rule
     assert config.epochs == 7
     assert config.architecture.to_dict() == {"name": "mlp", "hidden": [16, 16]}
@@ -88,9 +98,9 @@ def test_settings_replace_what_the_file_says(tmp_path):
             "beta": st.floats(0, 100),
             "rule": st.fixed_dictionaries(
                 {
-                    "name": st.sampled_from(["ald", "information"]),
+                    "name": st.sampled_from(["ald", "size_curve"]),
                     "patience": st.integers(4, 50),
-                    "selection": st.sampled_from(["random", "kl", "last"]),
+                    "min_dims": st.integers(1, 9),
                 }
             ),
         }
@@ -134,7 +144,7 @@ _OPTIONS = st.dictionaries(
                 [
                     "ald",
                     {"name": "ald_to_the_end", "thresholds": {"silhouette": 1e-7}},
-                    {"max_loss_increase": "0.5%", "without": ["trend"]},
+                    {"tolerance": "1%", "target": ["loss", "silhouette"]},
                 ]
             ),
             "geco": st.floats(1e-30, 1e30).map(lambda tau: {"tau": tau}),
@@ -245,7 +255,7 @@ def test_elastic_is_short_for_its_rule():
     assert Config.from_dict(config.to_dict()) == config
     given = {**MINIMAL, "elastic": True, "rule": {"share": 0.2}}
     assert Config.from_dict(given).make_rule() == ElasticRule(share=0.2)
-    assert Config.from_dict({**MINIMAL, "elastic": False}).rule.name == "information"
+    assert Config.from_dict({**MINIMAL, "elastic": False}).rule.name == "size_curve"
 
 
 @pytest.mark.parametrize(

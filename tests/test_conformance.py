@@ -16,12 +16,12 @@ from ald_keras import (
     ElasticRule,
     GatedVAE,
     GaussianSampling,
-    InformationRule,
     KLWarmup,
     LatentMask,
     LatentTensorBoard,
     MaskedVAE,
     SizeCurve,
+    SizeCurveRule,
     layers,
     likelihoods,
 )
@@ -75,15 +75,14 @@ KERAS_OBJECTS = {
 }
 RULES = {
     ElasticRule: lambda: ElasticRule(share=0.3, focus=2.0, idle_kl=0.05, patience=3),
-    InformationRule: lambda: InformationRule(
-        max_loss_increase=0.7,
-        idle_kl=0.05,
+    SizeCurveRule: lambda: SizeCurveRule(
+        tolerance=0.7,
         patience=5,
-        window=3,
+        share=0.3,
         min_dims=3,
         target="silhouette",
-        selection="random",
-        without=("trend", "groups"),
+        max_squared_error=2.0,
+        idle_kl=0.05,
     ),
     GateRule: lambda: GateRule(
         tau=4.0,

@@ -33,10 +33,9 @@ CONFIGS = {
         "epochs": 24,
         "optimizer": {"name": "adam", "learning_rate": 0.01},
         "rule": {
-            "name": "information",
-            "patience": 3,
-            "window": 3,
-            "max_loss_increase": 1.25,
+            "name": "size_curve",
+            "patience": 1,
+            "tolerance": 0.5,
         },
     },
     "elastic": {
@@ -134,7 +133,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(
     config, expected = whole(kind)
     decisions = json.loads((expected / "decisions.json").read_text())
     actions = {decision["action"] for decision in decisions}
-    assert actions & ({"try"} if kind == "masked" else {"sample", "prune"})
+    assert actions & ({"stop"} if kind == "masked" else {"sample", "prune"})
     folder = tmp_path / "run"
     for where, count in kills:
         process = start(config, folder, where, count)

@@ -20,9 +20,9 @@ from ald_keras import (
     ALDCallback,
     ALDRule,
     GatedVAE,
-    InformationRule,
     MaskedVAE,
     SizeCurve,
+    SizeCurveRule,
 )
 from ald_keras.models.architectures import build_architecture
 from ald_keras.run_checkpoint import CHECKPOINT
@@ -305,9 +305,9 @@ def test_an_unknown_strategy_is_an_error(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ald", "information", "gated"])
+@pytest.mark.parametrize("kind", ["ald", "size_curve", "gated"])
 def test_memory_and_traces_stay_flat(kind):
-    """Over 300 epochs of pruning, with copies for trials."""
+    """Over 300 epochs of pruning; with gates, with copies for trials."""
     x = np.random.default_rng(0).random((64, 400)).astype("float32")
     encoder, decoder = build_architecture("mlp", (400,), 32, seed=0, hidden=[256])
     if kind == "gated":
@@ -315,7 +315,7 @@ def test_memory_and_traces_stay_flat(kind):
         callbacks = []
     else:
         rule = ALDRule(initial_step=1, patience=9, thresholds={"silhouette": 1e9})
-        rule = rule if kind == "ald" else InformationRule(max_loss_increase="90%")
+        rule = rule if kind == "ald" else SizeCurveRule(tolerance="90%")
         vae = MaskedVAE(encoder, decoder, 32, beta=0.05, seed=0)
         callbacks = [ALDCallback(rule, probe_size=30, n_clusters=3)]
     vae.compile("adam")

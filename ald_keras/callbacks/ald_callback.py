@@ -16,7 +16,6 @@ from ald_keras.callbacks.outcome import (
     COLLAPSE,
     INFORMATIVE_KL,
     NEVER_SAMPLED,
-    undecided,
     unfinished,
 )
 from ald_keras.callbacks.pruning_record import ReportedRecord
@@ -48,12 +47,10 @@ class ALDCallback(ReportedRecord):
     A removal takes effect when the next epoch begins: until then, mask and weights are
     those that the epoch's figures belong to, also in what `ModelCheckpoint` or
     `EarlyStopping` keep. After the last epoch nothing is removed, as no training
-    follows in which the network could make up for it. For a rule that removes on trial,
-    the weights and the optimizer's slots are copied first (one copy at a time, in main
-    memory); dimensions that come back do so with all of these (but where a rule
-    switches them on as they are), and what is on trial when `fit` ends comes back too.
-    Put `CSVLogger` after this callback, so that it finds the metrics, and likewise
-    `BackupAndRestore` and `ModelCheckpoint`: what it knows is saved with the model.
+    follows in which the network could make up for it. Dimensions that are opened again
+    have the weights that they have at that moment. Put `CSVLogger` after this callback,
+    so that it finds the metrics, and likewise `BackupAndRestore` and `ModelCheckpoint`:
+    what it knows is saved with the model.
 
     Every `fit` starts the rule anew, from the dimensions that are active then, unless
     the model was read from a file that was saved in the middle of a search: then a
@@ -62,8 +59,7 @@ class ALDCallback(ReportedRecord):
     changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
     weights and mask stay as they were restored, since they belong together: a warning
     says so, the rule starts over from those dimensions, and a size that had been
-    fixed counts as open again. So it is with weights that are restored at the end from
-    within a trial.
+    fixed counts as open again.
 
     Args:
         rule: Rule of `ald_keras.rules`. Defaults to `SizeCurveRule()`.
@@ -236,9 +232,6 @@ class ALDCallback(ReportedRecord):
         self._last_epoch = epoch
         if observer.beta.moved and self._records and self.state.fixed_epoch is None:
             self._records = 0
-            if self.state.trial:
-                self._pending = self._taken_back("`beta` has moved")
-                return  # what was measured belongs to other weights
             self.state = self.rule.restart(self.state, self.state.active)
         if observer.beta.rests and due:
             self._ask(observation)
@@ -270,8 +263,7 @@ class ALDCallback(ReportedRecord):
             "clock": self._clock.to_dict(),
             "code": self._code,
         }
-        snapshot = self._writer and self._writer.snapshot
-        remember(self.model, epoch, self.rule, search, snapshot)
+        remember(self.model, epoch, self.rule, search)
 
     def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
         super()._go_on(epoch, search, arrays)
@@ -279,16 +271,12 @@ class ALDCallback(ReportedRecord):
         self._watching().go_on(search["observer"])
         self._clock.load(search["clock"])
         self._code = search["code"]
-        if arrays and self._writer is not None:
-            self._writer.recall(arrays)
         latest = self.state if self._pending is None else self._pending[0]
         if self.stop_training and latest.fixed_epoch is not None:
             self.model.stop_training = True
 
     def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
-        if self._writer is not None and not state.trial:
-            self._writer.forget()
         # A wait is recorded when its cause is another one than before.
         new_cause = decision.code not in ("", self._code)
         self._code = decision.code
@@ -297,19 +285,13 @@ class ALDCallback(ReportedRecord):
 
     def _apply(self, state: Any, decision: Decision) -> None:
         if self._writer is not None:
-            self._writer.apply(decision, state.active)
+            self._writer.write(state.active)
         self._accept(state, decision)
 
     def _apply_pending(self) -> None:
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._apply(*pending)
-
-    def _taken_back(self, cause: str) -> tuple[Any, Decision]:
-        """State and decision that end a trial undecided on."""
-        decision = undecided(self.state, self._last_epoch or 0, cause)
-        active = sorted((*self.state.active, *self.state.trial))
-        return self.rule.restart(self.state, active), decision
 
     def _log(self, decision: Decision) -> None:
         self.decisions.append(decision)
@@ -330,18 +312,11 @@ class ALDCallback(ReportedRecord):
         warnings.warn(f"ALD: {reason}", stacklevel=2)
         found = self._active()
         self.state = self.rule.restart(self.state, found)
-        if self._writer is not None:
-            self._writer.forget()
         self._pending = None
         self._records = 0
         self._log(
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
         )
-
-    def on_training_end(self) -> None:
-        """Notes the weights; `MaskedVAE.fit` calls it before any `on_train_end`."""
-        if self._writer is not None and self.state.trial:
-            self._writer.note_weights()
 
     def on_fit_end(self, completed: bool = True) -> None:
         """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`.
@@ -351,10 +326,9 @@ class ALDCallback(ReportedRecord):
                 `True`.
         """
         try:
-            if self._last_epoch is not None and (
-                completed or not self._mask_was_changed()
-            ):
-                self._close(self._last_epoch, completed)
+            if self._last_epoch is not None:
+                if completed:
+                    self._close(self._last_epoch)
                 self.sampled = self.elastic and self.model.size_sampling.is_on
                 if completed:
                     self.curve = self._measure_curve()
@@ -394,28 +368,10 @@ class ALDCallback(ReportedRecord):
         if decision is not None:
             self._apply(state, decision)
 
-    def _close(self, epoch: int, completed: bool) -> None:
+    def _close(self, epoch: int) -> None:
         self._notice_changed_mask(epoch)
-        if completed and isinstance(self.rule, SizeCurveRule):
+        if isinstance(self.rule, SizeCurveRule):
             self._finish(self.rule)
-        if not self.state.trial or self._writer is None:
-            return
-        if self._writer.weights_were_changed():
-            self._start_over(
-                epoch,
-                "Weights were restored from outside while "
-                f"{len(self.state.trial)} dimensions were on trial. They stay as "
-                "restored, without these dimensions; their number is not decided.",
-            )
-            return
-        pending, self._pending = self._pending, None
-        if pending is None or pending[1].action != "restore":
-            pending = self._taken_back("`fit` has ended")
-        self._apply(*pending)
-        if completed:
-            # Keras has done so before, with the weights that are undone now.
-            variables = self.model.trainable_variables
-            self.model.optimizer.finalize_variable_values(variables)
 
 
 def _sampling_of(state: Any) -> Any:

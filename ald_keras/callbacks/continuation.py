@@ -8,8 +8,13 @@ from typing import Any
 
 _SEARCH = "search"
 
+# Was the default rule up to version 0.1.0.
+_REMOVED = "InformationRule"
 
-def remember(model: Any, epoch: int, rule: Any, data: Any, snapshot: Any) -> None:
+
+def remember(
+    model: Any, epoch: int, rule: Any, data: Any, snapshot: Any = None
+) -> None:
     """Note a search in the model, for whoever saves it next.
 
     Args:
@@ -17,7 +22,8 @@ def remember(model: Any, epoch: int, rule: Any, data: Any, snapshot: Any) -> Non
         epoch: Integer >= 0, the epoch that has ended.
         rule: The rule that decides.
         data: Plain types.
-        snapshot: `Snapshot` that the search may go back to, or `None`.
+        snapshot: `Snapshot` that the search may go back to, or `None`. Defaults to
+            `None`.
     """
     note = {"rule": _describe(rule), "search": data}
     arrays = () if snapshot is None else snapshot.arrays
@@ -37,7 +43,8 @@ def recall(model: Any, epoch: int, rule: Any) -> tuple[Any, Any] | None:
         with.
 
     Raises:
-        ValueError: If another rule had decided, or the notes are damaged.
+        ValueError: If another rule had decided, one that is no longer there among them,
+            or the notes are damaged.
 
     Warns:
         UserWarning: If `fit` does not begin where the search was left.
@@ -59,6 +66,12 @@ def recall(model: Any, epoch: int, rule: Any) -> tuple[Any, Any] | None:
             stacklevel=2,
         )
         return None
+    if str(before).startswith(f"{_REMOVED}("):
+        raise ValueError(
+            f"`rule` must be the one under which the model was saved, {_REMOVED}, "
+            f"which this version no longer has. Received: {_describe(rule)}. Call "
+            "`model.memory.clear()` before `fit` to start another search."
+        )
     if before != _describe(rule):
         raise ValueError(
             "`rule` must be the one under which the model was saved, to go on with its "

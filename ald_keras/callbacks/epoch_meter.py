@@ -152,8 +152,8 @@ class EpochMeter:
 
     def measure(
         self, epoch: int, logs: dict[str, Any]
-    ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
-        """Metrics by name, and of each dimension mean KL and variance of means.
+    ) -> tuple[dict[str, float], tuple[float, ...]]:
+        """Metrics by name, and the mean KL of each dimension.
 
         Args:
             epoch: Integer >= 0, the epoch that has ended.
@@ -175,7 +175,7 @@ class EpochMeter:
         else:
             x, y = self._probe.sample(self._probe_size, rng)
         self._last = x, y
-        metrics, kl, spread = self._quality.measure(x, y, rng, real)
+        metrics, kl = self._quality.measure(x, y, rng, real)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():
             metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
@@ -187,7 +187,7 @@ class EpochMeter:
         metrics |= self.known_metrics
         for name, value in metrics.items():
             check_finite(epoch, name, value)
-        return metrics, kl, spread
+        return metrics, kl
 
     def _may_keep_features(self) -> bool:
         """Whether it pays to take the features of all validation data once."""
@@ -201,7 +201,7 @@ class EpochMeter:
             raise ValueError(
                 "`likelihood` must have a method `best_constant` where a rule allows a "
                 "share of what the latent space gains; or give the rule a "
-                f"`max_loss_increase` in nats. Received: likelihood={likelihood!r}"
+                f"`tolerance` in nats. Received: likelihood={likelihood!r}"
             )
         # The same sample wherever a run begins or goes on. Training data, since a
         # constant fits a small sample better than it fits others.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ald_keras.rules import Decision, GateState
+
 
 def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
     """One line on what became of the gates.
@@ -44,3 +46,17 @@ def _decided(search: Any) -> str:
     if search.fixed_epoch is None:
         return ", decided, but whether fewer would do is not: `fit` ended before"
     return f", decided at epoch {search.fixed_epoch + 1}"
+
+
+def undecided(state: GateState, epoch: int, cause: str) -> Decision:
+    """The decision that ends a trial on which the rule has not decided."""
+    trial = state.trial
+    return Decision(
+        epoch=epoch,
+        action="restore",
+        indices=trial,
+        step=state.step,
+        active_dims=len(state.active) + len(trial),
+        slopes={},
+        reason=f"Brought back {len(trial)} on trial, undecided: {cause}.",
+    )

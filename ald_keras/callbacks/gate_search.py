@@ -11,11 +11,10 @@ import numpy as np
 
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.divergence import check_finite
-from ald_keras.callbacks.gate_outcome import gate_outcome
-from ald_keras.callbacks.mask_writer import MaskWriter
-from ald_keras.callbacks.outcome import undecided
+from ald_keras.callbacks.gate_outcome import gate_outcome, undecided
+from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import PruningRecord
-from ald_keras.callbacks.training_clock import steps_taken
+from ald_keras.callbacks.weight_watch import WeightWatch
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gate_steps import close_again, is_long_unmet, unmet_reason
 
@@ -62,7 +61,7 @@ class GateSearch(PruningRecord):
         is_validated: Whether the error is that of validation data.
     """
 
-    _held = (*PruningRecord._held, "_good", "_writer")
+    _held = (*PruningRecord._held, "_good", "_watch")
 
     def __init__(self, tau: float):
         super().__init__()
@@ -94,7 +93,7 @@ class GateSearch(PruningRecord):
             self.state = self._all_fixed_state()
         self.start_dims = self.model.active_dims
         self._steps = steps_taken(self.model)
-        self._writer = MaskWriter(self.model)
+        self._watch = WeightWatch(self.model)
         self._is_paced = self.is_stale = self._returned = False
         self.is_validated = self.model.validation_data is not None
         self.error = self._good = self.undecided = self._last_epoch = None
@@ -239,7 +238,7 @@ class GateSearch(PruningRecord):
 
     def on_training_end(self) -> None:
         """Notes the weights; `GatedVAE.fit` calls it before any `on_train_end`."""
-        self._writer.note_weights()
+        self._watch.note()
 
     def on_fit_end(self, completed: bool = True) -> None:
         """Closes the run; `GatedVAE.fit` calls it after every `on_train_end`.
@@ -252,7 +251,7 @@ class GateSearch(PruningRecord):
             return
         self._yield_to_harden()
         pending, self._pending = self._pending, None
-        if completed and self._writer.weights_were_changed():
+        if completed and self._watch.were_changed():
             self._tell_of_restored_weights()
             self.undecided = self.model.undecided_gates
             return

@@ -7,11 +7,7 @@ from typing import Any
 
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
-from ald_keras.callbacks.training_clock import (
-    TrainingClock,
-    learning_rate,
-    steps_taken,
-)
+from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.metrics import SizeCurve
 from ald_keras.rules import Direction, Observation, SizeMeasurement
 
@@ -38,13 +34,11 @@ class Observer:
     ) -> None:
         self._model, self._meter, self._directions = model, meter, directions
         self._epochs = epochs
-        self._clock = TrainingClock(model)
         self.beta = BetaWatch()
 
     def begin_epoch(self) -> None:
         """Note what the epoch is trained with."""
         self.beta.begin_epoch(self._model)
-        self._clock.begin_epoch(self._model)
 
     def observe(
         self,
@@ -75,7 +69,6 @@ class Observer:
         )
         active = self._check_active(found["active"], epoch)
         logs.update(found["logs"])
-        epochs_trained = self._clock.end_epoch(self._model)
         self.beta.end_epoch(self._model)
         return Observation(
             epoch,
@@ -83,9 +76,6 @@ class Observer:
             tuple(active),
             tuple(found["kl"]),
             self._directions,
-            tuple(found["spread"]),
-            epochs_trained,
-            learning_rate(self._model),
             (epoch + 1) / max(self._epochs, epoch + 1),
             _measurement(found["sizes"]),
         )
@@ -119,7 +109,6 @@ class Observer:
             tuple(self._check_active(found["active"], epoch)),
             tuple(found["kl"]),
             self._directions,
-            learning_rate=learning_rate(self._model),
             progress=(epoch + part) / max(self._epochs, epoch + 1),
             sizes=_measurement(found["sizes"]),
         )
@@ -147,10 +136,10 @@ class Observer:
     def _measure(self, epoch: int, logs: dict[str, Any]) -> dict[str, Any]:
         """What the chief measures for all, in plain types."""
         more = dict(logs)
-        metrics, kl, spread = self._meter.measure(epoch, more)
+        metrics, kl = self._meter.measure(epoch, more)
         new = {name: float(more[name]) for name in more if name not in logs}
         plain = {name: float(value) for name, value in metrics.items()}
-        found = {"metrics": plain, "kl": kl, "spread": spread, "logs": new}
+        found = {"metrics": plain, "kl": kl, "logs": new}
         return {**found, "active": self._active()}
 
     def size_curve(self) -> SizeCurve:
@@ -164,12 +153,11 @@ class Observer:
 
     def to_dict(self) -> dict[str, Any]:
         """What the next epochs need to know, in plain types."""
-        return {"beta": self.beta.to_dict(), "clock": self._clock.to_dict()}
+        return {"beta": self.beta.to_dict()}
 
     def go_on(self, data: dict[str, Any]) -> None:
         """Take up what `to_dict` returned."""
         self.beta.go_on(data["beta"])
-        self._clock.go_on(data["clock"])
 
 
 def _measurement(data: dict[str, Any] | None) -> SizeMeasurement | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE, SizeCurve
-from ald_keras.rules import Decision, RuleState
+from ald_keras.rules import Decision
 
 # Nats: a dimension whose mean KL is lower tells the decoder nothing worth its place.
 INFORMATIVE_KL = 0.01
@@ -126,18 +126,4 @@ def decision_line(decision: Decision) -> str:
     return (
         f"epoch {decision.epoch + 1:4d}  {decision.action:7s}  "
         f"{decision.active_dims:4d} dimensions  {decision.reason}"
-    )
-
-
-def undecided(state: RuleState, epoch: int, cause: str) -> Decision:
-    """The decision that ends a trial on which the rule has not decided."""
-    trial = state.trial
-    return Decision(
-        epoch=epoch,
-        action="restore",
-        indices=trial,
-        step=state.step,
-        active_dims=len(state.active) + len(trial),
-        slopes={},
-        reason=f"Brought back {len(trial)} on trial, undecided: {cause}.",
     )

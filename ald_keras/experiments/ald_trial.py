@@ -30,7 +30,7 @@ class PrunedVAE(kt.HyperModel):
         data_shape: Shape of one sample.
         latent_dim: Integer >= 1, latent dimensions that each trial starts with.
             Defaults to 32.
-        rule: Pruning rule, or `None` for `InformationRule()`. Defaults to `None`.
+        rule: Pruning rule, or `None` for `SizeCurveRule()`. Defaults to `None`.
         seed: Integer >= 0. Defaults to 0.
     """
 

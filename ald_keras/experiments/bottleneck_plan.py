@@ -127,7 +127,7 @@ class BottleneckPlan:
         config = dataclasses.replace(
             self.base,
             method="ald",
-            rule=rule if rule.name == "information" else Named("information"),
+            rule=rule if rule.name == "size_curve" else Named("size_curve"),
             geco=GecoConfig(),
             seed=seed,
         )

@@ -7,10 +7,9 @@ import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ald_keras.config import ELASTIC, RULES, Config, load_config
+from ald_keras.config import ELASTIC, RULES, Config, check_rule, load_config
 from ald_keras.experiments.runner import Job
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, run_name
-from ald_keras.suggestions import did_you_mean
 
 GUESSES = "guesses"
 
@@ -157,11 +156,7 @@ def make_groups(
     """
     groups: dict[str, Config] = {}
     for rule in rules:
-        if rule not in RULES:
-            raise ValueError(
-                f"`--rules` must be among {sorted(RULES)}. Received: {rule!r}."
-                f"{did_you_mean(rule, RULES)}"
-            )
+        check_rule("--rules", rule)
         own = base.rule.name == rule
         _add(
             groups,

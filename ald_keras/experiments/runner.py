@@ -57,8 +57,8 @@ def kind_of(name: str) -> str:
     """What a run shares with those that last about as long.
 
     Example:
-    >>> kind_of("information-64-seed0")
-    'information'
+    >>> kind_of("size_curve-64-seed0")
+    'size_curve'
     """
     return name.rsplit("-", 2)[0]
 

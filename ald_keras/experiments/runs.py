@@ -40,8 +40,8 @@ def run_name(group: str, start: int, seed: int) -> str:
     """Name of a run's folder.
 
     Example:
-    >>> run_name("information", 100, 0)
-    'information-100-seed0'
+    >>> run_name("size_curve", 100, 0)
+    'size_curve-100-seed0'
     """
     return f"{group}-{start}-seed{seed}"
 

@@ -158,7 +158,7 @@ def _parser() -> OneLineParser:
     parser = experiment_parser("stability", __doc__, "each rule and start", seeds=5)
     add = parser.add_argument
     add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
-    add("--rules", nargs="*", default=["information", "ald"], metavar="RULE")
+    add("--rules", nargs="*", default=["size_curve", "ald"], metavar="RULE")
     add(
         "--sizes",
         type=int,

@@ -89,8 +89,8 @@ class QualityMeter:
 
     def measure(
         self, x: Any, y: Any, rng: np.random.Generator, real: np.ndarray | None = None
-    ) -> tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]:
-        """Metrics by name, and of each latent dimension mean KL and variance of means.
+    ) -> tuple[dict[str, float], tuple[float, ...]]:
+        """Metrics by name, and the mean KL of each latent dimension.
 
         Args:
             x: Data of shape `(samples, *data_shape)`: an array, or what gives arrays
@@ -108,8 +108,7 @@ class QualityMeter:
         for name, (function, _) in self._user_metrics.items():
             values[name] = float(function(model, np.asarray(x), y))
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
-        spread = z_mean.var(axis=0)
-        return values, tuple(map(float, kl)), tuple(map(float, spread))
+        return values, tuple(map(float, kl))
 
     def mean_kl(self, x: Any) -> tuple[float, ...]:
         """Mean KL of each latent dimension, in nats.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,6 +24,7 @@ from ald_keras.models.lagrangian import (
 )
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
+from ald_keras.models.snapshot import Snapshot
 
 # A gate is decided if its probability lies outside of these.
 UNDECIDED = (0.05, 0.95)
@@ -155,6 +157,18 @@ class GatedVAE(LatentVAE):
 
         self.search = GateSearch(self.tau)
         return [self.search]
+
+    def snapshot(self, arrays: Sequence[Any] | None = None) -> Snapshot:
+        """Copies of all weights and of the optimizer's slots, to roll back to.
+
+        The mask, random states and the optimizer's scalars (steps, learning rate) are
+        left out: they go on as they are.
+
+        Args:
+            arrays: Those of an earlier snapshot, as `Snapshot` takes them. Defaults to
+                `None`.
+        """
+        return Snapshot(self, arrays)
 
     def carried_variables(self) -> list[Any]:
         return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,7 +19,6 @@ from ald_keras.models.construction_checks import (
     check_numbers,
 )
 from ald_keras.models.heads import encoder_with_heads
-from ald_keras.models.snapshot import Snapshot
 
 Tensor = Any
 
@@ -90,18 +88,6 @@ class LatentVAE(CheckedModel):
         # Keras saves whatever `dir` leads to, and would save these copies as well.
         copies = ("encoder_model", "decoder_model")
         return [name for name in super().__dir__() if name not in copies]
-
-    def snapshot(self, arrays: Sequence[Any] | None = None) -> Snapshot:
-        """Copies of all weights and of the optimizer's slots; `restore()` brings back.
-
-        The mask, `beta`, random states and the optimizer's scalars (steps, learning
-        rate) are left out: they go on as they are.
-
-        Args:
-            arrays: Those of an earlier snapshot, as `Snapshot` takes them. Defaults to
-                `None`.
-        """
-        return Snapshot(self, arrays)
 
     def carried_variables(self) -> list[Any]:
         """What a compact copy takes over beside the weights of encoder and decoder."""

@@ -12,14 +12,13 @@ import numpy as np
 class Snapshot:
     """Copies of a model's weights and of its optimizer's slots, in main memory.
 
-    Left out is what goes on whatever happens to the weights: the mask, `beta`, random
-    states, and what the optimizer holds for no weight in particular (its count of
-    steps, the learning rate, the scale of the loss), so that schedules do not run
-    twice.
+    Left out is what goes on whatever happens to the weights: the mask, random states,
+    and what the optimizer holds for no weight in particular (its count of steps, the
+    learning rate, the scale of the loss), so that schedules do not run twice.
 
     Args:
-        model: Model with `weights`, `latent_mask`, perhaps `beta` and, if it is
-            compiled, an `optimizer`.
+        model: Model with `weights`, `latent_mask` and, if it is compiled, an
+            `optimizer`.
         arrays: What `arrays` of another snapshot of this model were, as a file has
             kept them. Defaults to `None`: the values of this moment.
 
@@ -28,8 +27,8 @@ class Snapshot:
     """
 
     def __init__(self, model: Any, arrays: Sequence[np.ndarray] | None = None) -> None:
-        left_out = {id(model.latent_mask.mask), id(getattr(model, "beta", None))}
-        kept = [weight for weight in model.weights if id(weight) not in left_out]
+        mask = model.latent_mask.mask
+        kept = [weight for weight in model.weights if weight is not mask]
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
             scalars = [w for w in model.trainable_weights if not len(w.shape)]

@@ -64,7 +64,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "outcome": callback.result(),
         "elastic": callback.sampled,
         "features": callback.seen.features,
-        # Of what was on trial in the last epoch, if anything was.
+        # With a reserve that was removed after the last epoch, if there was one.
         "validation": {"active_dims": logs["active_dims"][-1], **last},
     }
 

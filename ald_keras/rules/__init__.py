@@ -11,8 +11,6 @@ from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.gate_state import GateState
 from ald_keras.rules.gate_steps import GateObservation
 from ald_keras.rules.gates import GateRule
-from ald_keras.rules.information import InformationRule
-from ald_keras.rules.information_state import InformationState
 from ald_keras.rules.observation import (
     BUILT_IN_METRICS,
     NULL_LOSS,
@@ -44,8 +42,6 @@ __all__ = [
     "GateObservation",
     "GateRule",
     "GateState",
-    "InformationRule",
-    "InformationState",
     "NULL_LOSS",
     "OBJECTIVE",
     "Observation",

@@ -82,11 +82,6 @@ class ALDState(Immutable):
         """Number of recorded epochs."""
         return len(self.history["silhouette"])
 
-    @property
-    def trial(self) -> tuple[int, ...]:
-        """No dimensions: this rule removes for good."""
-        return ()
-
     def record(self, observation: Observation) -> ALDState:
         """Returns the state with one more recorded epoch.
 

@@ -32,12 +32,12 @@ class Decision(Immutable):
     Args:
         epoch: Integer >= 0, the epoch decided on.
         action: `"wait"` (nothing changes), `"prune"` (`indices` are removed for good),
-            `"try"` (`indices` are removed on trial), `"keep"` (those on trial stay
-            away), `"restore"` (they come back, with the weights they had), `"open"`
-            (they are switched on as they are), `"sample"` (sizes are sampled from now
-            on), `"stop"` (the size is fixed, and `indices` are removed or opened with
-            it), or, from a callback and never
-            from a rule, `"restart"` (the mask was changed from outside).
+            `"open"` (they are switched on as they are), `"sample"` (sizes are sampled
+            from now on), `"stop"` (the size is fixed, and `indices` are removed or
+            opened with it); for gates `"try"` (`indices` are closed on trial), `"keep"`
+            (those on trial stay closed) and `"restore"` (they are opened, with the
+            weights they had); or, from a callback and never from a rule, `"restart"`
+            (the mask was changed from outside).
         indices: Dimensions the action changes, ascending; empty where it changes none.
         step: Integer >= 1, dimensions the rule now removes at a time.
         active_dims: Integer >= 1, active dimensions after the action.

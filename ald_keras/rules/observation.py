@@ -53,12 +53,6 @@ class Observation(Immutable):
             nats per sample, 0 for pruned dimensions.
         directions: Mapping from a user's own metrics to `"min"` (lower is
             better) or `"max"` (higher is better). Defaults to none.
-        mean_variance: Variance of each dimension's posterior means over the samples,
-            shape `(n_dims,)`. Defaults to none measured.
-        epochs_trained: Float > 0, epochs that the optimizer has trained, in this `fit`
-            and before it, those included that were undone. Defaults to `epoch + 1`.
-        learning_rate: Float >= 0, the optimizer's at the end of the epoch, or `None`
-            where it is not known. Defaults to `None`.
         progress: Float in (0, 1], share of the planned epochs of this `fit` that are
             over, or `None` where it is not known. Defaults to `None`.
         sizes: `SizeMeasurement` at the sizes that the rule's state asks for, or `None`
@@ -75,9 +69,6 @@ class Observation(Immutable):
     active: tuple[int, ...]
     kl: tuple[float, ...]
     directions: Mapping[str, Direction] = FrozenMapping({})
-    mean_variance: tuple[float, ...] = ()
-    epochs_trained: float = None  # type: ignore[assignment]
-    learning_rate: float | None = None
     progress: float | None = None
     sizes: SizeMeasurement | None = None
 
@@ -93,28 +84,6 @@ class Observation(Immutable):
         object.__setattr__(self, "metrics", FrozenMapping(metrics))
         object.__setattr__(self, "active", active)
         object.__setattr__(self, "kl", kl)
-        spread = tuple(check_real("mean_variance", v) for v in self.mean_variance)
-        if spread and len(spread) != len(kl):
-            raise ValueError(
-                "`mean_variance` must hold one value for each of the dimensions of "
-                f"`kl`, {len(kl)}. Received: {len(spread)} values"
-            )
-        object.__setattr__(self, "mean_variance", spread)
-        trained = epoch + 1 if self.epochs_trained is None else self.epochs_trained
-        trained = check_real("epochs_trained", trained)
-        if trained <= 0.0:
-            raise ValueError(
-                f"`epochs_trained` must be positive. Received: epochs_trained={trained}"
-            )
-        object.__setattr__(self, "epochs_trained", trained)
-        if self.learning_rate is not None:
-            rate = check_real("learning_rate", self.learning_rate)
-            if rate < 0.0:
-                raise ValueError(
-                    "`learning_rate` must not be negative. Received: "
-                    f"learning_rate={rate}"
-                )
-            object.__setattr__(self, "learning_rate", rate)
         if self.progress is not None:
             progress = check_real("progress", self.progress)
             if not 0.0 < progress <= 1.0:
@@ -161,19 +130,6 @@ class Observation(Immutable):
                 f"for, at epoch {self.epoch}. Received: None"
             )
         return self.sizes
-
-    def spread_of_means(self) -> tuple[float, ...]:
-        """`mean_variance`, for a rule that needs it.
-
-        Raises:
-            ValueError: If it was not measured.
-        """
-        if not self.mean_variance:
-            raise ValueError(
-                "`mean_variance` must hold a value for each dimension, which the rule "
-                f"needs, at epoch {self.epoch}. Received: none"
-            )
-        return self.mean_variance
 
     def check_kl(self) -> None:
         """Refuses to go on with a mean KL that is not finite.

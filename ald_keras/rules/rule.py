@@ -26,10 +26,6 @@ class RuleState(Protocol):
         """Dimensions removed at a time."""
 
     @property
-    def trial(self) -> tuple[int, ...]:
-        """Dimensions removed on trial, ascending."""
-
-    @property
     def fixed_epoch(self) -> int | None:
         """Epoch at which the size was fixed, `None` before that."""
 

@@ -25,22 +25,25 @@ class Tolerance(Immutable):
     nats: float | None
     share: float | None
 
-    def of(self, loss: float, null_loss: float | None) -> float:
+    def of(self, loss: float, baseline_nll: float | None) -> float:
         """The increase allowed at this loss, in nats per sample.
 
         Args:
             loss: Float, nats per sample.
-            null_loss: That of the best output that is the same for all samples, which
-                only a share asks for.
+            baseline_nll: NLL of the best output that is the same for all samples, nats
+                per sample; only a share needs it.
 
         Raises:
             ValueError: If it is missing.
         """
         if self.nats is not None:
             return self.nats
-        if null_loss is None:
-            raise ValueError("`null_loss` must be known to allow a share of the gain.")
-        return (self.share or 0.0) * max(0.0, null_loss - loss)
+        if baseline_nll is None:
+            raise ValueError(
+                "`baseline_nll` must be a number where the tolerance is a share of the "
+                "gain. Received: None."
+            )
+        return (self.share or 0.0) * max(0.0, baseline_nll - loss)
 
 
 def parse_tolerance(name: str, value: Any) -> Tolerance:
@@ -54,7 +57,7 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
         ValueError: If it is neither, or not above 0: every removal costs something.
 
     Example:
-    >>> parse_tolerance("max_loss_increase", "1%").of(105.0, null_loss=205.0)
+    >>> parse_tolerance("tolerance", "1%").of(105.0, baseline_nll=205.0)
     1.0
     """
     if isinstance(value, str):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from builders import digits, small_vae, traced_vae
 
-from ald_keras import ALDCallback, ALDRule, InformationRule, KLWarmup
+from ald_keras import ALDCallback, ALDRule, KLWarmup, SizeCurveRule
 from ald_keras.metrics import frechet_distance, gaussian_kl, silhouette
 
 X = digits(300)
@@ -40,7 +40,7 @@ def fit(vae, *callbacks, epochs=3, validation_data=VALIDATION, **options):
 def test_zero_arguments_work():
     vae = traced_vae(8)
     history = fit(vae, pruning := ALDCallback(), epochs=6).history
-    assert pruning.rule == InformationRule()
+    assert pruning.rule == SizeCurveRule()
     for name in METRICS:
         assert np.isfinite(history[f"val_{name}"]).all()
     # Six epochs are too few for a finding, and the outcome says so.
@@ -224,7 +224,7 @@ def test_nothing_is_recorded_while_beta_moves():
     assert len(history["val_silhouette"]) == 5
 
 
-class Watching(InformationRule):
+class Watching(SizeCurveRule):
     """Keeps what it has seen."""
 
     def step(self, state, observation):
@@ -240,7 +240,7 @@ def watching(**options):
 
 def test_a_share_is_of_what_validation_data_lose_without_codes():
     rule = watching()
-    fit(traced_vae(4), callback(rule))
+    fit(traced_vae(4), callback(rule, interval="epoch"))
     p = np.clip(VALIDATION.mean(axis=0, dtype="float64"), 1e-12, 1 - 1e-12)
     expected = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
     assert len({metrics["null_loss"] for metrics in rule.seen}) == 1
@@ -248,7 +248,7 @@ def test_a_share_is_of_what_validation_data_lose_without_codes():
 
 
 def test_nats_do_not_ask_what_is_lost_without_codes():
-    fit(traced_vae(4), callback(rule := watching(max_loss_increase=1.0)))
+    fit(traced_vae(4), callback(rule := watching(tolerance=1.0), interval="epoch"))
     assert "null_loss" not in rule.seen[0]
 
 
@@ -262,12 +262,13 @@ class SquaredError:
 
 def test_a_likelihood_of_one_s_own_may_need_nats():
     with pytest.raises(ValueError, match="`likelihood` must have a method `best_con"):
-        fit(small_vae(4, likelihood=SquaredError()), callback(InformationRule()))
-    rule = InformationRule(max_loss_increase=1.0)
+        fit(small_vae(4, likelihood=SquaredError()), callback(SizeCurveRule()))
+    rule = SizeCurveRule(tolerance=1.0)
     fit(small_vae(4, likelihood=SquaredError()), callback(rule))
     SquaredError.best_constant = lambda self, x: keras.ops.mean(x, axis=0)
     try:
-        fit(small_vae(4, likelihood=SquaredError()), callback(rule := watching()))
+        pruning = callback(rule := watching(), interval="epoch")
+        fit(small_vae(4, likelihood=SquaredError()), pruning)
     finally:
         del SquaredError.best_constant
     assert rule.seen[0]["null_loss"] == pytest.approx(

@@ -10,7 +10,7 @@ from ald_keras.experiments.comparison import Comparison
 from ald_keras.experiments.runs import run_name
 
 # Groups of `write_run` whose runs prune.
-PRUNING = ("information", "ald", "elastic", "my-rule", "beta4", "slow", "odd")
+PRUNING = ("size_curve", "ald", "elastic", "my-rule", "beta4", "slow", "odd")
 
 
 @pytest.fixture(scope="session")

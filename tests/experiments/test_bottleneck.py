@@ -207,7 +207,7 @@ def test_what_a_plan_runs(plan):
     assert plan().ald_jobs(0) == []
     other = plan(["rule=ald"], ald=True, sizes=(4, 4)).ald_jobs(0)
     assert [job.name for job in other] == ["ald-4-seed0"]
-    assert other[0].config.rule.name == "information"
+    assert other[0].config.rule.name == "size_curve"
 
 
 def test_the_bound_in_a_config_does_not_count(tiny_file, tmp_path):

@@ -16,7 +16,7 @@ from ald_keras.experiments.figures import main as draw
 from ald_keras.experiments.runs import read_record
 from ald_keras.run_files import ERROR_FILE
 
-SEARCH = {"sizes": [2, 3, 5], "rules": ["information"]}
+SEARCH = {"sizes": [2, 3, 5], "rules": ["size_curve"]}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def test_the_table_holds_what_the_runs_hold(done):
         ("grid", "trial", 3),
         ("grid", "trial", 5),
         ("grid", "chosen", None),
-        ("information", "pruning", None),
-        ("information", "from scratch", None),
+        ("size_curve", "pruning", None),
+        ("size_curve", "from scratch", None),
     ]
     trials = {size: read_record(done / f"grid-{size}-seed0") for size in (2, 3, 5)}
     pruned = read_record(done / "information-4-seed0")
@@ -87,7 +87,7 @@ def test_the_table_holds_what_the_runs_hold(done):
     assert rows[3]["seconds_mean"] == pytest.approx(seconds)
     assert (rows[3]["epochs_mean"], rows[3]["trials"]) == (6, 3)
     ratio = pytest.approx(seconds / pruned["seconds"])
-    assert rows[3]["seconds_to_information_mean"] == ratio
+    assert rows[3]["seconds_to_size_curve_mean"] == ratio
     ratio = pytest.approx(pruned["seconds"] / scratch["seconds"])
     assert rows[4]["seconds_to_scratch_mean"] == ratio
     difference = pytest.approx(pruned["test"]["elbo"] - chosen["test"]["elbo"])

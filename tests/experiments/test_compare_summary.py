@@ -18,7 +18,7 @@ from ald_keras.experiments.trials import write_end
 def known(comparison, tmp_path, write_run):
     """A comparison of three seeds whose numbers are easy to work out."""
     whole = comparison(
-        {"sizes": [4, 6], "rules": ["information"]}, latent_dim=10, epochs=20
+        {"sizes": [4, 6], "rules": ["size_curve"]}, latent_dim=10, epochs=20
     )
     (search,) = whole.searches
     many = {"config": {"epochs": 20}, "early_stopping": None}
@@ -41,7 +41,7 @@ def known(comparison, tmp_path, write_run):
         # Sizes 4, 5 and 6 in 10, 11 and 12 seconds.
         seconds = 10.0 + seed
         write_run(
-            tmp_path, "information", 10, seed, 4 + seed, -99.0, **many, seconds=seconds
+            tmp_path, "size_curve", 10, seed, 4 + seed, -99.0, **many, seconds=seconds
         )
         write_run(
             tmp_path, "fixed", 4 + seed, seed, 4 + seed, -98.0, **many, seconds=10.0
@@ -98,7 +98,7 @@ def test_ratios_are_taken_seed_by_seed(known):
     summary = compare_runs(*known, seeds=3)
     chosen, pruning = find(summary, "chosen"), find(summary, "pruning")
     expected = (40 / 10 + 40 / 11 + 40 / 12) / 3
-    assert chosen["seconds_to_information_mean"] == pytest.approx(expected)
+    assert chosen["seconds_to_size_curve_mean"] == pytest.approx(expected)
     assert pruning["seconds_to_scratch_mean"] == pytest.approx(1.1)
     assert pruning["seconds_to_scratch_sd"] == pytest.approx(0.1)
     expected = (-99 + 102 - 99 + 103 - 99 + 102) / 3
@@ -132,7 +132,7 @@ def test_a_failed_trial_is_counted(known):
 def test_what_was_searched_in_another_way_does_not_count(known, comparison):
     _, output = known
     other = comparison(
-        {"sizes": [4, 6, 8], "rules": ["information"]}, latent_dim=10, epochs=20
+        {"sizes": [4, 6, 8], "rules": ["size_curve"]}, latent_dim=10, epochs=20
     )
     rows = compare_runs(other, output, 3).rows
     assert [row["what"] for row in rows] == ["pruning", "from scratch"]
@@ -150,11 +150,11 @@ def test_seconds_of_workers_are_not_compared(known):
     assert chosen["workers"] == 2
     # Seeds 1 and 2 alone were trained here.
     expected = (40 / 11 + 40 / 12) / 2
-    assert chosen["seconds_to_information_mean"] == pytest.approx(expected)
+    assert chosen["seconds_to_size_curve_mean"] == pytest.approx(expected)
     assert "spread over 2 workers" in head_lines(summary)[0]
     costs = draw_comparison(output, read_runs(output), whole, summary)[0]
     labels = {text.get_text() for text in costs.figure.findobj(Text)}
-    assert "information" in labels
+    assert "size_curve" in labels
     assert "grid" not in labels
     assert "spread over workers are left out" in costs.caption
 
@@ -193,12 +193,12 @@ def test_runs_without_a_proper_end_are_named(known, write_run):
 
 
 def test_the_squared_error_stands_beside_a_bound_on_it(comparison, tmp_path, write_run):
-    search = {"sizes": [2], "rules": ["information", {"name": "geco", "tau": 3.0}]}
+    search = {"sizes": [2], "rules": ["size_curve", {"name": "geco", "tau": 3.0}]}
     whole = comparison(search, latent_dim=10, epochs=20)
     many = {"config": {"epochs": 20}, "test": {"squared_error": 2.5}, "fixed_epoch": 5}
-    write_run(tmp_path, "information", 10, 0, 4, -99.0, **many)
+    write_run(tmp_path, "size_curve", 10, 0, 4, -99.0, **many)
     assert "squared_error" in compare_runs(whole, tmp_path, 1).figures
-    plain = comparison({**search, "rules": ["information"]}, latent_dim=10, epochs=20)
+    plain = comparison({**search, "rules": ["size_curve"]}, latent_dim=10, epochs=20)
     assert "squared_error" not in compare_runs(plain, tmp_path, 1).figures
     many["config"] |= {"method": "geco", "geco": {"tau": 3.0}}
     write_run(tmp_path, "geco", 10, 0, 4, -99.0, **many, bound={"met": True})

@@ -84,7 +84,7 @@ def trials(output):
 @pytest.mark.slow
 def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start):
     output, file = tmp_path / "out", tmp_path / "tiny.yaml"
-    search = {"sizes": [2, 3, 4, 5], "rules": ["information"]}
+    search = {"sizes": [2, 3, 4, 5], "rules": ["size_curve"]}
     file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "search": search}))
     arguments = ["--config", str(file), "--output", str(output), "--seeds", "2"]
     chief = start("chief", *arguments)
@@ -120,7 +120,7 @@ def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start
     assert summary["failures"] == {}
     assert summary["rows"][4]["trials"] == 4
     assert summary["rows"][4]["workers"] == 2
-    assert "seconds_to_information_mean" not in summary["rows"][4]
+    assert "seconds_to_size_curve_mean" not in summary["rows"][4]
 
 
 @pytest.mark.slow

@@ -157,7 +157,7 @@ def experiment(write_run, tmp_path):
     for start, seed, dims in ((12, 0, 5), (12, 1, 6), (9, 0, 5)):
         outcome = f"ALD: {start} -> {dims} latent dimensions, fixed at epoch 2."
         folder = write_run(
-            output, "information", start, seed, dims, -100.0 - dims, 1, outcome=outcome
+            output, "size_curve", start, seed, dims, -100.0 - dims, 1, outcome=outcome
         )
         history(folder, [start, dims], four)
     for size in (4, 5, 6, 12):
@@ -171,7 +171,7 @@ def test_an_experiment_is_recognised_and_drawn(experiment, capsys):
     assert drawn(experiment) == ["scratch-information", "sizes", "starts-information"]
     page = (experiment / "report.html").read_text()
     assert "Right answer: 12 dimensions" in page
-    assert "Rule “information”: 5 to 6 dimensions, 5.3 on average over 3 runs" in page
+    assert "Rule “size_curve”: 5 to 6 dimensions, 5.3 on average over 3 runs" in page
     assert "from 12" not in page  # it stands in the figure
     assert page.count("<img ") == 3
     assert capsys.readouterr().err == ""
@@ -228,7 +228,7 @@ def test_to_the_end_keeps_the_options_of_the_papers_rule(tiny):
     config = to_the_end(tiny(rule={"name": "ald", "patience": 7}, method="fixed"))
     assert config.rule.to_dict() == {"name": "ald_to_the_end", "patience": 7}
     assert config.method == "ald"
-    config = to_the_end(tiny(rule={"name": "information", "idle_kl": 0.2}))
+    config = to_the_end(tiny(rule={"name": "size_curve", "idle_kl": 0.2}))
     assert config.rule.to_dict() == {"name": "ald_to_the_end"}
 
 

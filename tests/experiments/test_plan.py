@@ -13,7 +13,7 @@ from ald_keras.experiments.plan import (
 
 def plan_of(base, **changes):
     values = {"starts": (6, 4), "seeds": 2, "fixed_seeds": 3, **changes}
-    return Plan(base, {"information": base}, **values)
+    return Plan(base, {"size_curve": base}, **values)
 
 
 def test_every_rule_from_every_start_with_every_seed(tiny):
@@ -26,7 +26,7 @@ def test_every_rule_from_every_start_with_every_seed(tiny):
     ]
     config = jobs[1].config
     assert (config.latent_dim, config.seed, config.method) == (4, 0, "ald")
-    assert jobs[0].kind == "information"
+    assert jobs[0].kind == "size_curve"
 
 
 def test_fixed_sizes_have_as_many_epochs_and_no_pruning(tiny):
@@ -69,10 +69,10 @@ def test_rules_and_variants(tiny_file, tmp_path):
         "quick:rule.patience=4,rule.window=2",
         "wide:architecture={hidden: [8, 9]}",
     ]
-    groups = make_groups(tiny_file, base, settings, ["information", "ald"], variants)
-    assert list(groups) == ["information", "ald", "quick", "wide"]
+    groups = make_groups(tiny_file, base, settings, ["size_curve", "ald"], variants)
+    assert list(groups) == ["size_curve", "ald", "quick", "wide"]
     rules = {name: config.make_rule() for name, config in groups.items()}
-    assert rules["information"].patience == rules["wide"].patience == 7
+    assert rules["size_curve"].patience == rules["wide"].patience == 7
     assert (rules["quick"].patience, rules["quick"].window) == (4, 2)
     assert rules["ald"].patience == 5
     assert groups["wide"].architecture.options == {"hidden": [8, 9]}
@@ -88,7 +88,7 @@ def test_settings_are_split_at_commas_outside_of_brackets():
 @pytest.mark.parametrize(
     ("rules", "variants", "message"),
     [
-        (["informatoin"], [], "Did you mean 'information'"),
+        (["size_curv"], [], "Did you mean 'size_curve'"),
         (["ald", "ald"], [], "distinct"),
         ([], ["ald:epochs=3"], "--variant"),
         ([], ["fixed:epochs=3"], "--variant"),

@@ -22,7 +22,7 @@ def test_the_comparisons_that_come_along_are_read(path):
     again = Comparison.from_dict(yaml.safe_load(yaml.safe_dump(comparison.to_dict())))
     assert again.to_dict() == comparison.to_dict()
     assert comparison.searches[0].tuner == "grid"
-    assert list(comparison.rules) == ["information", "ald"]
+    assert list(comparison.rules) == ["size_curve", "ald"]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_one_search_in_short():
     comparison = read({"sizes": [2, 3]})
     assert comparison.searches == (Search("grid", (2, 3), 4, "grid"),)
     (config,) = comparison.rules.values()
-    assert list(comparison.rules) == ["information"]
+    assert list(comparison.rules) == ["size_curve"]
     assert (config.method, config.latent_dim) == ("ald", 8)
 
 
@@ -70,20 +70,20 @@ def test_several_searches():
 
 
 def test_rules_have_the_configs_fields_or_their_own():
-    rules = ["information", {"name": "ald", "patience": 3}]
-    rule = {"name": "information", "patience": 7}
+    rules = ["size_curve", {"name": "ald", "patience": 3}]
+    rule = {"name": "size_curve", "patience": 7}
     comparison = read({"sizes": [2], "rules": rules}, rule=rule)
     made = {name: config.make_rule() for name, config in comparison.rules.items()}
-    assert (made["information"].patience, made["ald"].patience) == (7, 3)
+    assert (made["size_curve"].patience, made["ald"].patience) == (7, 3)
     assert read({"sizes": [2], "rules": []}).rules == {}
 
 
 def test_gates_stand_among_the_rules():
-    rules = ["information", "geco"]
+    rules = ["size_curve", "geco"]
     comparison = read({"sizes": [2], "rules": rules}, geco={"explained": 0.5})
     config = comparison.rules["geco"]
     assert (config.method, config.geco.explained) == ("geco", 0.5)
-    assert comparison.rules["information"].method == "ald"
+    assert comparison.rules["size_curve"].method == "ald"
     again = Comparison.from_dict(yaml.safe_load(yaml.safe_dump(comparison.to_dict())))
     assert again == comparison
     own = {"name": "geco", "tau": 3.0, "estimator": "disarm"}
@@ -119,7 +119,7 @@ def test_the_rounds_of_hyperband_are_keras_tuners(epochs, factor):
         ({}, "'sizes' is missing"),
         ({"size": [2]}, "unknown key 'size'. Did you mean 'sizes'"),
         ({"sizes": [2], "tuner": "gird"}, "Did you mean 'grid'"),
-        ({"sizes": [2], "rules": ["informatoin"]}, "Did you mean 'information'"),
+        ({"sizes": [2], "rules": ["size_curv"]}, "Did you mean 'size_curve'"),
         ({"sizes": [2], "rules": "ald"}, "`search.rules` must be a list"),
         ({"sizes": [2], "rules": ["ald", "ald"]}, "distinct: 'ald'"),
         ({"sizes": [2], "rules": ["geco"]}, "needs `geco.tau` or `geco.explained`"),

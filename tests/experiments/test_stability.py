@@ -59,10 +59,10 @@ def test_an_experiment_with_a_failing_run_ends_with_two(
     tiny_file, tmp_path, write_run, capsys
 ):
     output = tmp_path / "out"
-    write_run(output, "information", 4, 0, 3, -50.0)
+    write_run(output, "size_curve", 4, 0, 3, -50.0)
     write_run(output, "fixed", 2, 0, 2, -51.0)
     arguments = ["--config", str(tiny_file), "--output", str(output), "--seeds", "1"]
-    arguments += ["--starts", "4", "--rules", "information", "--fixed-seeds", "1"]
+    arguments += ["--starts", "4", "--rules", "size_curve", "--fixed-seeds", "1"]
     broken = "broken:data.limit=100000"
     assert main([*arguments, "--variant", broken, "--sizes", "2"]) == 2
     captured = capsys.readouterr()
@@ -83,7 +83,7 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
 
     def pretend(self, job):
         group, start, seed = job.name.replace("seed", "").rsplit("-", 2)
-        dims = {"information": 6, "odd": 11}.get(group, int(start))
+        dims = {"size_curve": 6, "odd": 11}.get(group, int(start))
         lost = max(0, 5 - int(start)) if group == "fixed" else 0
         write_run(self.output, group, int(start), int(seed), dims, -100.0 - lost)
         order.append(job.name)
@@ -91,7 +91,7 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
     monkeypatch.setattr(Runner, "_carry_out", pretend)
     output = tmp_path / "out"
     arguments = ["--config", str(tiny_file), "--output", str(output)]
-    arguments += ["--starts", "12", "11", "--rules", "information", "--seeds", "2"]
+    arguments += ["--starts", "12", "11", "--rules", "size_curve", "--seeds", "2"]
     arguments += ["--variant", "odd:probe.size=20", "--fixed-seeds", "1"]
     assert main(arguments) == 0
     sizes = [int(name.split("-")[1]) for name in order if name.startswith("fixed")]
@@ -106,7 +106,7 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rules", "informatoin"], "Did you mean 'information'"),
+        (["--rules", "size_curv"], "Did you mean 'size_curve'"),
         (["--starts", "4", "4"], "--starts"),
         (["--seeds", "0"], "--seeds"),
         (["--set", "epoch=3"], "Did you mean 'epochs'"),
@@ -142,7 +142,7 @@ def test_a_config_is_needed_to_run(tmp_path, capsys):
 def test_fixed_sizes_are_found_and_baselines_added(tiny_file, tmp_path, capsys):
     output = tmp_path / "out"
     arguments = ["--config", str(tiny_file), "--output", str(output), "--seeds", "1"]
-    arguments += ["--starts", "8", "5", "--rules", "information", "--fixed-seeds", "1"]
+    arguments += ["--starts", "8", "5", "--rules", "size_curve", "--fixed-seeds", "1"]
     assert main([*arguments, "--set", "epochs=3", "--baselines"]) == 0
     summary = json.loads((output / "summary.json").read_text())
     rows = {(row["run"], row["start"]): row for row in summary["rows"]}

@@ -16,9 +16,9 @@ def experiment(tmp_path, write_run):
     for seed, (dims, elbo, epoch) in enumerate(
         [(4, -100.0, 9), (5, -101.0, 11), (6, -102.0, None)]
     ):
-        write_run(output, "information", 10, seed, dims, elbo, epoch, **many)
+        write_run(output, "size_curve", 10, seed, dims, elbo, epoch, **many)
     for seed, elbo in enumerate([-100.5, -99.5]):
-        write_run(output, "information", 8, seed, 5, elbo, 7, **many)
+        write_run(output, "size_curve", 8, seed, 5, elbo, 7, **many)
     for size, elbos in {
         4: (-101.0, -101.2),
         5: (-100.1, -100.3),
@@ -46,7 +46,7 @@ def numbers(row, *names):
 
 
 def test_dimensions_over_seeds(rows):
-    row = rows["information", "10"]
+    row = rows["size_curve", "10"]
     names = ("runs", "dims_mean", "dims_sd", "dims_min", "dims_max")
     assert numbers(row, *names) == [3, 5, 1, 4, 6]
     # Student's 97.5 % quantile with 2 degrees of freedom is 4.302653.
@@ -55,7 +55,7 @@ def test_dimensions_over_seeds(rows):
 
 
 def test_dimensions_over_seeds_and_starts(rows):
-    row = rows["information", "all"]
+    row = rows["size_curve", "all"]
     assert numbers(row, "runs", "dims_mean", "dims_min", "dims_max") == [5, 5, 4, 6]
     assert float(row["dims_sd"]) == pytest.approx(0.5**0.5)
     half = 2.776445 * 0.5**0.5 / 5**0.5
@@ -64,7 +64,7 @@ def test_dimensions_over_seeds_and_starts(rows):
 
 
 def test_when_the_size_was_fixed(rows):
-    row = rows["information", "10"]
+    row = rows["size_curve", "10"]
     # At the end of the tenth and of the twelfth epoch, of 20 steps each.
     names = ("fixed", "not_fixed", "no_finding", "fixed_epoch", "fixed_step")
     assert numbers(row, *names) == [2, 1, 0, 11, 220]
@@ -72,7 +72,7 @@ def test_when_the_size_was_fixed(rows):
 
 
 def test_figures_and_their_differences(rows):
-    row = rows["information", "10"]
+    row = rows["size_curve", "10"]
     assert numbers(row, "elbo_mean", "elbo_sd", "elbo_to_best") == [-101, 1, -1]
     assert numbers(row, "reconstruction_loss_mean", "silhouette_sd") == [91, 0]
     assert numbers(row, "frechet_reconstruction_mean", "seconds") == [2, 10]
@@ -122,7 +122,7 @@ def test_only_runs_of_the_same_task_are_compared(tmp_path, write_run):
     write_run(tmp_path, "fixed", 5, 0, 5, -100.0)
     heavy = {"beta": {"value": 4.0}}
     write_run(tmp_path, "beta4", 8, 0, 5, -90.0, 1, config=heavy)
-    rule = {"rule": {"name": "information", "patience": 9}}
+    rule = {"rule": {"name": "size_curve", "patience": 9}}
     write_run(tmp_path, "slow", 8, 0, 5, -101.0, 1, config=rule)
     write_run(tmp_path, "oneshot", 5, 0, 5, -99.0, 1, config={"epochs": 12})
     rows = {row["run"]: row for row in summarize(read_runs(tmp_path), {}).rows}

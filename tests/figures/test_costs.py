@@ -9,7 +9,7 @@ def test_searches_rules_and_single_sizes():
         Cost("one fixed size", 240.0, -105.0, 0.3, True),
         Cost("grid", 1500.0, -100.0, 0.5),
         Cost("hyperband", 700.0, -101.0, 0.7),
-        Cost("information", 260.0, -100.2, 0.4),
+        Cost("size_curve", 260.0, -100.2, 0.4),
         *(Cost("one fixed size", 230.0 + i, -103.0 + i, 0.3, True) for i in range(2)),
     ]
     figure = costs_figure(costs)
@@ -20,7 +20,7 @@ def test_searches_rules_and_single_sizes():
     (segment,) = axes.containers[2].lines[2][0].get_segments()
     assert segment[1][1] - segment[0][1] == pytest.approx(1.4)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["grid", "hyperband", "information", "one fixed size"]
+    assert legend == ["grid", "hyperband", "size_curve", "one fixed size"]
     markers = {bars.lines[0].get_marker() for bars in axes.containers}
     assert len(markers) == 4
     assert axes.get_xscale() == "log"
@@ -28,7 +28,7 @@ def test_searches_rules_and_single_sizes():
 
 @pytest.mark.parametrize("seconds", [0.2, 40.0, 90_000.0])
 def test_one_result_of_one_seed(seconds):
-    figure = costs_figure([Cost("information", seconds, -50.0, None)])
+    figure = costs_figure([Cost("size_curve", seconds, -50.0, None)])
     check_figure(figure)
     (axes,) = figure.axes
     low, high = axes.get_xlim()

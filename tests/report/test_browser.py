@@ -92,7 +92,7 @@ def test_it_renders_and_asks_for_nothing(browser, recorded_run, tmp_path, width)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_experiments_report_with_its_wide_table(browser, tmp_path, width):
     path = tmp_path / "report.html"
-    costs = [Cost("grid", 600.0, -100.0, 0.5), Cost("information", 100.0, -101.0, 0.5)]
+    costs = [Cost("grid", 600.0, -100.0, 0.5), Cost("size_curve", 100.0, -101.0, 0.5)]
     write_experiment_report(
         path,
         title="compare-digits",

@@ -10,7 +10,7 @@ import pytest
 import ald_keras.rules
 
 FOLDER = pathlib.Path(ald_keras.rules.__file__).parent
-SOURCES = sorted(FOLDER.glob("*.py"))
+SOURCES = sorted(FOLDER.rglob("*.py"))
 ALLOWED = {"numpy", "scipy", *sys.stdlib_module_names}
 
 LOADS_ALONE = """

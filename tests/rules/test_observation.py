@@ -84,10 +84,8 @@ def test_finite_kl_passes():
         ({"active": (2, 0)}, ValueError, "`active`"),
         ({"active": (0, 3)}, ValueError, "`active`"),
         ({"kl": (1.0, None, 0.0)}, ValueError, "`kl`"),
-        ({"epochs_trained": 0}, ValueError, "`epochs_trained` must be positive"),
-        ({"epochs_trained": "long"}, ValueError, "`epochs_trained`"),
-        ({"learning_rate": -1e-3}, ValueError, "`learning_rate` must not be negative"),
-        ({"learning_rate": float("nan")}, ValueError, "`learning_rate`"),
+        ({"progress": 0.0}, ValueError, "`progress` must lie in"),
+        ({"progress": float("nan")}, ValueError, "`progress`"),
         ({"directions": "max"}, TypeError, "`directions`"),
         ({"directions": {"purity": "up"}}, ValueError, "purity='up'"),
         ({"directions": {"silhouette": "max"}}, ValueError, "'silhouette'"),
@@ -105,8 +103,3 @@ def test_built_in_metrics_are_the_four_of_the_paper():
         "frechet_reconstruction",
         "frechet_generation",
     )
-
-
-def test_epochs_trained_follow_the_epochs_unless_said_otherwise():
-    assert Observation(**GOOD).epochs_trained == GOOD["epoch"] + 1
-    assert Observation(**GOOD, epochs_trained=41.5).epochs_trained == 41.5

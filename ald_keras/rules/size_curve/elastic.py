@@ -55,9 +55,8 @@ class ElasticState(Immutable):
     sampling: SampledSizes | None = None
     last_epoch: int | None = None
 
-    # No dimension is removed on trial, and no size is ever fixed.
+    # No dimensions are removed in steps, and no size is ever fixed.
     step: ClassVar[int] = 1
-    trial: ClassVar[tuple[int, ...]] = ()
     fixed_epoch: ClassVar[int | None] = None
     at_floor: ClassVar[bool] = False
 

@@ -76,9 +76,8 @@ class SizeCurveState(Immutable):
     last_epoch: int | None = None
     at_floor: bool = False
 
-    # No dimension is removed on trial.
+    # No dimensions are removed in steps.
     step: ClassVar[int] = 1
-    trial: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
         if self.phase not in get_args(Phase):
