@@ -143,6 +143,7 @@ def write_run(
         **_record(config, data, model, history, pruning),
         "parameters_compact": parameter_count(small),
         **figures,
+        "baseline_nll": None if curve is None else curve.baseline_nll,
         "features": parts.extractor.name,
         **measured,
     }
@@ -222,6 +223,7 @@ def _record(
         "active_dims": model.active_dims,
         "validation_loss": (history.history.get("val_loss") or [None])[-1],
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
+        "fixed_step": None if pruning is None else pruning.fixed_step,
         "outcome": None if pruning is None else pruning.result(),
         "elastic": _is_elastic(model),
         **_rule_stop(pruning),

@@ -12,6 +12,7 @@ from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.interval import EPOCH, EvaluationClock
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
+from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.outcome import (
     COLLAPSE,
     INFORMATIVE_KL,
@@ -182,6 +183,7 @@ class ALDCallback(ReportedRecord):
         self._writer = MaskWriter(self.model)
         self.state = self._writer.continue_sampling(self.rule, self.state)
         self.sampled = False
+        self.fixed_step = None
         self.decisions = []
         self.collapsed = False
         self._pending = None
@@ -276,6 +278,10 @@ class ALDCallback(ReportedRecord):
             self.model.stop_training = True
 
     def _accept(self, state: Any, decision: Decision) -> None:
+        if state.fixed_epoch != self.state.fixed_epoch:
+            self.fixed_step = None
+            if state.fixed_epoch is not None:
+                self.fixed_step = steps_taken(self.model)
         self.state = state
         # A wait is recorded when its cause is another one than before.
         new_cause = decision.code not in ("", self._code)
@@ -312,7 +318,7 @@ class ALDCallback(ReportedRecord):
         warnings.warn(f"ALD: {reason}", stacklevel=2)
         found = self._active()
         self.state = self.rule.restart(self.state, found)
-        self._pending = None
+        self.fixed_step = self._pending = None
         self._records = 0
         self._log(
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
@@ -358,16 +364,20 @@ class ALDCallback(ReportedRecord):
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
 
-    def _remove_reserve(self, rule: SizeCurveRule) -> None:
+    def _finish(self, rule: SizeCurveRule) -> None:
+        """Take up a size fixed in the last evaluation, and remove the reserve."""
+        # Half of the examples were trained at that size: no training needs to follow.
+        if self._pending is not None and self._pending[1].code == "fixed":
+            self._apply_pending()
+        self._pending = None
         state, decision = rule.finish(self.state)
         if decision is not None:
-            self._pending = None
             self._apply(state, decision)
 
     def _close(self, epoch: int) -> None:
         self._notice_changed_mask(epoch)
         if isinstance(self.rule, SizeCurveRule):
-            self._remove_reserve(self.rule)
+            self._finish(self.rule)
 
 
 def _sampling_of(state: Any) -> Any:

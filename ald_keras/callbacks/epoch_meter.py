@@ -20,6 +20,9 @@ from ald_keras.rules import NULL_LOSS, OBJECTIVE, SizeMeasurement
 # Make random numbers that no epoch draws.
 _NULL_STREAM, _CURVE_STREAM, _STEP_STREAM = 1, 2, 3
 
+# Training samples that the baseline NLL is measured on.
+_BASELINE_SAMPLES = 2000
+
 # Validation samples, and data values of these, that the size curve is measured on.
 _CURVE_SAMPLES, _CURVE_VALUES = 2000, 1 << 26
 
@@ -105,7 +108,10 @@ class EpochMeter:
         values = math.prod(self._model.data_shape)
         count = max(2, min(_CURVE_SAMPLES, _CURVE_VALUES // values))
         x, y = self._probe.sample(count, rng)
-        return self._model.size_curve(x, y, seed=self._seed)
+        curve: SizeCurve = self._model.size_curve(x, y, seed=self._seed)
+        if self._null_loss is None:
+            return curve
+        return dataclasses.replace(curve, baseline_nll=self._null_loss)
 
     @property
     def known_metrics(self) -> dict[str, float]:
@@ -197,9 +203,12 @@ class EpochMeter:
                 "share of what the latent space gains; or give the rule a "
                 f"`tolerance` in nats. Received: likelihood={likelihood!r}"
             )
-        # The same sample wherever a run begins or goes on.
-        rng = np.random.default_rng([self._seed, 0, _NULL_STREAM])
-        x, _ = self._probe.sample(self._probe_size, rng)
+        # The same sample wherever a run begins or goes on. Training data, since a
+        # constant fits a small sample better than it fits others.
+        x = self._model.training_samples(_BASELINE_SAMPLES)
+        if x is None:
+            rng = np.random.default_rng([self._seed, 0, _NULL_STREAM])
+            x, _ = self._probe.sample(self._probe_size, rng)
         blocks = row_blocks(len(x), self._model.data_shape)
         return null_nll(x.astype("float32", copy=False), likelihood, blocks)
 

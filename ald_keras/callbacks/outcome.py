@@ -28,6 +28,10 @@ _CAUSES = {
         "the squared error at full size is above `max_squared_error`. Raise the bound, "
         "start with more dimensions or train for more epochs."
     ),
+    "no_gain": (
+        "the loss was not below that of the best constant output. Train for more "
+        "epochs, or look at the likelihood and the scale of the data."
+    ),
     "falling": (
         "the loss with fewer dimensions was still coming down. Train for more epochs."
     ),

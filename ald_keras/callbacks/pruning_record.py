@@ -26,6 +26,7 @@ class PruningRecord(keras.callbacks.Callback):
         seen: Samples of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
         curve: `SizeCurve` on validation data at the end of the last `fit`, or `None`.
+        fixed_step: Optimizer steps after which the present size was fixed, or `None`.
         sampled: Whether the weights of the last `fit` come from training with sampled
             sizes.
     """
@@ -44,6 +45,7 @@ class PruningRecord(keras.callbacks.Callback):
         self.start_dims = 0
         self.curve: SizeCurve | None = None
         self.sampled = False
+        self.fixed_step: int | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch: int | None = None
 
@@ -77,6 +79,7 @@ class PruningRecord(keras.callbacks.Callback):
             "pending": self._pending and [part.to_dict() for part in self._pending],
             "decisions": [decision.to_dict() for decision in self.decisions],
             "start_dims": self.start_dims,
+            "fixed_step": self.fixed_step,
         }
 
     def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
@@ -88,6 +91,7 @@ class PruningRecord(keras.callbacks.Callback):
             self._pending = state, Decision.from_dict(decision)
         self.decisions = [Decision.from_dict(d) for d in search["decisions"]]
         self.start_dims = search["start_dims"]
+        self.fixed_step = search["fixed_step"]
         self._last_epoch = epoch - 1
 
     @property

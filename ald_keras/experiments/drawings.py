@@ -21,7 +21,7 @@ from ald_keras.experiments.curve_summary import elbo_at, read_size_curves
 from ald_keras.experiments.edge import TOLERANCE, right_answer
 from ald_keras.experiments.runs import FIXED, ONE_SHOT, Run, run_name
 from ald_keras.experiments.saved_runs import load_curves
-from ald_keras.experiments.summary import fixed_figures, mean_and_sd
+from ald_keras.experiments.summary import baseline_of, fixed_figures, mean_and_sd
 from ald_keras.figures import (
     Cost,
     Curves,
@@ -250,7 +250,7 @@ def _sizes(
 ) -> Drawing:
     """The ELBO by size, and the right answer unless too few sizes were trained."""
     elbos = fixed_figures(fixed)
-    edge = right_answer(elbos) if elbos and definitive else None
+    edge = right_answer(elbos, baseline_of(fixed)) if elbos and definitive else None
     found = {
         group: [
             (int(run.record["active_dims"]), float(run.record["test"]["elbo"]))
@@ -264,8 +264,8 @@ def _sizes(
     caption = "Test ELBO by latent dimensions, the higher the better."
     if edge is not None:
         caption += (
-            f" Good enough is what lies within {100 * TOLERANCE:g} % of the best fixed "
-            f"size; the right answer is the smallest such size, {edge.size}."
+            f" The right answer, {edge.size}, is the smallest size that loses at most "
+            f"{100 * TOLERANCE:g} % of the best size's gain."
         )
     alt = "Test ELBO of networks of fixed size by size, and of pruned networks."
     return Drawing("sizes", figure, caption, alt)

@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 
-# Share of the best figure, and sizes trained on each side of the edge.
+# Share of the best size's gain, and sizes trained on each side of the edge.
 TOLERANCE = 0.005
 MARGIN = 3
 
@@ -32,15 +32,19 @@ class Edge:
 
 
 def right_answer(
-    figures: Mapping[int, Sequence[float]], tolerance: float = TOLERANCE
+    figures: Mapping[int, Sequence[float]],
+    baseline_nll: float | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Edge:
-    """The smallest fixed size whose mean figure is within a share of the best's.
+    """The smallest fixed size that loses at most a share of the best size's gain.
 
     Args:
         figures: Mapping from sizes to figures, one a seed, in nats per sample; higher
             is better: the test ELBO, or minus the reconstruction loss.
-        tolerance: Float >= 0, share of the best mean figure's absolute value. Defaults
-            to `TOLERANCE`.
+        baseline_nll: NLL of the best output that is the same for all samples, nats per
+            sample. The gain is this plus the best mean figure; where it is `None`, the
+            figure's absolute value stands for the gain. Defaults to `None`.
+        tolerance: Float >= 0, share of the gain. Defaults to `TOLERANCE`.
 
     Returns:
         The `Edge`.
@@ -59,7 +63,8 @@ def right_answer(
     means = {size: statistics.fmean(figures[size]) for size in sorted(figures)}
     best_size = max(means, key=lambda size: means[size])
     best = means[best_size]
-    least = best - tolerance * abs(best)
+    gain = abs(best) if baseline_nll is None else max(0.0, baseline_nll + best)
+    least = best - tolerance * gain
     size = next(size for size, mean in means.items() if mean >= least)
     return Edge(size, means[size], best_size, best, least)
 
@@ -70,6 +75,7 @@ def sizes_to_train(
     guess: int,
     largest: int,
     margin: int = MARGIN,
+    baseline_nll: float | None = None,
 ) -> list[int]:
     """Fixed sizes that are still to be trained to know the right answer.
 
@@ -83,6 +89,7 @@ def sizes_to_train(
         guess: Integer >= 1.
         largest: Integer >= `guess`; no size above `largest + margin` is asked for.
         margin: Integer >= 0. Defaults to `MARGIN`.
+        baseline_nll: As `right_answer` takes it. Defaults to `None`.
 
     Returns:
         Sizes in ascending order; none once the answer is known.
@@ -90,7 +97,7 @@ def sizes_to_train(
     around = {*_within(guess, margin, largest), largest}.difference(tried)
     if around or not figures:
         return sorted(around)
-    edge = right_answer(figures).size
+    edge = right_answer(figures, baseline_nll).size
     below = max((size for size in {*tried, *figures} if size < edge), default=0)
     if edge - below > 2 * margin + 1:
         return [(edge + below) // 2]

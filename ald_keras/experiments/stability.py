@@ -33,7 +33,7 @@ from ald_keras.experiments.plan import (
 )
 from ald_keras.experiments.runner import Job, Runner, is_done, raise_failures
 from ald_keras.experiments.runs import read_record, read_runs
-from ald_keras.experiments.summary import fixed_figures, summarize
+from ald_keras.experiments.summary import baseline_of, fixed_figures, summarize
 from ald_keras.experiments.table import print_table, write_table
 
 
@@ -95,8 +95,14 @@ def _find_edge(runner: Runner, plan: Plan) -> None:
     guess = min(round(statistics.median(answers)), plan.largest)
     tried: set[int] = set()
     while True:
-        figures = fixed_figures(read_runs(runner.output))
-        sizes = sizes_to_train(figures, tried, guess, plan.largest)
+        runs = read_runs(runner.output)
+        sizes = sizes_to_train(
+            fixed_figures(runs),
+            tried,
+            guess,
+            plan.largest,
+            baseline_nll=baseline_of(runs),
+        )
         if not sizes:
             return
         runner.run(plan.fixed_jobs(sizes))

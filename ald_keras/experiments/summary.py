@@ -70,6 +70,12 @@ def fixed_figures(runs: Iterable[Run], name: str = "elbo") -> dict[int, list[flo
     return figures
 
 
+def baseline_of(runs: Iterable[Run]) -> float | None:
+    """Mean baseline NLL of the fixed runs, or `None` where it is not known."""
+    found = [run.record.get("baseline_nll") for run in runs if run.group == FIXED]
+    return mean_and_sd(found)[0]
+
+
 def summarize(runs: Sequence[Run], guesses: Mapping[str, Any]) -> Summary:
     """Put an experiment's runs into numbers.
 
@@ -79,7 +85,8 @@ def summarize(runs: Sequence[Run], guesses: Mapping[str, Any]) -> Summary:
     """
     elbos = fixed_figures(runs)
     losses = fixed_figures(runs, "reconstruction_loss")
-    answer = right_answer(elbos) if elbos else None
+    baseline = baseline_of(runs)
+    answer = right_answer(elbos, baseline) if elbos else None
     gains = {size: [-loss for loss in losses[size]] for size in losses}
     largest = max(elbos, default=None)
     units = [
@@ -99,7 +106,7 @@ def summarize(runs: Sequence[Run], guesses: Mapping[str, Any]) -> Summary:
     return Summary(
         rows=rows,
         answer=answer,
-        reconstruction=right_answer(gains) if gains else None,
+        reconstruction=right_answer(gains, baseline) if gains else None,
         largest_fixed=largest,
         active_units=statistics.fmean(units) if units else None,
     )
@@ -173,7 +180,7 @@ def fix_figures(records: Sequence[Mapping[str, Any]]) -> Row:
     fixed = [record for record in records if record.get("fixed_epoch") is not None]
     epochs = [record["fixed_epoch"] + 1 for record in fixed]
     steps = [
-        record["steps"] / record["epochs"] * epoch
+        record.get("fixed_step") or record["steps"] / record["epochs"] * epoch
         for record, epoch in zip(fixed, epochs, strict=True)
     ]
     return {

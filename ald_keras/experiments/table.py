@@ -36,11 +36,12 @@ def head_lines(summary: Summary) -> list[str]:
     share = f"{100 * TOLERANCE:g} %"
     lines = [
         f"Right answer: {answer.size} dimensions, the smallest fixed size whose mean "
-        f"test ELBO, {answer.value:.2f} nats, is within {share} of the best, "
-        f"{answer.best:.2f} nats with {answer.best_size}.",
+        f"test ELBO, {answer.value:.2f} nats, loses at most {share} of the gain of the "
+        f"best, {answer.best:.2f} nats with {answer.best_size}.",
         f"Active units of the largest fixed size, {summary.largest_fixed}: "
         f"{summary.active_units:.1f}. Reconstruction edge: {edge.size} dimensions "
-        f"(test reconstruction loss within {share} of {-edge.best:.2f} nats).",
+        f"(test reconstruction loss within {share} of the gain of {-edge.best:.2f} "
+        "nats).",
     ]
     if answer.size == summary.largest_fixed:
         lines.append("This is the largest size trained: a larger one may be better.")

@@ -49,6 +49,7 @@ class CheckedModel(keras.Model):
         super().__init__(**kwargs)
         self.unusable_values = keras.metrics.Sum(name="unusable_values")
         self.validation_data: FitValidation | None = None
+        self._training_data: Any = None
 
     def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
         """Set the optimizer; the loss is the negative ELBO.
@@ -125,7 +126,8 @@ class CheckedModel(keras.Model):
         own = self.own_callbacks()
         everyone = [*own, *as_list(callbacks)]
         guard = FitGuard(everyone)
-        with self._guarded(FitValidation(validation_data, frequency, steps), everyone):
+        validation = FitValidation(validation_data, frequency, steps)
+        with self._guarded(x, validation, everyone):
             history = super().fit(
                 x=x,
                 y=data_checks.keep_weights(x, y, sample_weight),
@@ -141,6 +143,20 @@ class CheckedModel(keras.Model):
                 **kwargs,
             )
         return history
+
+    def training_samples(self, count: int) -> Any:
+        """Some of the samples that the `fit` that runs trains on.
+
+        Args:
+            count: Integer >= 1, how many at most.
+
+        Returns:
+            Array of shape `(samples, *data_shape)`, or `None` where no `fit` runs or
+            its data can be read only once.
+        """
+        if self._training_data is None:
+            return None
+        return data_checks.first_samples(self._training_data, count)
 
     def from_chief(self, function: Callable[[], Any]) -> Any:
         """What a function gives, called once where several workers train together.
@@ -221,8 +237,9 @@ class CheckedModel(keras.Model):
 
     @contextlib.contextmanager
     def _guarded(
-        self, validation: FitValidation, callbacks: list[Any]
+        self, x: Any, validation: FitValidation, callbacks: list[Any]
     ) -> Iterator[None]:
+        self._training_data = x
         self.validation_data = None if validation.data is None else validation
         self.unusable_values.reset_state()
         completed = False
@@ -238,7 +255,7 @@ class CheckedModel(keras.Model):
                 for callback in callbacks:
                     getattr(callback, "on_fit_end", _do_nothing)(completed)
             finally:
-                self.validation_data = None
+                self.validation_data = self._training_data = None
             # Keras leaves its iterator over the validation data when `fit` fails.
             self._eval_epoch_iterator = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -22,6 +23,36 @@ def is_array(data: Any) -> bool:
 def is_stream(data: Any) -> bool:
     """Whether `data` comes in batches whose order is not Keras's to change."""
     return hasattr(data, "element_spec") or hasattr(data, "__next__")
+
+
+def first_samples(data: Any, count: int) -> np.ndarray | None:
+    """Some samples of training data, spread over arrays, the first ones of a stream.
+
+    Args:
+        data: What `fit` was given as `x`.
+        count: Integer >= 1, how many at most.
+
+    Returns:
+        float32 array of shape `(samples, *data_shape)`, or `None` for a stream that can
+        be read only once.
+    """
+    if is_array(data):
+        rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
+        return np.asarray(data)[rows].astype("float32", copy=False)
+    if hasattr(data, "__next__"):
+        return None
+    batches = data
+    if isinstance(data, keras.utils.PyDataset):
+        batches = (data[i] for i in itertools.count())
+    parts: list[np.ndarray] = []
+    for batch in batches:
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        parts.append(keras.ops.convert_to_numpy(x).astype("float32", copy=False))
+        if sum(map(len, parts)) >= count:
+            break
+        if isinstance(data, keras.utils.PyDataset) and len(parts) == data.num_batches:
+            break
+    return np.concatenate(parts)[:count] if parts else None
 
 
 def check_end(name: str, data: Any, argument: str, steps: Any) -> None:

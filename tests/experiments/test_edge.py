@@ -30,6 +30,18 @@ def test_the_smallest_size_within_half_a_percent(figures, size, best_size):
     assert edge.least == pytest.approx(edge.best - 0.005 * abs(edge.best))
 
 
+@pytest.mark.parametrize(
+    ("baseline_nll", "size"),
+    # The best size gains 100, 10 and nothing.
+    [(200.0, 5), (110.0, 6), (99.0, 6)],
+)
+def test_the_tolerance_is_a_share_of_the_gain(baseline_nll, size):
+    figures = {4: [-110.0], 5: [-100.4], 6: [-100.0]}
+    edge = right_answer(figures, baseline_nll)
+    assert edge.size == size
+    assert edge.least == pytest.approx(-100.0 - 0.005 * max(0.0, baseline_nll - 100.0))
+
+
 def test_the_tolerance_is_an_argument():
     figures = {4: [-110.0], 5: [-100.4], 6: [-100.0]}
     assert right_answer(figures, tolerance=0.0).size == 6

@@ -27,14 +27,12 @@ class Watch:
             informative before the size is raised.
         window: Integer >= 1, measurements that are averaged.
         settle: Integer >= 1, evaluations over which a dimension must be idle.
-        idle_kl: Float, mean KL in nats below which a dimension is idle.
         min_dims: Integer >= 1, the smallest size.
     """
 
     patience: int
     window: int
     settle: int
-    idle_kl: float
     min_dims: int
 
     def update(
@@ -85,12 +83,12 @@ class Watch:
         return Step(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
 
     def _awake(self, state: SizeCurveState, spectrum: Spectrum) -> list[int]:
-        return informative_dims(state.reserve, spectrum, self.idle_kl)
+        return informative_dims(state.reserve, spectrum, state.idle_kl)
 
     def _idle_in_core(self, state: SizeCurveState) -> list[int]:
         if len(state.spectra) <= self.settle:
             return []
-        idle = idle_dims(state.core, state.spectra, self.idle_kl)
+        idle = idle_dims(state.core, state.spectra, state.idle_kl)
         most = len(state.core) - self.min_dims
         return idle[:most] if len(idle) < len(state.core) else []
 

@@ -28,6 +28,9 @@ class Step:
 
 SETTLING = "Training is plain until the informative dimensions have settled."
 FIXED = "The size is fixed."
+NO_GAIN = (
+    "The loss is not below that of the best constant output: there is no gain yet."
+)
 AWAKE = "Dimensions of the reserve have become informative; their worth is measured."
 
 

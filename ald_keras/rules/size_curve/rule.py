@@ -81,8 +81,8 @@ class SizeCurveRule:
         max_squared_error: Float > 0, squared error of sampled codes, summed over the
             values of a sample; the answer is the smallest size within it, whatever the
             `target`. Defaults to `None`: no such bound.
-        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle. Defaults
-            to 0.1.
+        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle, or below
+            the tolerance where that is less. Defaults to 0.1.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -120,8 +120,13 @@ class SizeCurveRule:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics that every observation must hold."""
+        return (NULL_LOSS,) if self._relative else ()
+
+    @property
+    def _relative(self) -> bool:
+        """Whether the tolerance is a share of the gain."""
         share = parse_tolerance("tolerance", self.tolerance).nats is None
-        return (NULL_LOSS,) if share and self.targets.uses_loss else ()
+        return share and self.targets.uses_loss
 
     @property
     def size_metrics(self) -> tuple[str, ...]:
@@ -163,7 +168,11 @@ class SizeCurveRule:
         """Take in one evaluation, and settle, measure, fix or watch the reserve."""
         observation.check_kl()
         spectra = (*state.spectra, observation.kl)[-_SETTLE - 1 :]
-        seen = state.changed(spectra=spectra, last_epoch=observation.epoch)
+        seen = state.changed(
+            spectra=spectra,
+            last_epoch=observation.epoch,
+            idle_kl=self._idle_kl(state, observation),
+        )
         if state.phase == "fixed":
             step = self._watch.update(
                 seen, observation, lambda loss: self._allowed(loss, observation)
@@ -173,8 +182,7 @@ class SizeCurveRule:
         else:
             step = self._measure(seen, observation)
         after = step.state
-        sampling = sampling_of(after, self.share, self.min_dims, self.idle_kl)
-        after = after.changed(sampling=sampling)
+        after = after.changed(sampling=sampling_of(after, self.share, self.min_dims))
         return after, reasons.decision(state, after, step)
 
     def finish(self, state: SizeCurveState) -> tuple[SizeCurveState, Decision | None]:
@@ -186,7 +194,21 @@ class SizeCurveRule:
 
     @property
     def _watch(self) -> Watch:
-        return Watch(self.patience, _WINDOW, _SETTLE, self.idle_kl, self.min_dims)
+        return Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
+
+    def _idle_kl(self, state: SizeCurveState, observation: Observation) -> float:
+        """The threshold now: never above the tolerance.
+
+        A dimension is hardly worth more than its KL, but where the whole gain is a few
+        nats this may be more than the tolerance.
+        """
+        reconstruction = observation.metrics.get("reconstruction")
+        if not self.targets.uses_loss:
+            return self.idle_kl
+        if reconstruction is None:
+            return state.idle_kl
+        loss = reconstruction + sum(observation.kl)
+        return min(self.idle_kl, self._allowed(loss, observation))
 
     def _allowed(self, loss: float, observation: Observation) -> float:
         """The tolerance at this loss, in nats per sample."""
@@ -197,12 +219,12 @@ class SizeCurveRule:
 
     def _settle(self, state: SizeCurveState, progress: float | None) -> Step:
         state, moved = self._change_reserve(state)
-        informative = informative_dims(state.active, state.spectra[-1], self.idle_kl)
+        informative = informative_dims(state.active, state.spectra[-1], state.idle_kl)
         if not informative:
-            return Step(state, "collapsed", reasons.nothing_informative(self.idle_kl))
+            return Step(state, "collapsed", reasons.nothing_informative(state.idle_kl))
         late = progress is not None and progress >= _LATEST_START
         known = len(state.spectra) > _SETTLE
-        if late or (known and has_settled(state.active, state.spectra, self.idle_kl)):
+        if late or (known and has_settled(state.active, state.spectra, state.idle_kl)):
             count = len(informative)
             state = state.changed(phase="measure", informative=count)
             return Step(state, "measure", reasons.begins(count, self.share, moved))
@@ -213,6 +235,9 @@ class SizeCurveRule:
         window = (*state.window, observation.measurement())[-_WINDOW:]
         increases = mean_increases(window)
         allowed = self._allowed(window[-1].loss, observation)
+        if self._relative and not allowed:
+            state = state.changed(size=None, window=window, steady=0, below=())
+            return Step(state, "no_gain", reasons.NO_GAIN)
         found = self.targets.answers(window, self.min_dims, observation.directions)
         if self.targets.uses_loss:
             edge = sufficient_size(increases, allowed, state.size, self.min_dims)
@@ -235,7 +260,7 @@ class SizeCurveRule:
     ) -> SizeCurveState:
         """Count the evaluations since the answer has changed."""
         counts = [
-            len(informative_dims(state.active, spectrum, self.idle_kl))
+            len(informative_dims(state.active, spectrum, state.idle_kl))
             for spectrum in state.spectra[-2:]
         ]
         # One more dimension is informative: the answer may be about to rise.
@@ -264,7 +289,7 @@ class SizeCurveRule:
         order = [] if state.sampling is None else state.sampling.order
         ranked = [d for d in order if d in state.active]
         kept = sorted(ranked[:size])
-        idle = idle_dims(ranked[size:], state.spectra, self.idle_kl)
+        idle = idle_dims(ranked[size:], state.spectra, state.idle_kl)
         others = [d for d in state.removed if d not in kept]
         spare = reserve_size(size) if self.targets.uses_loss else 0
         reserve = sorted([*reversed(idle), *others][:spare])
@@ -288,7 +313,7 @@ class SizeCurveRule:
         if len(state.spectra) <= _SETTLE:
             return state, ""
         surplus, missing = change_reserve(
-            state.active, state.removed, state.spectra, self.idle_kl
+            state.active, state.removed, state.spectra, state.idle_kl
         )
         surplus = surplus[: max(0, len(state.active) - self.min_dims)]
         active = {*state.active, *missing} - {*surplus}

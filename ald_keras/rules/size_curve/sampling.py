@@ -21,7 +21,7 @@ _DOWN = 0.7
 
 
 def sampling_of(
-    state: SizeCurveState, share: float, min_dims: int, idle_kl: float
+    state: SizeCurveState, share: float, min_dims: int
 ) -> SampledSizes | None:
     """The sizes sampled until the next evaluation, `None` where none are.
 
@@ -29,7 +29,6 @@ def sampling_of(
         state: The rule's state.
         share: Float in (0, 0.9], share of truncated examples.
         min_dims: Integer >= 1, the smallest size.
-        idle_kl: Float, mean KL below which a dimension is idle.
     """
     if state.phase == "settle" or (state.phase == "fixed" and not state.reserve):
         return None
@@ -38,7 +37,7 @@ def sampling_of(
     if state.phase == "fixed":
         found = {len(state.core): _FIXED}
     else:
-        informative = len(informative_dims(state.active, spectrum, idle_kl))
+        informative = len(informative_dims(state.active, spectrum, state.idle_kl))
         size = informative if state.size is None else state.size
         if size - 1 >= min_dims and _is_entangled(state):
             found = {size - 1: _DOWN, size: 1.0 - _DOWN}

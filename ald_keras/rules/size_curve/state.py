@@ -44,6 +44,8 @@ class SizeCurveState(Immutable):
             Defaults to 0.
         sampling: `SampledSizes` until the next evaluation, or `None`. Defaults to
             `None`.
+        idle_kl: Float, mean KL in nats below which a dimension is idle now. Defaults to
+            0.
         every_size: Boolean, whether all sizes are measured each time. Defaults to
             `False`.
         fixed_epoch: Epoch in which the size was fixed, from 0, or `None`. Defaults to
@@ -68,6 +70,7 @@ class SizeCurveState(Immutable):
     steady: int = 0
     awake: int = 0
     sampling: SampledSizes | None = None
+    idle_kl: float = 0.0
     every_size: bool = False
     fixed_epoch: int | None = None
     last_epoch: int | None = None
