@@ -31,6 +31,8 @@ CONFIGS = {
         **TINY_RUN,
         "latent_dim": 8,
         "epochs": 24,
+        # An evaluation needs twenty steps.
+        "batch_size": 6,
         "optimizer": {"name": "adam", "learning_rate": 0.01},
         "rule": {
             "name": "size_curve",
