@@ -157,5 +157,6 @@ def check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> Non
         if name not in skipped and there != here:
             raise ValueError(
                 f"{path} is of a run with another config, which cannot go on with "
-                f"this one: `{name}` is {there} there and {here} here."
+                f"this one: `{name}` is {there} there and {here} here. Give it its own "
+                "config, or start it again with --overwrite."
             )

@@ -279,6 +279,14 @@ def test_settings_that_a_method_does_not_use_do_not_count(tmp_path):
         check_config(tmp_path, whole.to_dict(), pruned.to_dict())
 
 
+def test_a_run_under_the_rule_that_was_removed_says_what_to_do(tmp_path):
+    now = load_config_of(tmp_path / "a.yaml", CONFIGS["masked"]).to_dict()
+    before = {**now, "rule": {"name": "information", "max_loss_increase": "1%"}}
+    with pytest.raises(ValueError, match="'information'.*--overwrite") as error:
+        check_config(tmp_path, before, now)
+    assert "\n" not in str(error.value)
+
+
 def load_config_of(path, values):
     path.write_text(yaml.safe_dump(values))
     return load_config(path)
