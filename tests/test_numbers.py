@@ -27,9 +27,10 @@ def made_of_factors(count, factors=4):
 
 FACTORS = made_of_factors(600)
 # How far the loss of the first epochs may be from that in float32, relatively: by then
-# rounding has not grown yet. XLA draws other noise, and float64 other first weights.
+# rounding has not grown yet. XLA draws other noise, float64 other first weights, and
+# float16 leaves out the first steps, whose gradients overflow.
 TOLERANCE = 0.002
-OTHER_DRAWS = 0.02
+OTHER_STEPS = 0.03
 # By how many dimensions the size found may differ, and by how many epochs the moment
 # from which on sizes are sampled.
 DIMENSIONS, LATER = 1, 3
@@ -83,8 +84,8 @@ def test_the_size_found_does_not_depend_on_how_it_is_computed(
 ):
     losses, size, decisions = pruned(policy, **options)
     expected, expected_size, expected_decisions = reference
-    draws_differ = policy == "float64" or "jit_compile" in options
-    tolerance = OTHER_DRAWS if draws_differ else TOLERANCE
+    differ = policy in ("float64", "mixed_float16") or "jit_compile" in options
+    tolerance = OTHER_STEPS if differ else TOLERANCE
     assert losses == pytest.approx(expected, rel=tolerance)
     assert expected_size < 12
     assert abs(size - expected_size) <= DIMENSIONS
