@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ald_keras.callbacks.interval import check_interval
-from ald_keras.metrics.quality import FRECHET_METRICS
-from ald_keras.models.size_measuring import SIZE_METRICS
+from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
     BUILT_IN_METRICS,
     NULL_LOSS,

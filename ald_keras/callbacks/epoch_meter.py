@@ -14,7 +14,6 @@ from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.null import null_nll
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
-from ald_keras.models.size_measuring import SizeMeter
 from ald_keras.rules import NULL_LOSS, OBJECTIVE, SizeMeasurement
 
 # Make random numbers that no epoch draws.
@@ -141,7 +140,7 @@ class EpochMeter:
         if self._last is None:
             raise RuntimeError("Sizes are measured after the epoch's metrics.")
         rng = np.random.default_rng([self._seed, step, _CURVE_STREAM])
-        meter = SizeMeter(self._model, self._last[0], int(rng.integers(2**31)))
+        meter = self._model.size_meter(self._last[0], int(rng.integers(2**31)))
         meter.measure(sizes)
         found, increase, errors = meter.increases()
         values = meter.further(

@@ -114,7 +114,7 @@ class PruningRecord(keras.callbacks.Callback):
         """The outcome in one line."""
         if self.state is None:
             return "ALD: not run yet."
-        left = len(self._active())
+        left = len(self._active()) - len(getattr(self.state, "reserve", ()))
         if isinstance(self.rule, ElasticRule):
             return elastic_line(left, self.sampled, self.curve, self.collapsed)
         fixed = self.fixed_epoch

@@ -23,6 +23,10 @@ _BLOCK_VALUES = 1 << 22
 
 FRECHET_METRICS = ("frechet_reconstruction", "frechet_generation")
 
+# What can be measured at each latent size, beside the loss.
+SQUARED_ERROR = "squared_error"
+SIZE_METRICS = (SQUARED_ERROR, "silhouette", *FRECHET_METRICS)
+
 
 class QualityMeter:
     """Measures silhouette, Frechet distances, a user's metrics and the KL.

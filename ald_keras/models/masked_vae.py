@@ -14,7 +14,11 @@ from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.construction_checks import check_beta
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
-from ald_keras.models.size_measuring import SizeMetric, measure_size_curve
+from ald_keras.models.size_measuring import (
+    SizeMeter,
+    SizeMetric,
+    measure_size_curve,
+)
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -154,6 +158,15 @@ class MaskedVAE(LatentVAE):
         return measure_size_curve(
             self, x, y, sizes, metrics, n_clusters, features, seed
         )
+
+    def size_meter(self, x: Any, seed: int) -> SizeMeter:
+        """Measures this model at one latent size after another, as it is now.
+
+        Args:
+            x: Array of shape `(samples, *data_shape)`, at least two samples.
+            seed: Integer >= 0 of the posterior samples.
+        """
+        return SizeMeter(self, x, seed)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -15,6 +15,8 @@ from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.null import null_nll
 from ald_keras.metrics.quality import (
     FRECHET_METRICS,
+    SIZE_METRICS,
+    SQUARED_ERROR,
     QualityMeter,
     encode_in_blocks,
     row_blocks,
@@ -28,9 +30,7 @@ from ald_keras.models.compiled import masked_nll
 Function = Callable[[Any, Any, Any], float]
 SizeMetric = str | Function | tuple[str, Function]
 
-_SQUARED_ERROR = "squared_error"
-_QUALITY = ("silhouette", *FRECHET_METRICS)
-SIZE_METRICS = (_SQUARED_ERROR, *_QUALITY)
+_QUALITY = SIZE_METRICS[1:]
 
 # Data values that the baseline NLL is measured on, at most.
 _BASELINE_VALUES = 1 << 26
@@ -130,8 +130,8 @@ class SizeMeter:
                 metrics of this library.
         """
         values = {}
-        if _SQUARED_ERROR in names:
-            values[_SQUARED_ERROR] = self.squared_errors(sizes)
+        if SQUARED_ERROR in names:
+            values[SQUARED_ERROR] = self.squared_errors(sizes)
         if not set(names).isdisjoint(_QUALITY):
             distances = not set(names).isdisjoint(FRECHET_METRICS)
             quality = self._quality(sizes, meter, distances)

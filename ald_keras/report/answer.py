@@ -223,15 +223,15 @@ def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
     losses, sizes = facts.history.get(column), facts.history.get("active_dims")
     if not losses or not sizes or sizes[-1] >= sizes[0]:
         return None
-    if round(sizes[-1]) != facts.record["active_dims"]:
-        return None  # a trial that was undone at the end
     first = next(i for i, size in enumerate(sizes) if size < sizes[0])
     epochs = [int(epoch) + 1 for epoch in facts.history["epoch"]]
     before, after = losses[first - 1], losses[-1]
+    reserve = round(sizes[-1]) - facts.record["active_dims"]
+    idle = f" ({reserve} of them in reserve)" if reserve > 0 else ""
     words = (
         f"Compared on validation data: {after:.2f} nats in the last epoch, "
-        f"{epochs[-1]}, with {round(sizes[-1])} dimensions, and {before:.2f} nats in "
-        f"epoch {epochs[first - 1]}, the last one before the first removal, with "
+        f"{epochs[-1]}, with {round(sizes[-1])} dimensions{idle}, and {before:.2f} "
+        f"nats in epoch {epochs[first - 1]}, the last one before the first removal, with "
         f"{round(sizes[0])}. The network was trained between the two, so part of the "
         "change is training."
     )

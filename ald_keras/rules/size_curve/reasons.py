@@ -75,7 +75,7 @@ def moved(removed: int, opened: int) -> str:
 def begins(informative: int, share: float, moved_dims: str) -> str:
     """Why sizes are sampled from now on."""
     why = (
-        f"{informative} dimensions are informative; from now on {share:.0%} of the "
+        f"{dimensions(informative, 'informative')}; from now on {share:.0%} of the "
         "examples are decoded from fewer, and the size curve is measured."
     )
     return f"{moved_dims} {why}".strip()
@@ -117,7 +117,7 @@ def fixed(
     uses_loss: bool,
 ) -> str:
     """Why the size is fixed."""
-    kept = f"; {dimensions(reserve, 'idle')} stay in reserve" if reserve else ""
+    kept = f" with a reserve of {dimensions(reserve, 'idle')}" if reserve else ""
     why = _levels(size, increases, allowed) if uses_loss else "it meets the target."
     return f"Fixed {dimensions(size)}{kept}: {why}"
 
