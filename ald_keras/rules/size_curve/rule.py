@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,8 +82,8 @@ class SizeCurveRule:
         max_squared_error: Float > 0, squared error of sampled codes, summed over the
             values of a sample; the answer is the smallest size within it, whatever the
             `target`. Defaults to `None`: no such bound.
-        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle, or below
-            the tolerance where that is less. Defaults to 0.1.
+        idle_kl: Float >= 0, mean KL in nats below which a dimension is idle; the square
+            root of the tolerance where that is less. Defaults to 0.1.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -197,10 +198,11 @@ class SizeCurveRule:
         return Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
 
     def _idle_kl(self, state: SizeCurveState, observation: Observation) -> float:
-        """The threshold now: never above the tolerance.
+        """The threshold now.
 
-        A dimension is hardly worth more than its KL, but where the whole gain is a few
-        nats this may be more than the tolerance.
+        Where a linear Gaussian dimension has a small KL of `q` nats, the loss without
+        it is about `q ** 2` nats higher. So below the square root of the tolerance no
+        dimension is worth keeping, whatever the whole gain.
         """
         reconstruction = observation.metrics.get("reconstruction")
         if not self.targets.uses_loss:
@@ -208,7 +210,7 @@ class SizeCurveRule:
         if reconstruction is None:
             return state.idle_kl
         loss = reconstruction + sum(observation.kl)
-        return min(self.idle_kl, self._allowed(loss, observation))
+        return min(self.idle_kl, math.sqrt(self._allowed(loss, observation)))
 
     def _allowed(self, loss: float, observation: Observation) -> float:
         """The tolerance at this loss, in nats per sample."""
