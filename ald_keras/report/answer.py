@@ -232,8 +232,8 @@ def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
         f"Compared on validation data: {after:.2f} nats in the last epoch, "
         f"{epochs[-1]}, with {round(sizes[-1])} dimensions{idle}, and {before:.2f} "
         f"nats in epoch {epochs[first - 1]}, the last one before the first removal, "
-        f"with {round(sizes[0])}. The network was trained between the two, so part of the "
-        "change is training."
+        f"with {round(sizes[0])}. The network was trained between the two, so part of "
+        "the change is training."
     )
     if facts.folder is not None:
         words += " A run of fixed size as --baseline compares like with like."
