@@ -21,6 +21,7 @@ from ald_keras.rules.size_curve.spectra import (
     has_settled,
     idle_dims,
     informative_dims,
+    is_growing,
     reserve_size,
 )
 from ald_keras.rules.size_curve.state import SizeCurveState
@@ -31,8 +32,9 @@ from ald_keras.rules.tolerance import parse_tolerance
 # those whose measurements are averaged.
 _SETTLE, _WINDOW = 10, 4
 
-# Share of a run after which sizes are sampled whatever the dimensions do.
-_LATEST_START = 0.3
+# Share of a run after which sizes are sampled while dimensions become idle, and that
+# after which they are sampled while the KL grows: dimensions may still be waking.
+_LATEST_START, _LATEST_GROWING = 0.3, 0.5
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class SizeCurveRule:
 
     1. Settle. Training is plain until over ten evaluations at most a tenth of the
        informative dimensions has changed and the total KL has grown by at most 5 %, or
-       until three tenths of the planned epochs are over.
+       until three tenths of the planned epochs are over, or half of them while the KL
+       grows faster.
     2. Measure. A share of the examples is decoded from fewer dimensions, mostly from a
        few less than the answer so far, so that the network learns what it can do
        without them. Each evaluation measures the loss at the sizes around the answer.
@@ -224,8 +227,10 @@ class SizeCurveRule:
         informative = informative_dims(state.active, state.spectra[-1], state.idle_kl)
         if not informative:
             return Step(state, "collapsed", reasons.nothing_informative(state.idle_kl))
-        late = progress is not None and progress >= _LATEST_START
         known = len(state.spectra) > _SETTLE
+        growing = known and is_growing(state.spectra)
+        latest = _LATEST_GROWING if growing else _LATEST_START
+        late = progress is not None and progress >= latest
         if late or (known and has_settled(state.active, state.spectra, state.idle_kl)):
             count = len(informative)
             state = state.changed(phase="measure", informative=count)

@@ -46,9 +46,13 @@ def has_settled(
     sets = [{*informative_dims(active, spectrum, idle_kl)} for spectrum in spectra]
     changed = sets[0].union(*sets) - sets[0].intersection(*sets)
     same_dims = len(changed) <= max(1.0, _SETTLED_DIMS * len(sets[-1]))
-    first, last = sum(spectra[0]), sum(spectra[-1])
     some = 0 < len(sets[-1]) < len(active)
-    return some and same_dims and last <= (1.0 + _SETTLED_KL) * first
+    return some and same_dims and not is_growing(spectra)
+
+
+def is_growing(spectra: Sequence[Spectrum]) -> bool:
+    """Whether the total KL has grown by more than 5 % from the first to the last."""
+    return sum(spectra[-1]) > (1.0 + _SETTLED_KL) * sum(spectra[0])
 
 
 def reserve_size(informative: int) -> int:
