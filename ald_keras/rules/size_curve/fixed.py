@@ -79,6 +79,7 @@ class Watch:
             removed=tuple(sorted({*state.removed, *idle})),
             size=len(kept),
             fixed_epoch=None if awake else state.fixed_epoch,
+            at_floor=state.at_floor and not awake,
         )
         return Step(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
 
@@ -96,7 +97,12 @@ class Watch:
         active = tuple(d for d in state.active if d not in gone)
         size = len(active) - len(state.reserve)
         removed = tuple(sorted({*state.removed, *gone}))
-        after = state.changed(active=active, removed=removed, size=size)
+        after = state.changed(
+            active=active,
+            removed=removed,
+            size=size,
+            at_floor=state.at_floor or size == self.min_dims > 1,
+        )
         return Step(after, "idle_removed", reasons.moved(len(gone), 0))
 
     def _close(self, state: SizeCurveState, increase: Increase, allowed: float) -> Step:
@@ -117,7 +123,7 @@ class Watch:
         after = state.changed(
             active=tuple(sorted({*core, *reserve})),
             reserve=tuple(sorted(reserve)),
-            removed=tuple(d for d in state.removed if d not in reserve),
+            removed=tuple(sorted({*state.removed, *idle} - {*reserve})),
             size=len(core),
             fixed_epoch=state.last_epoch,
             awake=0,

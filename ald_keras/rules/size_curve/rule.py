@@ -239,6 +239,9 @@ class SizeCurveRule:
 
     def _measure(self, state: SizeCurveState, observation: Observation) -> Step:
         state, moved = self._change_reserve(state)
+        if not informative_dims(state.active, state.spectra[-1], state.idle_kl):
+            state = state.changed(window=(), steady=0, below=())
+            return Step(state, "collapsed", reasons.nothing_informative(state.idle_kl))
         window = (*state.window, observation.measurement())[-_WINDOW:]
         increases = mean_increases(window)
         allowed = self._allowed(window[-1].loss, observation)
@@ -292,7 +295,8 @@ class SizeCurveRule:
     def _fix(
         self, state: SizeCurveState, increases: Mapping[int, Increase], allowed: float
     ) -> Step:
-        size = state.size or self.min_dims
+        # Fewer than the answer, where dimensions have just become idle.
+        size = min(state.size or self.min_dims, len(state.active))
         order = [] if state.sampling is None else state.sampling.order
         ranked = [d for d in order if d in state.active]
         kept = sorted(ranked[:size])
@@ -304,6 +308,7 @@ class SizeCurveRule:
         removed = [d for d in range(len(order)) if d not in active]
         after = state.changed(
             phase="fixed",
+            size=size,
             active=tuple(active),
             reserve=tuple(reserve),
             removed=tuple(removed),
@@ -320,9 +325,8 @@ class SizeCurveRule:
         if len(state.spectra) <= _SETTLE:
             return state, ""
         surplus, missing = change_reserve(
-            state.active, state.removed, state.spectra, state.idle_kl
+            state.active, state.removed, state.spectra, state.idle_kl, self.min_dims
         )
-        surplus = surplus[: max(0, len(state.active) - self.min_dims)]
         active = {*state.active, *missing} - {*surplus}
         removed = {*state.removed, *surplus} - {*missing}
         state = state.changed(

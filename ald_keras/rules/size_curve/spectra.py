@@ -70,6 +70,7 @@ def change_reserve(
     removed: Sequence[int],
     spectra: Sequence[Spectrum],
     idle_kl: float,
+    minimum: int = 1,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Idle dimensions beyond the reserve, and removed ones that the reserve needs.
 
@@ -78,6 +79,7 @@ def change_reserve(
         removed: Dimensions removed as idle, ascending.
         spectra: As many as a dimension must be idle for.
         idle_kl: Float, mean KL below which a dimension is idle.
+        minimum: Integer >= 1, dimensions that stay active. Defaults to 1.
 
     Returns:
         Dimensions to remove and dimensions to open, ascending. Nothing is removed
@@ -85,5 +87,6 @@ def change_reserve(
     """
     idle = idle_dims(active, spectra, idle_kl)
     reserve = reserve_size(len(active) - len(idle))
-    surplus = idle[: max(0, len(idle) - reserve)] if len(idle) < len(active) else []
+    count = min(len(idle) - reserve, len(active) - minimum)
+    surplus = idle[: max(0, count)] if len(idle) < len(active) else []
     return tuple(sorted(surplus)), tuple(removed[: max(0, reserve - len(idle))])
