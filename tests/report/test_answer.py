@@ -60,10 +60,11 @@ def test_without_another_run_it_says_what_is_compared():
     assert "--baseline" not in comparison_sentences(facts(folder=None))
 
 
-def test_nothing_is_compared_where_the_last_trial_was_undone():
-    undone = facts(active_dims=15)
-    assert "reconstruction loss" not in answer_sentence(undone)
-    assert "no run to compare" in comparison_sentences(undone)
+def test_a_reserve_of_the_last_epoch_is_named():
+    size = facts().record["active_dims"]
+    with_reserve = facts(active_dims=size - 1)
+    assert "(1 of them in reserve)" in comparison_sentences(with_reserve)
+    assert "in reserve" not in comparison_sentences(facts())
 
 
 @pytest.mark.parametrize(
