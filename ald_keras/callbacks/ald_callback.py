@@ -237,8 +237,8 @@ class ALDCallback(ReportedRecord):
             self.state = self.rule.restart(self.state, self.state.active)
         if observer.beta.rests and due:
             self._ask(observation)
-        told = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
-        self.collapsed = not any(told)
+        informative = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
+        self.collapsed = not any(informative)
 
     def _ask(self, observation: Observation) -> None:
         """Ask the rule; what changes the mask stays pending."""

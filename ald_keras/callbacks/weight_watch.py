@@ -23,7 +23,7 @@ class WeightWatch:
         self._sums = self._sum_up()
 
     def were_changed(self) -> bool:
-        """Whether the weights are not those noted."""
+        """Whether the weights are not those that were saved."""
         return bool(self._sums) and self._sums != self._sum_up()
 
     def _sum_up(self) -> list[float]:

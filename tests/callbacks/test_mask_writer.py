@@ -26,7 +26,7 @@ class ScriptState:
 
 @dataclasses.dataclass(frozen=True)
 class Script:
-    """A rule that does at each epoch what it was told."""
+    """A rule that makes a given decision at each epoch."""
 
     actions: dict
     metrics: tuple = ()

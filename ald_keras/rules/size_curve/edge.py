@@ -24,7 +24,7 @@ class Increase:
     count: int
 
     def is_within(self, allowed: float, margin: float = 0.0) -> bool:
-        """Whether it is within a tolerance, or too small to be told from 0.
+        """Whether it is within a tolerance, or too small to be distinguished from 0.
 
         A tolerance below one standard error cannot be resolved (the one-standard-error
         rule of Breiman, Friedman, Olshen and Stone 1984, chapter 3).
