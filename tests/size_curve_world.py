@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ald_keras.rules import NULL_LOSS, Observation, SizeMeasurement
+from ald_keras.rules import BASELINE_NLL, Observation, SizeMeasurement
 
 
 class SimulatedNetwork:
@@ -108,7 +108,7 @@ class SimulatedNetwork:
         reconstruction = self.full_loss(epoch, state) - sum(kl)
         return Observation(
             epoch,
-            {NULL_LOSS: self.baseline_nll, "reconstruction": reconstruction},
+            {BASELINE_NLL: self.baseline_nll, "reconstruction": reconstruction},
             state.active,
             kl,
             self.directions,

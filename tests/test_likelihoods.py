@@ -14,7 +14,7 @@ from ald_keras.likelihoods import (
     in_support,
 )
 from ald_keras.likelihoods.linked import log_factorial
-from ald_keras.metrics.null import null_nll
+from ald_keras.metrics.baseline import baseline_nll
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 5, 4)
@@ -90,7 +90,7 @@ def test_no_constant_is_better_than_the_best(case):
     best = keras.ops.convert_to_numpy(likelihood.best_constant(x))
     assert best.shape == x.shape[1:]
     least = loss(best)
-    np.testing.assert_allclose(null_nll(x, likelihood), least, rtol=1e-6)
+    np.testing.assert_allclose(baseline_nll(x, likelihood), least, rtol=1e-6)
     direct = isinstance(likelihood, Bernoulli | Poisson) and not likelihood.linked
     rng = np.random.default_rng(1)
     for scale in (0.01, 0.3) * 20:
@@ -114,12 +114,12 @@ def test_what_is_lost_without_codes_against_closed_forms():
         (Poisson(True), COUNTS, -stats.poisson.logpmf(COUNTS, rate).sum() / 6),
         (Poisson(False), COUNTS, -stats.poisson.logpmf(COUNTS, rate).sum() / 6),
     ):
-        np.testing.assert_allclose(null_nll(x, likelihood), expected, rtol=1e-5)
+        np.testing.assert_allclose(baseline_nll(x, likelihood), expected, rtol=1e-5)
 
 
 def test_values_that_are_always_zero_cost_nothing_without_codes():
     for likelihood in (Bernoulli(True), Bernoulli(False), Poisson(True)):
-        assert 0.0 <= null_nll(np.zeros((4, 9), "float32"), likelihood) < 1e-4
+        assert 0.0 <= baseline_nll(np.zeros((4, 9), "float32"), likelihood) < 1e-4
 
 
 def test_a_best_constant_may_be_found_in_numpy():
@@ -127,13 +127,13 @@ def test_a_best_constant_may_be_found_in_numpy():
         def best_constant(self, x):
             return np.mean(x, axis=0, dtype="float64")
 
-    np.testing.assert_allclose(null_nll(REALS, Own()), null_nll(REALS, Gaussian()))
+    np.testing.assert_allclose(baseline_nll(REALS, Own()), baseline_nll(REALS, Gaussian()))
 
 
 def test_blocks_do_not_change_what_is_lost_without_codes():
     blocks = [slice(0, 4), slice(4, 6)]
-    whole = null_nll(COUNTS, Poisson(True))
-    np.testing.assert_allclose(null_nll(COUNTS, Poisson(True), blocks), whole)
+    whole = baseline_nll(COUNTS, Poisson(True))
+    np.testing.assert_allclose(baseline_nll(COUNTS, Poisson(True), blocks), whole)
 
 
 @pytest.mark.parametrize("case", CASES)

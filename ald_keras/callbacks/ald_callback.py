@@ -23,7 +23,7 @@ from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import (
-    NULL_LOSS,
+    BASELINE_NLL,
     Decision,
     ElasticRule,
     Observation,
@@ -167,7 +167,7 @@ class ALDCallback(ReportedRecord):
             self.features,
             self.metrics,
             self.seed,
-            NULL_LOSS in self.rule.metrics,
+            BASELINE_NLL in self.rule.metrics,
         )
         self.curve = None
         directions = {name: direction for name, (_, direction) in self.metrics.items()}

@@ -10,7 +10,7 @@ from ald_keras.callbacks.interval import check_interval
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
     BUILT_IN_METRICS,
-    NULL_LOSS,
+    BASELINE_NLL,
     OBJECTIVE,
     ElasticRule,
     Rule,
@@ -18,7 +18,7 @@ from ald_keras.rules import (
 )
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
-_MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, "clustering_accuracy")
+_MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, "clustering_accuracy")
 
 
 def choose_rule(rule: Any, elastic: Any) -> Any:
@@ -67,7 +67,7 @@ def check_arguments(callback: Any) -> None:
                 "`metrics` must map new names to (function, 'min' or 'max'). "
                 f"Received: {name!r}: {entry!r}"
             )
-    known = {*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS, *callback.metrics}
+    known = {*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, *callback.metrics}
     if callback.features is None:
         known -= set(FRECHET_METRICS)
     wanted = list(callback.rule.metrics)

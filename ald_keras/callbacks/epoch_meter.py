@@ -12,12 +12,12 @@ import numpy as np
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
-from ald_keras.metrics.null import null_nll
+from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
-from ald_keras.rules import NULL_LOSS, OBJECTIVE, SizeMeasurement
+from ald_keras.rules import BASELINE_NLL, OBJECTIVE, SizeMeasurement
 
 # Make random numbers that no epoch draws.
-_NULL_STREAM, _CURVE_STREAM, _STEP_STREAM = 1, 2, 3
+_BASELINE_STREAM, _CURVE_STREAM, _STEP_STREAM = 1, 2, 3
 
 # Training samples that the baseline NLL is measured on.
 _BASELINE_SAMPLES = 2000
@@ -59,7 +59,7 @@ class EpochMeter:
         features: As `ALDCallback` takes it.
         metrics: Mapping from names to the user's own metrics.
         seed: Integer >= 0 of samples and noise.
-        null_loss: Boolean, measure what the loss would be without a latent space.
+        needs_baseline: Boolean, measure what the loss would be without a latent space.
 
     Raises:
         ValueError: If there are no usable data, too few for the clusters, or if a
@@ -75,7 +75,7 @@ class EpochMeter:
         features: Any,
         metrics: Mapping[str, UserMetric],
         seed: int,
-        null_loss: bool,
+        needs_baseline: bool,
     ) -> None:
         self._model, self._probe_size, self._seed = model, probe_size, seed
         self._user_metrics = {name: f for name, (f, _) in metrics.items()}
@@ -87,7 +87,7 @@ class EpochMeter:
         if self._keeps:
             self._quality.check_data(self._probe.batches())
         self._on_validation_data = probe is None
-        self._null_loss = self._measure_null_loss() if null_loss else None
+        self._baseline_nll = self._measure_baseline_nll() if needs_baseline else None
         self._last: tuple[Any, Any] | None = None
 
     def seen(self) -> SeenSample | None:
@@ -108,14 +108,14 @@ class EpochMeter:
         count = max(2, min(_CURVE_SAMPLES, _CURVE_VALUES // values))
         x, y = self._probe.sample(count, rng)
         curve: SizeCurve = self._model.size_curve(x, y, seed=self._seed)
-        if self._null_loss is None:
+        if self._baseline_nll is None:
             return curve
-        return dataclasses.replace(curve, baseline_nll=self._null_loss)
+        return dataclasses.replace(curve, baseline_nll=self._baseline_nll)
 
     @property
     def known_metrics(self) -> dict[str, float]:
         """Metrics that do not change while `fit` runs."""
-        return {} if self._null_loss is None else {NULL_LOSS: self._null_loss}
+        return {} if self._baseline_nll is None else {BASELINE_NLL: self._baseline_nll}
 
     def measure_kl(self, step: int) -> tuple[float, ...]:
         """Mean KL of each dimension on a fresh sample, within an epoch.
@@ -194,7 +194,7 @@ class EpochMeter:
         few = probe.n_samples <= _KEPT_FEATURES * self._probe_size
         return isinstance(probe, ArrayProbe) and few and self._quality.keeps_features
 
-    def _measure_null_loss(self) -> float:
+    def _measure_baseline_nll(self) -> float:
         likelihood = self._model.likelihood
         if not hasattr(likelihood, "best_constant"):
             raise ValueError(
@@ -206,10 +206,10 @@ class EpochMeter:
         # constant fits a small sample better than it fits others.
         x = self._model.training_samples(_BASELINE_SAMPLES)
         if x is None:
-            rng = np.random.default_rng([self._seed, 0, _NULL_STREAM])
+            rng = np.random.default_rng([self._seed, 0, _BASELINE_STREAM])
             x, _ = self._probe.sample(self._probe_size, rng)
         blocks = row_blocks(len(x), self._model.data_shape)
-        return null_nll(x.astype("float32", copy=False), likelihood, blocks)
+        return baseline_nll(x.astype("float32", copy=False), likelihood, blocks)
 
     def _validated_every_epoch(self) -> bool:
         validation = getattr(self._model, "validation_data", None)

@@ -12,7 +12,7 @@ from keras import ops
 
 from ald_keras.metrics._checks import check_integer
 from ald_keras.metrics.kl import gaussian_kl
-from ald_keras.metrics.null import null_nll
+from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.quality import (
     FRECHET_METRICS,
     SIZE_METRICS,
@@ -196,7 +196,7 @@ def measure_size_curve(
     chosen = None if sizes is None else _check_sizes(sizes, full)
     _check_samples(x, y)
     seed = check_integer(seed, "seed", 0, None)
-    baseline = baseline_nll(model, x)
+    baseline = _baseline_nll(model, x)
     meter = SizeMeter(model, x, seed)
     meter.measure(chosen or spaced_sizes(full))
     if chosen is None:
@@ -221,13 +221,13 @@ def measure_size_curve(
     )
 
 
-def baseline_nll(model: Any, x: Any) -> float | None:
+def _baseline_nll(model: Any, x: Any) -> float | None:
     """NLL of the best output that is the same for all samples, if it is known."""
     if not hasattr(model.likelihood, "best_constant"):
         return None
     rows = max(1, _BASELINE_VALUES // math.prod(model.data_shape))
     data = np.asarray(x[:rows], "float32")
-    return null_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
+    return baseline_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
 
 
 def _named(metrics: Any) -> dict[str, Function | None]:

@@ -13,7 +13,7 @@ from ald_keras.rules.gate_steps import GateObservation
 from ald_keras.rules.gates import GateRule
 from ald_keras.rules.observation import (
     BUILT_IN_METRICS,
-    NULL_LOSS,
+    BASELINE_NLL,
     OBJECTIVE,
     Direction,
     Observation,
@@ -42,7 +42,7 @@ __all__ = [
     "GateObservation",
     "GateRule",
     "GateState",
-    "NULL_LOSS",
+    "BASELINE_NLL",
     "OBJECTIVE",
     "Observation",
     "Rule",

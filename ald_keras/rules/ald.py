@@ -69,7 +69,7 @@ class ALDRule(Immutable):
     Raises:
         TypeError: If `thresholds` is not a mapping.
         ValueError: If an argument is of another type than stated or out of its
-            range, or `thresholds` names no metric, or the null loss, which never
+            range, or `thresholds` names no metric, or the baseline NLL, which never
             changes.
 
     Example:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ald_keras.rules.checks import check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
-from ald_keras.rules.observation import NULL_LOSS
+from ald_keras.rules.observation import BASELINE_NLL
 
 
 def check_thresholds(thresholds: Mapping[str, float]) -> FrozenMapping[float]:
@@ -24,7 +24,7 @@ def check_thresholds(thresholds: Mapping[str, float]) -> FrozenMapping[float]:
         name: check_real(f"thresholds[{name!r}]", value)
         for name, value in check_mapping("thresholds", thresholds).items()
     }
-    if not checked or NULL_LOSS in checked:
+    if not checked or BASELINE_NLL in checked:
         raise ValueError(
             "`thresholds` must name at least one metric, and none that never changes, "
             f"or the rule could never stop. Received: thresholds={checked}"

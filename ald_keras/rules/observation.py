@@ -30,7 +30,7 @@ BUILT_IN_METRICS = (
 OBJECTIVE = "loss"
 
 # What that would be without a latent space.
-NULL_LOSS = "null_loss"
+BASELINE_NLL = "baseline_nll"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Observation(Immutable):
             better), `reconstruction` (negative log-likelihood, nats per
             sample), `frechet_reconstruction`, `frechet_generation` (lower is
             better), `loss` (the training loss, mean of the epoch's steps, nats per
-            sample), `null_loss` (the NLL of the best output that is the same for all
+            sample), `baseline_nll` (the NLL of the best output that is the same for all
             samples, nats per sample), and a user's own.
         active: Indices of the dimensions active now, ascending, at least one.
         kl: Mean KL divergence of each latent dimension, shape `(n_dims,)`,
@@ -147,7 +147,7 @@ class Observation(Immutable):
 
 def _check_directions(directions: Mapping[str, Direction]) -> FrozenMapping[Direction]:
     for name, direction in check_mapping("directions", directions).items():
-        if name in (*BUILT_IN_METRICS, OBJECTIVE, NULL_LOSS):
+        if name in (*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL):
             raise ValueError(
                 "`directions` must name a user's own metrics only, those of the "
                 f"built-in ones are fixed. Received: {name!r}"

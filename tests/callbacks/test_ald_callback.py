@@ -243,8 +243,8 @@ def test_the_baseline_is_that_of_the_training_data():
     fit(traced_vae(4), callback(rule, interval="epoch"))
     p = np.clip(TRAIN.mean(axis=0, dtype="float64"), 1e-12, 1 - 1e-12)
     expected = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
-    assert len({metrics["null_loss"] for metrics in rule.seen}) == 1
-    assert rule.seen[0]["null_loss"] == pytest.approx(expected, rel=1e-4)
+    assert len({metrics["baseline_nll"] for metrics in rule.seen}) == 1
+    assert rule.seen[0]["baseline_nll"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["dataset", "PyDataset", "generator"])
@@ -279,12 +279,12 @@ def test_the_baseline_of_a_stream(kind):
     x = VALIDATION if kind == "generator" else TRAIN
     p = np.clip(x.mean(axis=0, dtype="float64"), 1e-12, 1 - 1e-12)
     expected = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum()
-    assert rule.seen[0]["null_loss"] == pytest.approx(expected, rel=1e-4)
+    assert rule.seen[0]["baseline_nll"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_nats_do_not_ask_what_is_lost_without_codes():
     fit(traced_vae(4), callback(rule := watching(tolerance=1.0), interval="epoch"))
-    assert "null_loss" not in rule.seen[0]
+    assert "baseline_nll" not in rule.seen[0]
 
 
 class SquaredError:
@@ -306,7 +306,7 @@ def test_a_likelihood_of_one_s_own_may_need_nats():
         fit(small_vae(4, likelihood=SquaredError()), pruning)
     finally:
         del SquaredError.best_constant
-    assert rule.seen[0]["null_loss"] == pytest.approx(TRAIN.var(axis=0).sum(), rel=1e-4)
+    assert rule.seen[0]["baseline_nll"] == pytest.approx(TRAIN.var(axis=0).sum(), rel=1e-4)
 
 
 def test_records_are_dropped_when_beta_moves_later():

@@ -142,7 +142,7 @@ def test_windows_are_integers_of_at_least_two(name, value):
         ({"selection": None}, ValueError, "`selection`"),
         ({"selection": ["kl"]}, ValueError, "`selection`"),
         ({"thresholds": {}}, ValueError, "`thresholds` must name at least one"),
-        ({"thresholds": {"null_loss": 0}}, ValueError, "none that never changes"),
+        ({"thresholds": {"baseline_nll": 0}}, ValueError, "none that never changes"),
         ({"thresholds": None}, TypeError, "`thresholds` must be a mapping"),
         ({"thresholds": ["silhouette"]}, TypeError, "`thresholds`"),
         ({"thresholds": {1: 0.0}}, ValueError, "`thresholds`"),

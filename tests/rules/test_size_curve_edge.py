@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from size_curve_world import SimulatedNetwork, codes, epoch_of, play
 
-from ald_keras.rules import NULL_LOSS, SizeCurveRule, SizeCurveState, SizeMeasurement
+from ald_keras.rules import BASELINE_NLL, SizeCurveRule, SizeCurveState, SizeMeasurement
 from ald_keras.rules.size_curve.edge import (
     Increase,
     best_size,
@@ -252,7 +252,7 @@ def test_a_metric_of_the_user(direction, size):
 
 def test_what_is_measured_for_a_target():
     rule = SizeCurveRule(target=("loss", "silhouette"))
-    assert (rule.metrics, rule.size_metrics) == ((NULL_LOSS,), ("silhouette",))
+    assert (rule.metrics, rule.size_metrics) == ((BASELINE_NLL,), ("silhouette",))
     rule = SizeCurveRule(target="silhouette")
     assert (rule.metrics, rule.size_metrics) == ((), ("silhouette",))
     rule = SizeCurveRule(max_squared_error=1.0)

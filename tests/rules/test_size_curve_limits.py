@@ -81,6 +81,15 @@ def test_no_dimension_is_lost_when_the_size_is_raised():
     assert {*state.active} | {*state.removed} == set(range(25))
 
 
+def test_dimensions_pruned_before_a_restart_stay_out_of_the_reserve():
+    network = SimulatedNetwork(WORTHS)
+    state = RULE.restart(RULE.init(12, 0), range(6))
+    played = play(RULE, network, 60, state=state)
+    assert played[-1][0].fixed_epoch is not None
+    for state, _ in played:
+        assert {*state.active} | {*state.removed} == set(range(6))
+
+
 def test_a_collapse_while_measuring_is_no_answer():
     network = SimulatedNetwork(WORTHS)
     state, _ = play(RULE, network, 17)[-1]

@@ -83,6 +83,14 @@ def test_without_a_gain_nothing_is_fixed():
     assert later[-1][0].size == 4
 
 
+def test_without_a_gain_and_without_kl_it_has_collapsed():
+    network = SimulatedNetwork([])
+    network.baseline_nll = 90.0
+    played = play(SizeCurveRule(), network, 40, planned=40)
+    assert codes(played)[-1] == "collapsed"
+    assert played[-1][0].fixed_epoch is None
+
+
 def test_the_idle_threshold_is_at_most_the_square_root_of_the_tolerance():
     for baseline, idle_kl in ((200.0, 0.1), (100.5, 0.05), (99.0, 0.0)):
         network = SimulatedNetwork(WORTHS)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ald_keras.rules.checks import check_integer, check_real
 from ald_keras.rules.decision import Decision
-from ald_keras.rules.observation import NULL_LOSS, Observation
+from ald_keras.rules.observation import BASELINE_NLL, Observation
 from ald_keras.rules.size_curve import reasons
 from ald_keras.rules.size_curve.edge import Increase, mean_increases, sufficient_size
 from ald_keras.rules.size_curve.fixed import Watch
@@ -124,7 +124,7 @@ class SizeCurveRule:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics that every observation must hold."""
-        return (NULL_LOSS,) if self._relative else ()
+        return (BASELINE_NLL,) if self._relative else ()
 
     @property
     def _relative(self) -> bool:
@@ -220,7 +220,7 @@ class SizeCurveRule:
         if not self.targets.uses_loss:
             return 0.0
         tolerance = parse_tolerance("tolerance", self.tolerance)
-        return tolerance.of(loss, observation.metrics.get(NULL_LOSS))
+        return tolerance.of(loss, observation.metrics.get(BASELINE_NLL))
 
     def _settle(self, state: SizeCurveState, progress: float | None) -> Step:
         state, moved = self._change_reserve(state)
@@ -247,7 +247,10 @@ class SizeCurveRule:
         allowed = self._allowed(window[-1].loss, observation)
         if self._relative and not allowed:
             state = state.changed(size=None, window=window, steady=0, below=())
-            return Step(state, "no_gain", reasons.NO_GAIN)
+            if informative_dims(state.active, state.spectra[-1], self.idle_kl):
+                return Step(state, "no_gain", reasons.NO_GAIN)
+            why = reasons.nothing_informative(self.idle_kl)
+            return Step(state, "collapsed", why)
         found = self.targets.answers(window, self.min_dims, observation.directions)
         if self.targets.uses_loss:
             edge = sufficient_size(increases, allowed, state.size, self.min_dims)
@@ -305,7 +308,7 @@ class SizeCurveRule:
         spare = reserve_size(size) if self.targets.uses_loss else 0
         reserve = sorted([*reversed(idle), *others][:spare])
         active = sorted([*kept, *reserve])
-        removed = [d for d in range(len(order)) if d not in active]
+        removed = sorted({*state.removed, *state.active} - {*active})
         after = state.changed(
             phase="fixed",
             size=size,

@@ -12,7 +12,7 @@ _FALL = 0.7
 # Part of the truncated examples for sizes from the answer up.
 _ABOVE = 0.2
 
-# Part of the truncated examples at a fixed size, while there is a reserve, of which
+# Share of all examples decoded from the fixed size, while there is a reserve, of which
 # dimensions must be able to become informative.
 _FIXED = 0.4
 

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from ald_keras.rules.checks import check_active, check_indices, check_keys, check_real
+from ald_keras.rules.checks import (
+    check_active,
+    check_indices,
+    check_integer,
+    check_keys,
+    check_real,
+)
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.sampled_sizes import SampledSizes
@@ -97,6 +103,17 @@ class SizeCurveState(Immutable):
                 "`reserve` must be some of the active dimensions, and not all. "
                 f"Received: reserve={self.reserve}, active={self.active}"
             )
+        if not {*self.removed}.isdisjoint(self.active):
+            raise ValueError(
+                "`removed` must hold no active dimension. "
+                f"Received: removed={self.removed}, active={self.active}"
+            )
+        for name in ("informative", "steady", "awake"):
+            check_integer(name, getattr(self, name), 0)
+        for name, least in (("size", 1), ("fixed_epoch", 0), ("last_epoch", 0)):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), least)
+        check_real("idle_kl", self.idle_kl)
         object.__setattr__(self, "spectra", spectra)
         object.__setattr__(self, "below", below)
         object.__setattr__(self, "window", tuple(self.window))

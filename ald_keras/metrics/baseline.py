@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 
-def null_nll(
+def baseline_nll(
     x: Any, likelihood: Any, blocks: Iterable[slice] = (slice(None),)
 ) -> float:
     """Mean NLL of the best output that is the same for all samples.
@@ -29,7 +29,7 @@ def null_nll(
     Example:
     >>> import numpy as np
     >>> from ald_keras.likelihoods import Bernoulli
-    >>> round(null_nll(np.array([[0.0], [1.0]], "float32"), Bernoulli(True)), 6)
+    >>> round(baseline_nll(np.array([[0.0], [1.0]], "float32"), Bernoulli(True)), 6)
     0.693147
     """
     data = ops.convert_to_tensor(x)
