@@ -127,7 +127,9 @@ def test_a_best_constant_may_be_found_in_numpy():
         def best_constant(self, x):
             return np.mean(x, axis=0, dtype="float64")
 
-    np.testing.assert_allclose(baseline_nll(REALS, Own()), baseline_nll(REALS, Gaussian()))
+    np.testing.assert_allclose(
+        baseline_nll(REALS, Own()), baseline_nll(REALS, Gaussian())
+    )
 
 
 def test_blocks_do_not_change_what_is_lost_without_codes():

@@ -9,8 +9,8 @@ import numpy as np
 from ald_keras.callbacks.interval import check_interval
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
-    BUILT_IN_METRICS,
     BASELINE_NLL,
+    BUILT_IN_METRICS,
     OBJECTIVE,
     ElasticRule,
     Rule,

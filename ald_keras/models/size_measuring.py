@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 
 from ald_keras.metrics._checks import check_integer
-from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.baseline import baseline_nll
+from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.quality import (
     FRECHET_METRICS,
     SIZE_METRICS,

@@ -12,8 +12,8 @@ from ald_keras.rules.gate_state import GateState
 from ald_keras.rules.gate_steps import GateObservation
 from ald_keras.rules.gates import GateRule
 from ald_keras.rules.observation import (
-    BUILT_IN_METRICS,
     BASELINE_NLL,
+    BUILT_IN_METRICS,
     OBJECTIVE,
     Direction,
     Observation,

@@ -306,7 +306,9 @@ def test_a_likelihood_of_one_s_own_may_need_nats():
         fit(small_vae(4, likelihood=SquaredError()), pruning)
     finally:
         del SquaredError.best_constant
-    assert rule.seen[0]["baseline_nll"] == pytest.approx(TRAIN.var(axis=0).sum(), rel=1e-4)
+    assert rule.seen[0]["baseline_nll"] == pytest.approx(
+        TRAIN.var(axis=0).sum(), rel=1e-4
+    )
 
 
 def test_records_are_dropped_when_beta_moves_later():
