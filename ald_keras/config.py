@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ald_keras.callbacks.interval import AUTO, check_interval
 from ald_keras.config_checks import (
     check_choice,
     check_flag,
@@ -42,7 +43,11 @@ _REMOVED = {"information": "size_curve"}
 METHODS = ("ald", "fixed", "geco")
 
 # Keys of a config that a method does not use.
-UNUSED = {"ald": {"geco"}, "fixed": {"rule", "geco"}, "geco": {"rule"}}
+UNUSED = {
+    "ald": {"geco"},
+    "fixed": {"rule", "interval", "geco"},
+    "geco": {"rule", "interval"},
+}
 
 # Arguments of `load_dataset` that stand elsewhere in a config.
 _NO_OPTIONS = ("name", "data_dir", "seed")
@@ -69,6 +74,8 @@ class Config:
             `"geco"` finds the dimensions that a bound on the error needs. Defaults to
             `"ald"`.
         rule: Name of a rule, with its fields. Defaults to `size_curve`.
+        interval: Optimizer steps between two evaluations of the rule, `"epoch"` or
+            `"auto"`, as `ALDCallback` takes it. Defaults to `"auto"`.
         geco: What `"geco"` is told.
         probe: What is measured on each epoch.
         batch_size: Integer >= 1. Defaults to 64.
@@ -94,6 +101,7 @@ class Config:
     beta: BetaConfig = BetaConfig()
     method: str = "ald"
     rule: Named = Named(NAMED["rule"])
+    interval: str | int = AUTO
     geco: GecoConfig = GecoConfig()
     probe: ProbeConfig = ProbeConfig()
     batch_size: int = 64
@@ -120,7 +128,8 @@ class Config:
                 raise ValueError(f"`data` has no option {key!r}.")
         if self.data.get("dir") is not None:
             check_value("data.dir", self.data["dir"], str)
-        self.make_rule()
+        rule = self.make_rule()
+        check_interval(self.interval, isinstance(rule, (ElasticRule, SizeCurveRule)))
         if self.method == "geco":
             self.geco.check_complete()
             if self.beta != BetaConfig():

@@ -207,6 +207,7 @@ def fit_model(
 def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:
     return ALDCallback(
         rule=config.make_rule(),
+        interval=config.interval,
         n_clusters=config.probe.n_clusters or data.n_classes,
         probe_size=config.probe.size,
         features=extractor,

@@ -179,6 +179,8 @@ def test_defaults_that_are_written_make_no_other_config():
         ({"rule": {"name": "ald", "patiense": 3}}, "Did you mean 'patience'"),
         ({"rule": {"name": "ald", "patience": 0}}, "`patience`"),
         ({"rule": "best"}, r"`rule` must be one of \['ald', 'ald_to_the_end',"),
+        ({"interval": 0}, "`interval` must be"),
+        ({"interval": 30, "rule": "ald"}, "`interval` must be .* SizeCurveRule"),
         ({"rule": 3}, "`rule` must be a name"),
         ({"tensorboard": "yes"}, "`tensorboard` must be true or false"),
         ({"rule": {"name": 3}}, "`rule` must be a name"),

@@ -48,6 +48,16 @@ RUN = {
     },
 }
 ELASTIC = {**RUN, "rule": {"name": "elastic", "patience": 2, "idle_kl": 0.01}}
+CURVE = {
+    **RUN,
+    "dataset": "linear_gaussian",
+    "data": {"n_factors": 3, "samples": 701},
+    "architecture": {"name": "mlp", "hidden": []},
+    "likelihood": "gaussian",
+    "epochs": 14,
+    "interval": "epoch",
+    "rule": {"name": "size_curve", "patience": 2},
+}
 GATED = {**RUN, "epochs": 16, "method": "geco", "geco": {"tau": 7.0, "warmup": 2}}
 
 # How runs as short as these end is not asked here.
@@ -125,6 +135,7 @@ def on_devices(count, argv):
     [
         (RUN, 2),
         (ELASTIC, 2),
+        (CURVE, 2),
         pytest.param(RUN, 4, marks=pytest.mark.slow),
         pytest.param(GATED, 2, marks=pytest.mark.slow),
         pytest.param(GATED, 4, marks=pytest.mark.slow),
@@ -136,8 +147,9 @@ def test_devices_of_one_machine(config, count, single, tmp_path):
     code = on_devices(count, argv)
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
     assert_agree(tmp_path / "many", expected)
-    if config is RUN:
-        assert len(json.loads((expected / "decisions.json").read_text())) >= 3
+    decisions = json.loads((expected / "decisions.json").read_text())
+    if config is CURVE:
+        assert "fixed" in {decision["code"] for decision in decisions}
 
 
 def environment(**more):
@@ -185,7 +197,7 @@ def start_workers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [RUN, ELASTIC, GATED])
+@pytest.mark.parametrize("config", [RUN, ELASTIC, CURVE, GATED])
 def test_two_workers(config, single, tmp_path, start_workers):
     path, expected = single(config)
     for worker in start_workers(path, tmp_path / "two"):

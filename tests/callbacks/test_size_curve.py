@@ -120,6 +120,26 @@ def test_a_checkpoint_of_any_epoch_continues_bit_for_bit(whole, epoch):
     assert callback.curve == expected.curve
 
 
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        ("mixed_bfloat16", {}),
+        ("float64", {}),
+        ("float32", {"jit_compile": True}),
+        pytest.param("float32", {"run_eagerly": True}, marks=pytest.mark.slow),
+    ],
+)
+def test_the_size_is_the_same_however_it_is_computed(dtype, options):
+    keras.config.set_dtype_policy(dtype)
+    try:
+        vae, callback = as_new(lambda: make_vae(**options)), callback_of()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    fit(vae, callback)
+    assert abs(callback.state.size - FACTORS) <= 1
+    assert callback.fixed_epoch is not None
+
+
 def test_training_can_end_with_the_decision():
     vae, callback, watch = traced_vae(), callback_of(stop_training=True), Watch()
     fit(vae, callback, epochs=30, more=[watch])
