@@ -52,7 +52,7 @@ setup(
     packages=find_packages(include=["ald_keras", "ald_keras.*"]),
     package_data={
         "ald_keras": ["py.typed"],
-        "ald_keras.report": ["templates/*.html"],
+        "ald_keras.reports": ["templates/*.html"],
     },
     python_requires=">=3.10",
     install_requires=requirements(RUNTIME),
@@ -60,7 +60,7 @@ setup(
     entry_points={
         "console_scripts": [
             "ald-train=ald_keras.train:main",
-            "ald-export=ald_keras.export:main",
+            "ald-export=ald_keras.export.command:main",
         ]
     },
 )

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.config import Config, load_config
-from ald_keras.files import read_json, run_folder
 from ald_keras.models.replicas import from_chief
-from ald_keras.run_checkpoint import CHECKPOINT, check_config
-from ald_keras.run_files import (
+from ald_keras.runs.checkpoint import CHECKPOINT, check_config
+from ald_keras.runs.config import Config, load_config
+from ald_keras.runs.files import read_json, run_folder
+from ald_keras.runs.run_files import (
     TENSORBOARD,
     clear_logs,
     holds_run,
     load_parts,
     write_run,
 )
-from ald_keras.strategies import open_strategy, together
-from ald_keras.training import train
+from ald_keras.runs.strategies import open_strategy, together
+from ald_keras.runs.training import train
 
 
 def run(

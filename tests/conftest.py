@@ -58,7 +58,7 @@ def recorded_fixed_run(tmp_path_factory) -> pathlib.Path:
 
 
 def _record(folder: pathlib.Path, **changes) -> pathlib.Path:
-    from ald_keras.config import Config
+    from ald_keras.runs.config import Config
     from ald_keras.train import run
 
     run(Config.from_dict({**RECORDED, **changes}), folder, verbose=0)

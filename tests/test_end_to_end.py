@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ald_keras import ALDCallback, MaskedVAE, SizeCurveRule, compact, export, train
+from ald_keras import ALDCallback, MaskedVAE, SizeCurveRule, compact, train
 from ald_keras.datasets import load_dataset
 from ald_keras.datasets.linear_gaussian import count_significant_directions
+from ald_keras.export import command as export
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 

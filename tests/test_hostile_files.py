@@ -15,13 +15,14 @@ from builders import TINY_RUN
 from hostile_files import ModelFile, lambda_layer, npy, npz, pickled, raw_pickle
 from PIL import Image
 
-from ald_keras import export, train
-from ald_keras.experiments import figures
-from ald_keras.experiments.saved_runs import load_facts
-from ald_keras.model_files import load_model
-from ald_keras.report.answer import answer_sentence, decision_rows, outcome_words
-from ald_keras.report.run_facts import run_curves
-from ald_keras.report.run_report import asked, figure_columns
+from ald_keras import train
+from ald_keras.experiments.core.saved_runs import load_facts
+from ald_keras.experiments.figures import command as figures
+from ald_keras.export import command as export
+from ald_keras.reports.answer import answer_sentence, decision_rows, outcome_words
+from ald_keras.reports.run_facts import run_curves
+from ald_keras.reports.run_report import asked, figure_columns
+from ald_keras.runs.model_files import load_model
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from builders import digits
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
-from ald_keras.models.architectures import build_architecture
+from ald_keras.architectures import build_architecture
 
 X = digits(600)
 EPOCHS = 20

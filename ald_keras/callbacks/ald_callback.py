@@ -9,7 +9,6 @@ from typing import Any
 from ald_keras.callbacks.argument_checks import check_arguments, choose_rule
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.epoch_meter import EpochMeter
-from ald_keras.callbacks.interval import EPOCH, EvaluationClock
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.optimizer_steps import steps_taken
@@ -30,6 +29,7 @@ from ald_keras.rules import (
     Rule,
     SizeCurveRule,
 )
+from ald_keras.rules.interval import EPOCH, EvaluationClock
 
 
 class ALDCallback(ReportedRecord):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ald_keras.callbacks.interval import check_interval
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
     BASELINE_NLL,
@@ -16,6 +15,7 @@ from ald_keras.rules import (
     Rule,
     SizeCurveRule,
 )
+from ald_keras.rules.interval import check_interval
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
 _MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, "clustering_accuracy")

@@ -16,7 +16,7 @@ from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.weight_watch import WeightWatch
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
-from ald_keras.rules.gate_steps import close_again, is_long_unmet, unmet_reason
+from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {

@@ -153,7 +153,7 @@ class ReportedRecord(PruningRecord):
             OSError: If the file cannot be written.
             RuntimeError: If no epoch has been trained yet.
         """
-        from ald_keras.report import check_packages
+        from ald_keras.reports import check_packages
 
         if self.model is None or self.seen is None:
             raise RuntimeError(
@@ -162,6 +162,6 @@ class ReportedRecord(PruningRecord):
             )
         check_packages()
         # Loads matplotlib.
-        from ald_keras.report.notebook import write_callback_report
+        from ald_keras.reports.notebook import write_callback_report
 
         write_callback_report(self, pathlib.Path(path))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import did_you_mean
 from ald_keras.datasets.clustered_factors import load_clustered_factors
 from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
@@ -25,7 +26,6 @@ from ald_keras.datasets.rendered_shapes import load_rendered_shapes
 from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
-from ald_keras.suggestions import did_you_mean
 
 # A loader takes the data folder (or `None`) and the seed, and its options as
 # keyword-only arguments; an option without a default must be given.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import did_you_mean
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.generated import check_integer, check_number, random_stream
 from ald_keras.datasets.shape_drawing import SHAPES, draw_shapes
-from ald_keras.suggestions import did_you_mean
 
 FACTORS = ("x", "y", "scale", "rotation", "shape")
 

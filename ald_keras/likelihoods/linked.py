@@ -7,12 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ald_keras.likelihoods.density import (
-    LOG_2PI,
-    DensityBase,
-    Tensor,
-    sum_over_data,
-)
+from ald_keras.likelihoods.density import LOG_2PI, DensityBase, Tensor, sum_over_data
 
 
 class _LinkedBase(DensityBase):

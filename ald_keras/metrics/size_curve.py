@@ -309,7 +309,7 @@ class SizeCurve:
             ImportError: If matplotlib is missing.
         """
         try:
-            from ald_keras.figures import SizeLine, size_curve_figure
+            from ald_keras.reports.figures import SizeLine, size_curve_figure
         except ImportError as error:
             raise ImportError(
                 "`plot` needs matplotlib: pip install matplotlib"

@@ -14,11 +14,7 @@ from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.construction_checks import check_beta
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
-from ald_keras.models.size_measuring import (
-    SizeMeter,
-    SizeMetric,
-    measure_size_curve,
-)
+from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
 
 
 @keras.saving.register_keras_serializable("ald_keras")

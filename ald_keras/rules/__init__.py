@@ -4,13 +4,10 @@ A rule is asked once per recorded epoch: `(state, observation) -> (state,
 decision)`. Nothing here touches a model; a callback observes and applies.
 """
 
-from ald_keras.rules.ald import DEFAULT_THRESHOLDS, ALDRule
-from ald_keras.rules.ald_state import ALDState
-from ald_keras.rules.ald_to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.decision import Action, Decision
-from ald_keras.rules.gate_state import GateState
-from ald_keras.rules.gate_steps import GateObservation
-from ald_keras.rules.gates import GateRule
+from ald_keras.rules.gates.rule import GateRule
+from ald_keras.rules.gates.state import GateState
+from ald_keras.rules.gates.steps import GateObservation
 from ald_keras.rules.observation import (
     BASELINE_NLL,
     BUILT_IN_METRICS,
@@ -18,14 +15,17 @@ from ald_keras.rules.observation import (
     Direction,
     Observation,
 )
+from ald_keras.rules.paper.rule import DEFAULT_THRESHOLDS, ALDRule
+from ald_keras.rules.paper.selection import SELECTIONS, select_dims
+from ald_keras.rules.paper.slopes import fit_slope
+from ald_keras.rules.paper.state import ALDState
+from ald_keras.rules.paper.to_the_end import ALDToTheEndRule, ALDToTheEndState
 from ald_keras.rules.rule import Rule, RuleState
-from ald_keras.rules.selection import SELECTIONS, select_dims
 from ald_keras.rules.size_curve.elastic import ElasticRule, ElasticState
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.rule import SizeCurveRule
 from ald_keras.rules.size_curve.sampled_sizes import SampledSizes, order_by_kl
 from ald_keras.rules.size_curve.state import SizeCurveState
-from ald_keras.rules.slopes import fit_slope
 
 __all__ = [
     "ALDRule",

@@ -15,8 +15,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
+from ald_keras.architectures import build_architecture
 from ald_keras.datasets import EpochShuffledBatches
-from ald_keras.models.architectures import build_architecture
 
 DIGITS = (load_digits().data / 16.0).astype("float32")
 TRAIN, VALIDATION = DIGITS[:256], DIGITS[256:356]

@@ -8,7 +8,8 @@ from builders import as_new, digits, small_decoder, small_encoder, weights_of
 
 from ald_keras import GatedVAE
 from ald_keras.callbacks.gate_search import GateSearch
-from ald_keras.rules import gate_steps, gates
+from ald_keras.rules.gates import rule as gates
+from ald_keras.rules.gates import steps as gate_steps
 
 X = digits(256)
 to_numpy = keras.ops.convert_to_numpy

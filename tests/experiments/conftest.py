@@ -5,9 +5,9 @@ import pytest
 import yaml
 from builders import TINY_RUN
 
-from ald_keras.config import Config
-from ald_keras.experiments.comparison import Comparison
-from ald_keras.experiments.runs import run_name
+from ald_keras.experiments.compare.comparison import Comparison
+from ald_keras.experiments.core.runs import run_name
+from ald_keras.runs.config import Config
 
 # Groups of `write_run` whose runs prune.
 PRUNING = ("size_curve", "ald", "elastic", "my-rule", "beta4", "slow", "odd")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ald_keras import MaskedVAE
+from ald_keras.architectures import build_architecture
 from ald_keras.layers import SearchMemory
-from ald_keras.models.architectures import build_architecture
 
 DATA = {"losses": [0.1, 1 / 3, float("nan")], "name": "größer", "none": None}
 ARRAYS = [

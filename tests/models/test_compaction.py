@@ -12,7 +12,7 @@ from builders import (
 from keras import layers
 
 from ald_keras import MaskedVAE, compact
-from ald_keras.models.architectures import build_architecture
+from ald_keras.architectures import build_architecture
 from ald_keras.models.compaction import TOLERANCE, largest_difference
 
 X = digits(640)

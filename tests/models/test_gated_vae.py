@@ -8,8 +8,8 @@ import tensorflow as tf
 from builders import digits, small_decoder, small_encoder
 
 from ald_keras import ALDCallback, GatedVAE, compact, tau_for
+from ald_keras.architectures import build_architecture
 from ald_keras.datasets import load_dataset
-from ald_keras.models.architectures import build_architecture
 from ald_keras.models.lagrangian import lagrangian
 from ald_keras.models.replicas import GlobalBatch
 

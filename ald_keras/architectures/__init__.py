@@ -1,0 +1,71 @@
+"""Networks by name: each a function from data shape to `(encoder, decoder)`."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from ald_keras._validation import did_you_mean
+from ald_keras.architectures.conv import conv
+from ald_keras.architectures.mlp import mlp
+from ald_keras.architectures.video import video
+
+__all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp", "video"]
+
+# A network takes the data's shape and the number of latent dimensions, and `seed` and
+# its own options as keyword-only arguments.
+ARCHITECTURES: dict[str, Callable[..., tuple[keras.Model, keras.Model]]] = {
+    "mlp": mlp,
+    "conv": conv,
+    "video": video,
+}
+
+
+def build_architecture(
+    name: str,
+    data_shape: Sequence[int],
+    latent_dim: int,
+    seed: int | None = None,
+    **options: Any,
+) -> tuple[keras.Model, keras.Model]:
+    """Build the encoder and decoder of a network by its name.
+
+    Args:
+        name: One of the keys of `ARCHITECTURES`.
+        data_shape: Shape of one sample, without the batch dimension.
+        latent_dim: Positive integer, number of latent dimensions the decoder reads.
+        seed: Non-negative integer that decides the initial weights. Defaults to
+            `None`: other weights at each call.
+        **options: What the network itself takes, for example `hidden`.
+
+    Returns:
+        `(encoder, decoder)`, two Functional models: from data to features, and from
+        latent codes to data.
+
+    Raises:
+        ValueError: If the name, an option or a value is wrong.
+
+    Example:
+    >>> encoder, decoder = build_architecture("mlp", (8, 8, 1), 16, hidden=(64,))
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(
+            "`name` must be a known architecture "
+            f"({', '.join(sorted(ARCHITECTURES))}). "
+            f"Received: name={name!r}.{did_you_mean(name, ARCHITECTURES)}"
+        )
+    network = ARCHITECTURES[name]
+    known = [
+        parameter.name
+        for parameter in inspect.signature(network).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "seed"
+    ]
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"Architecture {name!r} has no option `{option}` (its options: "
+                f"{', '.join(f'`{each}`' for each in known)})."
+                f"{did_you_mean(option, known)}"
+            )
+    return network(data_shape, latent_dim, seed=seed, **options)

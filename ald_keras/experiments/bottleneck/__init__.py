@@ -1,0 +1,1 @@
+"""Gates under a bound on the error: `python -m ald_keras.experiments.bottleneck`."""

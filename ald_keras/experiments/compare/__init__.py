@@ -1,0 +1,1 @@
+"""Pruning beside a hyperparameter search: `python -m ald_keras.experiments.compare`."""

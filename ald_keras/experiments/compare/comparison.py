@@ -1,0 +1,159 @@
+"""What a comparison consists of: searches over fixed sizes, rules, and a config."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ald_keras.experiments.compare.searches import GECO, EarlyStopping, Search
+from ald_keras.experiments.core.plan import check_no_elastic
+from ald_keras.runs.config import Config, read_settings
+from ald_keras.runs.config_checks import check_keys, check_mapping, check_value, nested
+from ald_keras.runs.config_parts import GecoConfig, Named
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Searches and rules that are compared.
+
+    Args:
+        base: Config that all runs share; pruning starts from its `latent_dim`.
+        searches: Searches with distinct names.
+        rules: Mapping from names of rules, or `"geco"` for the method of gates, to the
+            config of their pruning runs.
+
+    Raises:
+        ValueError: If searches share a name, or the config has a `strategy`, or raises
+            beta beside a search whose trials differ in length.
+    """
+
+    base: Config
+    searches: tuple[Search, ...]
+    rules: Mapping[str, Config]
+
+    def __post_init__(self) -> None:
+        names = [search.name for search in self.searches]
+        for one, other in itertools.combinations(names, 2):
+            if one == other:
+                raise ValueError(
+                    f"Searches must have distinct names: give one of {one!r} a `name`."
+                )
+        if self.base.strategy != "none":
+            raise ValueError(
+                "A comparison needs `strategy: none`: its trials are trained on one "
+                f"device. Received: {self.base.strategy!r}"
+            )
+        uneven = [s.name for s in self.searches if s.early_stopping or s.factor]
+        if self.base.beta.warmup and uneven:
+            raise ValueError(
+                "`beta.warmup` must be 0 where trials differ in length: a loss under a "
+                "low beta is no better for being lower. "
+                f"Received: warmup={self.base.beta.warmup} and {uneven}"
+            )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
+        """Read a run's config with a `search` section as YAML gives it.
+
+        Raises:
+            ValueError: If a key is unknown or missing, or a value is wrong.
+        """
+        values = check_mapping("config", data)
+        if "search" not in values:
+            raise ValueError("config: the key 'search' is missing.")
+        section = check_mapping("search", values.pop("search"))
+        base = Config.from_dict(values)
+        rules = section.pop("rules", [base.rule.name])
+        shared = section.pop("sizes", None)
+        items: Any = [section]
+        if "tuners" in section:
+            items = section.pop("tuners")
+            check_keys(section, ("rules", "sizes", "tuners"), "search")
+        if not isinstance(items, Sequence) or isinstance(items, str) or not items:
+            raise ValueError(
+                "`search.tuners` must be a list of tuners, each a name or a mapping. "
+                f"Received: {items!r}"
+            )
+        searches = tuple(_read_search(item, shared, base.epochs) for item in items)
+        return cls(base, searches, _read_rules(rules, base))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The resolved comparison in plain types; `from_dict` reads it back."""
+        return {
+            **self.base.to_dict(),
+            "search": {
+                "rules": [_rule_to_dict(config) for config in self.rules.values()],
+                "tuners": [search.to_dict() for search in self.searches],
+            },
+        }
+
+
+def load_comparison(path: pathlib.Path, settings: Iterable[str] = ()) -> Comparison:
+    """Read a comparison from a YAML file; see `ald_keras.runs.config.load_config`."""
+    return read_settings(path, settings, Comparison.from_dict)
+
+
+def _read_search(item: Any, sizes: Any, epochs: int) -> Search:
+    values: dict[str, Any] = {"tuner": item}
+    if not isinstance(item, str):
+        values = check_mapping("search", item)
+    values = {"tuner": "grid", "sizes": sizes, **values}
+    known = ("tuner", "sizes", "name", "early_stopping", "trials", "factor")
+    check_keys(values, (*known, "rules", "tuners"), "search")
+    check_keys(values, known, "search.tuners")
+    if values.get("early_stopping") is not None:
+        stop = check_mapping("early_stopping", values["early_stopping"])
+        if "patience" not in stop:
+            check_keys(stop, ("patience", "min_delta"), "early_stopping")
+            raise ValueError("early_stopping: the key 'patience' is missing.")
+        values["early_stopping"] = nested(EarlyStopping, "early_stopping", stop)
+    values["sizes"] = _read_sizes(values["sizes"])
+    return Search(epochs=epochs, **values)
+
+
+def _read_sizes(value: Any) -> tuple[int, ...]:
+    """A list of sizes, or `{min, max, step}`."""
+    if value is None:
+        raise ValueError("search: the key 'sizes' is missing.")
+    if isinstance(value, Mapping):
+        check_keys(value, ("min", "max", "step"), "search.sizes")
+        ends = {"step": 1, **value}
+        for key in ("min", "max", "step"):
+            check_value(f"search.sizes.{key}", ends.get(key), int, 1)
+        return tuple(range(ends["min"], ends["max"] + 1, ends["step"]))
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(
+            "`search.sizes` must be a list of integers, or a mapping of 'min', 'max' "
+            f"and 'step'. Received: {value!r}"
+        )
+    return tuple(value)
+
+
+def _read_rules(items: Any, base: Config) -> dict[str, Config]:
+    if not isinstance(items, Sequence) or isinstance(items, str):
+        raise ValueError(f"`search.rules` must be a list. Received: {items!r}")
+    rules: dict[str, Config] = {}
+    for item in items:
+        rule = Named.from_value("rule", item)
+        if isinstance(item, str) and item == base.rule.name:
+            rule = base.rule
+        if rule.name in rules:
+            raise ValueError(f"`search.rules` must be distinct: {rule.name!r}.")
+        if rule.name == GECO:
+            values = {**dataclasses.asdict(base.geco), **rule.options}
+            geco = nested(GecoConfig, "geco", values)
+            config = dataclasses.replace(base, geco=geco, method="geco")
+        else:
+            config = dataclasses.replace(base, rule=rule, method="ald")
+        rules[rule.name] = config
+    check_no_elastic("search.rules", rules)
+    return rules
+
+
+def _rule_to_dict(config: Config) -> dict[str, Any]:
+    if config.method == "geco":
+        return {"name": GECO, **dataclasses.asdict(config.geco)}
+    return dict(config.to_dict()["rule"])

@@ -1,0 +1,140 @@
+"""The model of a search over fixed sizes: built, trained and measured as a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import time
+import uuid
+from typing import Any
+
+import keras
+import keras_tuner as kt
+
+from ald_keras.callbacks import LatentTensorBoard
+from ald_keras.experiments.compare.comparison import Comparison
+from ald_keras.experiments.compare.roles import worker_name
+from ald_keras.experiments.compare.searches import Search
+from ald_keras.experiments.compare.trials import trial_job
+from ald_keras.experiments.core.runner import Job
+from ald_keras.runs.model_files import load_model
+from ald_keras.runs.run_files import TENSORBOARD, RunParts, load_parts, write_run
+from ald_keras.runs.training import build_model, fit_model
+
+OBJECTIVE = "val_loss"
+
+
+class FixedSizes(kt.HyperModel):
+    """The config's network with a latent size that keras-tuner chooses.
+
+    Args:
+        comparison: What the search belongs to.
+        search: The search.
+        seed: Integer >= 0, seed of all its trials.
+        output: The comparison's folder.
+        place: Integer, place of this search among those of the comparison. Defaults to
+            0.
+
+    Attributes:
+        session: Text of its own, of a worker that of its chief.
+    """
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        search: Search,
+        seed: int,
+        output: pathlib.Path,
+        place: int = 0,
+    ):
+        super().__init__()
+        self.comparison = comparison
+        self.search = search
+        self.seed = seed
+        self.output = output
+        self.place = place
+        self.digest = _digest(comparison)
+        self.session = uuid.uuid4().hex
+        config = trial_job(comparison, search, search.sizes[0], seed).config
+        self._parts: RunParts = load_parts(config)
+
+    def job(self, hp: Any) -> Job:
+        """The trial with these hyperparameters."""
+        epochs = hp.values.get("tuner/epochs")
+        size = hp.get("latent_dim")
+        return trial_job(self.comparison, self.search, size, self.seed, epochs)
+
+    def build(self, hp: Any) -> Any:
+        hp.Choice("latent_dim", list(self.search.sizes), ordered=True)
+        # By these a worker knows which search its chief is in.
+        hp.Fixed("comparison", self.digest)
+        hp.Fixed("place", self.place)
+        hp.Fixed("session", self.session)
+        config = self.job(hp).config
+        keras.utils.set_random_seed(config.seed)
+        trained = hp.values.get("tuner/initial_epoch")
+        if not trained:
+            return build_model(config, self._parts.data.data_shape)
+        before = trial_job(
+            self.comparison, self.search, config.latent_dim, self.seed, trained
+        )
+        return load_model(self.output / before.name / "model.keras")
+
+    def fit(
+        self, hp: Any, model: Any, *, begun: float, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Train, measure and write the trial's run.
+
+        Args:
+            hp: Hyperparameters.
+            model: What `build` made of them.
+            begun: When that was begun, as `time.perf_counter` tells.
+            **kwargs: Not used: what keras-tuner hands on from `search`.
+
+        Returns:
+            The validation loss of the model that is written.
+        """
+        job, stop = self.job(hp), self.search.early_stopping
+        trained = hp.values.get("tuner/initial_epoch", 0)
+        stopping = None if stop is None else _stopping(stop.patience, stop.min_delta)
+        more: list[Any] = [] if stopping is None else [stopping]
+        if job.config.tensorboard:
+            logs = self.output / job.name / TENSORBOARD
+            more.append(LatentTensorBoard(logs, seed=self.seed))
+        history, _ = fit_model(
+            model,
+            job.config,
+            self._parts.data,
+            self._parts.extractor,
+            *more,
+            initial_epoch=trained,
+            verbose=0,
+        )
+        seconds = round(time.perf_counter() - begun, 3)
+        figures: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
+        figures["worker"] = worker_name()
+        if stopping is not None:
+            figures["validation_loss"] = float(stopping.best)
+        figures |= job.facts
+        parts, folder = self._parts, self.output / job.name
+        record = write_run(folder, job.config, parts, model, history, None, **figures)
+        return {OBJECTIVE: record["validation_loss"]}
+
+
+def _stopping(patience: int, min_delta: float) -> keras.callbacks.EarlyStopping:
+    return keras.callbacks.EarlyStopping(
+        OBJECTIVE,
+        mode="min",
+        patience=patience,
+        min_delta=min_delta,
+        restore_best_weights=True,
+    )
+
+
+def _digest(comparison: Comparison) -> str:
+    """The same on all machines: where the data lie does not count, nor does a seed."""
+    values = comparison.to_dict()
+    values["data"].pop("dir", None)
+    del values["seed"]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

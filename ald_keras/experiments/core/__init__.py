@@ -1,0 +1,1 @@
+"""What all experiments share: jobs, processes, records, tables."""

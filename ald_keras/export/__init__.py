@@ -1,0 +1,1 @@
+"""Export of a trained model: `python -m ald_keras.export`."""

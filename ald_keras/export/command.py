@@ -1,0 +1,317 @@
+"""`python -m ald_keras.export`: a trained run's smaller model, as files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ald_keras.cli import OneLineParser, run_command
+from ald_keras.export.formats import (
+    ARTIFACTS,
+    Artifact,
+    holds_saved_model,
+    largest_gap,
+    missing,
+)
+from ald_keras.models.compaction import (
+    TOLERANCE,
+    can_slice_optimizer,
+    compact,
+    kept_dims,
+    largest_difference,
+    relative_difference,
+)
+from ald_keras.runs.evaluation import parameter_count
+from ald_keras.runs.files import read_json, replacing
+from ald_keras.runs.model_files import load_model
+from ald_keras.runs.run_files import load_curve
+
+
+def export(
+    model_path: pathlib.Path,
+    output: pathlib.Path | None = None,
+    format: str = "keras",
+    overwrite: bool = False,
+    baseline: pathlib.Path | None = None,
+    size: int | None = None,
+) -> dict[str, Any]:
+    """Write the smaller model, read it back, and report what has changed.
+
+    The formats are
+
+    - `"keras"`: one file, a model of the same class;
+    - `"parts"`: encoder and decoder as plain Keras models that load without this
+      library;
+    - `"saved_model"`: a folder for TensorFlow, and `"tflite"`: a file for LiteRT, both
+      with the signatures `encode`, `decode` and `reconstruct`;
+    - `"onnx"`: encoder and decoder for ONNX runtimes.
+
+    The last three are float32, take any batch size and are deterministic: they
+    reconstruct from the posterior mean.
+
+    Args:
+        model_path: `.keras` file of a model with a latent mask.
+        output: File to write, ending as its format does; a folder for
+            `"saved_model"`. Defaults to `compact` beside the model, with that ending.
+            With `"parts"` and `"onnx"`, `-encoder` and `-decoder` are added to its
+            name.
+        format: One of the formats. Defaults to `"keras"`.
+        overwrite: Boolean, replace files that are there. Defaults to `False`.
+        baseline: Folder of a run of fixed size to take the figures before compression
+            from. Defaults to the model itself.
+        size: Integer, latent size to export of a model with sampled sizes (`elastic:
+            true`). Defaults to `None`: all active dimensions.
+
+    Returns:
+        `before` and `after` (dimensions, parameters, bytes and, where `run.json` and
+        `size_curve.csv` stand beside the model, test figures), `largest_difference`
+        between the masked and the smaller model, `read_back` (the same between the
+        smaller model and the files; `None` where a package to read them is missing,
+        which `not_read_back` names), `optimizer` (`"fresh"` where its state cannot be
+        sliced, else `"kept"`) and `files`.
+
+    Raises:
+        ImportError: If a package that the format needs is missing.
+        OSError: If a file is missing or cannot be written.
+        RuntimeError: If what is read back differs by more than 1e-5.
+        ValueError: If the model cannot be loaded, cannot be written in this format, has
+            no such size, or a file is there already.
+    """
+    if format not in ARTIFACTS:
+        raise ValueError(
+            f"`format` must be one of {tuple(ARTIFACTS)}. Received: {format!r}"
+        )
+    artifact = ARTIFACTS[format]
+    artifact.check_writable(format)
+    if output is None:
+        output = artifact.beside(model_path.parent, size)
+    files = artifact.files(output)
+    for file in files:
+        _check_free(file, model_path, overwrite)
+    model = load_model(model_path)
+    keep = can_slice_optimizer(model)
+    small = compact(model, keep_optimizer=keep, size=size)
+    before = baseline / "model.keras" if baseline else model_path
+    wide = load_model(before) if baseline else model
+    report: dict[str, Any] = {
+        "before": {
+            **_size(wide),
+            "bytes": before.stat().st_size,
+            **_measured(before.parent, wide.active_dims),
+            **_figures(before.parent, "test", wide.active_dims),
+        },
+        "after": {
+            **_size(small),
+            **_measured(model_path.parent, small.latent_dim),
+            **_figures(model_path.parent, "test_compact", small.latent_dim),
+        },
+        "largest_difference": _difference(model, small, size),
+        "optimizer": "kept" if keep else "fresh",
+        "not_read_back": missing(artifact.reader),
+        "files": [str(file) for file in files],
+    }
+    with contextlib.ExitStack() as stack:
+        temporaries = [
+            stack.enter_context(replacing(file, folder_too=True)) for file in files
+        ]
+        artifact.write(small, temporaries)
+        report["read_back"] = _read_back(artifact, small, temporaries)
+    report["after"]["bytes"] = sum(_bytes(file) for file in files)
+    return report
+
+
+def _difference(model: Any, small: Any, size: int | None) -> float:
+    if size is None:
+        return largest_difference(model, small)
+    with model.latent_mask.only(kept_dims(model, size)):
+        return largest_difference(model, small)
+
+
+def _measured(folder: pathlib.Path, size: int) -> dict[str, float]:
+    """Losses and the increase at a size, of a run whose size curve was measured."""
+    curve = load_curve(folder)
+    if curve is None or size not in curve.sizes:
+        return {}
+    at = curve.sizes.index(size)
+    return {
+        "loss": curve.metrics["loss"][at],
+        "reconstruction_loss": curve.metrics["reconstruction"][at],
+        "increase": curve.increase[at],
+    }
+
+
+def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -> None:
+    if file.resolve() == model_path.resolve():
+        raise ValueError(f"`output` must not be the model itself: {file}")
+    if file.exists() and not overwrite:
+        raise ValueError(f"{file} exists already: pass --overwrite to replace it.")
+    if file.is_dir() and not holds_saved_model(file):
+        raise ValueError(f"{file} is a folder that holds no SavedModel to replace.")
+
+
+def _read_back(artifact: Artifact, small: Any, files: list[pathlib.Path]) -> Any:
+    if missing(artifact.reader):
+        return None
+    gap = largest_gap(artifact, small, files, relative_difference)
+    if not gap <= TOLERANCE:
+        raise RuntimeError(
+            f"What is read back must agree with the model to {TOLERANCE}. Received: a "
+            f"difference of {gap:.3g}"
+        )
+    return gap
+
+
+def _bytes(path: pathlib.Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _size(model: Any) -> dict[str, Any]:
+    return {"dimensions": model.latent_dim, "parameters": parameter_count(model)}
+
+
+def _figures(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
+    """Test figures of a run, unless there is none or its model has another size."""
+    path = folder / "run.json"
+    if not path.is_file():
+        return {}
+    record = read_json(path)
+    figures = record.get(part, {}) if isinstance(record, dict) else record
+    names = ("reconstruction_loss", "silhouette")
+    if not isinstance(figures, dict):
+        raise ValueError(f"{path}: {part!r} must hold figures.")
+    if figures.get("active_dims") != active_dims:
+        return {}
+    if not all(isinstance(figures.get(name), (int, float)) for name in names):
+        raise ValueError(f"{path}: {part!r} must hold the numbers {list(names)}.")
+    return {name: figures[name] for name in names}
+
+
+def print_table(report: dict[str, Any], console: Console | None = None) -> None:
+    """Print what `export` returned."""
+    before, after = report["before"], report["after"]
+    table = Table(title="Compression of the latent space")
+    table.add_column("")
+    table.add_column("before", justify="right")
+    table.add_column("after", justify="right")
+    for name, label, form in (
+        ("dimensions", "latent dimensions", "{:d}"),
+        ("parameters", "parameters", "{:,d}"),
+        ("bytes", "file size, bytes", "{:,d}"),
+        ("reconstruction_loss", "reconstruction loss, nats (test)", "{:.2f}"),
+        ("silhouette", "silhouette (test)", "{:.3f}"),
+        ("increase", "loss above the full size, nats (test)", "{:+.2f}"),
+    ):
+        if name == "increase" and not after.get(name):
+            continue
+        cells = [
+            form.format(side[name]) if name in side else "-" for side in (before, after)
+        ]
+        table.add_row(label, *cells)
+    table.add_row(
+        "largest output difference", "", f"{report['largest_difference']:.1e}"
+    )
+    if report["read_back"] is not None:
+        table.add_row("the same, files read back", "", f"{report['read_back']:.1e}")
+    console = console or Console()
+    console.print(table)
+    if report["optimizer"] == "fresh":
+        console.print("the optimizer's state cannot be sliced: it starts anew")
+    if report["not_read_back"]:
+        packages = " ".join(report["not_read_back"])
+        console.print(f"not read back to compare, which needs: {packages}")
+    for file in report["files"]:
+        console.print(f"written: {file}", soft_wrap=True, highlight=False)
+
+
+def print_sizes(
+    reports: Mapping[int, Mapping[str, Any]], console: Console | None = None
+) -> None:
+    """Print what `export` returned for several sizes, a row each.
+
+    Args:
+        reports: Mapping from sizes to what `export` returned, at least one.
+        console: Where it is printed. Defaults to standard output.
+    """
+    table = Table(title="One model, several sizes")
+    for name in ("dimensions", "parameters", "bytes", "loss, nats (test)", "increase"):
+        table.add_column(name, justify="right")
+    before = next(iter(reports.values()))["before"]
+    for side in (before, *(report["after"] for report in reports.values())):
+        table.add_row(
+            str(side["dimensions"]),
+            f"{side['parameters']:,d}",
+            f"{side['bytes']:,d}",
+            f"{side['loss']:.2f}" if "loss" in side else "-",
+            f"{side['increase']:+.2f}" if "increase" in side else "-",
+        )
+    console = console or Console()
+    console.print(table)
+    for report in reports.values():
+        for file in report["files"]:
+            console.print(f"written: {file}", soft_wrap=True, highlight=False)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser("ald_keras.export", description=__doc__)
+    parser.add_argument("model", type=pathlib.Path, metavar="MODEL")
+    parser.add_argument("--output", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--format", choices=tuple(ARTIFACTS), default="keras")
+    parser.add_argument(
+        "--baseline",
+        type=pathlib.Path,
+        metavar="RUN",
+        help="folder of a run of fixed size to compare with",
+    )
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument(
+        "--size", type=int, metavar="K", help="latent size to export (elastic models)"
+    )
+    sizes.add_argument(
+        "--sizes", type=int, nargs="+", metavar="K", help="several sizes, a file each"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, no table")
+    parser.add_argument("--overwrite", action="store_true", help="replace files")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+
+    if arguments.sizes and arguments.output:
+        parser.error("--output names one file: leave it out with --sizes.")
+
+    def export_one(size: int | None) -> dict[str, Any]:
+        return export(
+            arguments.model,
+            arguments.output,
+            arguments.format,
+            arguments.overwrite,
+            arguments.baseline,
+            size,
+        )
+
+    def command() -> None:
+        if arguments.sizes:
+            model = load_model(arguments.model)
+            for size in arguments.sizes:  # all of them, before a file is written
+                kept_dims(model, size)
+            reports = {size: export_one(size) for size in sorted({*arguments.sizes})}
+        else:
+            report = export_one(arguments.size)
+        if arguments.json:
+            print(json.dumps(reports if arguments.sizes else report, indent=2))
+        elif arguments.sizes:
+            print_sizes(reports)
+        else:
+            print_table(report)
+
+    return run_command(parser.prog, command)

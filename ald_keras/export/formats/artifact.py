@@ -1,0 +1,126 @@
+"""What a form is in which a model leaves, and whether it has left whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ald_keras.export.formats.endpoints import Endpoints
+
+Files = list[pathlib.Path]
+
+_FILE_SUFFIXES = (".keras", ".onnx", ".tflite")
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """One form in which a model is written.
+
+    Attributes:
+        write: Function of the model and the files.
+        read: Function from the files to the functions in them by name: `encode` (data
+            to mean and log variance), `decode` (codes to data) and, where it is one
+            of them, `reconstruct` (data to data, through the mean).
+        written: Function from the model to the functions that the files then hold.
+        suffix: String, how the files' names end; empty for a folder.
+        parts: What is added to the name of each file.
+        writer: Packages that writing needs.
+        reader: Packages that reading back needs.
+    """
+
+    write: Callable[[Any, Files], None]
+    read: Callable[[Files], Endpoints]
+    written: Callable[[Any], Endpoints]
+    suffix: str = ".keras"
+    parts: tuple[str, ...] = ("",)
+    writer: tuple[str, ...] = ()
+    reader: tuple[str, ...] = ()
+
+    def beside(self, folder: pathlib.Path, size: int | None = None) -> pathlib.Path:
+        """Where the output goes in a run's folder, unless another place is named.
+
+        Args:
+            folder: The run's folder.
+            size: Integer, the latent size exported of a model with sampled sizes, or
+                `None`. Defaults to `None`.
+        """
+        name = "compact" if size is None else f"compact-{size}"
+        return folder / f"{name}{self.suffix}"
+
+    def files(self, output: pathlib.Path) -> Files:
+        """The files that an output named `output` consists of.
+
+        Raises:
+            ValueError: If `output` ends in anything but `suffix`.
+        """
+        if self.suffix:
+            fits, expected = output.suffix == self.suffix, f"end in {self.suffix}"
+        else:  # a dot in its name is no harm, but it must not pass for another form
+            fits, expected = output.suffix not in _FILE_SUFFIXES, "be a folder"
+        if not fits:
+            raise ValueError(f"`output` must {expected}. Received: {output}")
+        stem = output.name.removesuffix(self.suffix)
+        return [output.with_name(f"{stem}{part}{self.suffix}") for part in self.parts]
+
+    def check_writable(self, format: str) -> None:
+        """Raise an `ImportError` that names a package which writing needs and lacks."""
+        absent = missing(self.writer)
+        if absent:
+            raise ImportError(
+                f"`format={format!r}` needs the package {absent[0]}: pip install "
+                f"{' '.join(absent)}"
+            )
+
+
+def holds_saved_model(folder: pathlib.Path) -> bool:
+    """Whether a folder is a SavedModel, and no folder of someone's own."""
+    return (folder / "saved_model.pb").is_file()
+
+
+def missing(packages: tuple[str, ...]) -> list[str]:
+    """Those of the packages that are not installed; a module stands for its package."""
+    return [
+        name.replace("_", "-")
+        for name in packages
+        if importlib.util.find_spec(name) is None
+    ]
+
+
+def largest_gap(
+    artifact: Artifact, model: Any, files: Files, gap: Callable[[Any, Any], float]
+) -> float:
+    """Largest difference between a model and what is read back of it.
+
+    What is written in float32 is compared in float32.
+
+    Args:
+        artifact: The form in which the files were written.
+        model: The model that was written.
+        files: The files.
+        gap: Function of two arrays.
+
+    Returns:
+        Float, the largest `gap` of any output; NaN if one is.
+    """
+    read, written = artifact.read(files), artifact.written(model)
+    rng = np.random.default_rng(0)
+    # Three sizes, for a batch that is fixed would fail on one of them.
+    x = rng.uniform(size=(5, *model.data_shape)).astype("float32")
+    z = rng.standard_normal((3, model.latent_dim)).astype("float32")
+    given = {"encode": x, "decode": z, "reconstruct": x[:2]}
+    gaps = []
+    for name, function in read.items():
+        sides = [_flat(each(given[name])) for each in (written[name], function)]
+        gaps += [gap(*pair) for pair in zip(*sides, strict=True)]
+    return float(np.max(gaps))  # not `max`, which may pass over a NaN
+
+
+def _flat(values: Any) -> list[np.ndarray]:
+    return [ops.convert_to_numpy(value) for value in keras.tree.flatten(values)]

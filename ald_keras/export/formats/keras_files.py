@@ -1,0 +1,32 @@
+"""Keras's own files: the model as it is, or its two parts as plain models."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import keras
+
+from ald_keras.export.formats.endpoints import Endpoints, methods
+
+
+def write_keras(model: Any, files: list[pathlib.Path]) -> None:
+    """Write the model, of its own class."""
+    model.save(files[0])
+
+
+def read_keras(files: list[pathlib.Path]) -> Endpoints:
+    """Read what `write_keras` wrote."""
+    return methods(keras.saving.load_model(files[0]))
+
+
+def write_parts(model: Any, files: list[pathlib.Path]) -> None:
+    """Write encoder and decoder, which load without this library."""
+    model.encoder_model.save(files[0])
+    model.decoder_model.save(files[1])
+
+
+def read_parts(files: list[pathlib.Path]) -> Endpoints:
+    """Read what `write_parts` wrote."""
+    encoder, decoder = (keras.saving.load_model(file) for file in files)
+    return {"encode": encoder, "decode": decoder}

@@ -1,0 +1,70 @@
+"""ONNX: one file for the encoder, one for the decoder."""
+
+from __future__ import annotations
+
+import pathlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from ald_keras.export.formats.endpoints import Endpoints, unpacked
+from ald_keras.export.formats.float32 import float32
+
+
+def write_onnx(model: Any, files: list[pathlib.Path]) -> None:
+    """Write two files, whose inputs and outputs are named as the signatures elsewhere.
+
+    Raises:
+        ValueError: If the network has an operation that ONNX lacks.
+    """
+    encoder, decoder = float32(model.encoder_model), float32(model.decoder_model)
+    z_mean, z_log_var = encoder.outputs
+    # A structure of names is what names an ONNX model's outputs.
+    parts = (
+        (encoder, {"z_mean": z_mean, "z_log_var": z_log_var}, "x"),
+        (decoder, {"x": decoder.outputs[0]}, "z"),
+    )
+    for (part, outputs, name), file in zip(parts, files, strict=True):
+        signature = keras.InputSpec(
+            shape=part.inputs[0].shape, dtype="float32", name=name
+        )
+        try:
+            _export_onnx(keras.Model(part.inputs[0], outputs), signature, file)
+        except Exception as error:  # of many kinds, none of them public
+            raise ValueError(
+                "`format='onnx'`: the network cannot be written in ONNX: "
+                f"{str(error)[:300]}"
+            ) from error
+
+
+def _export_onnx(model: keras.Model, signature: Any, file: pathlib.Path) -> None:
+    import onnx
+
+    with warnings.catch_warnings():
+        # Keras looks up a name that NumPy announces to define anew one day.
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(
+            str(file), format="onnx", input_signature=[signature], verbose=False
+        )
+    # An operation that ONNX lacks is written all the same.
+    onnx.checker.check_model(str(file))
+
+
+def read_onnx(files: list[pathlib.Path]) -> Endpoints:
+    """Read what `write_onnx` wrote, in ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    def open_file(file: pathlib.Path) -> Callable[[Any], dict[str, Any]]:
+        session = onnxruntime.InferenceSession(
+            str(file), providers=["CPUExecutionProvider"]
+        )
+        (given,) = session.get_inputs()
+        names = [output.name for output in session.get_outputs()]
+        return lambda values: dict(
+            zip(names, session.run(names, {given.name: values}), strict=True)
+        )
+
+    encoder, decoder = (open_file(file) for file in files)
+    return unpacked({"encode": encoder, "decode": decoder})

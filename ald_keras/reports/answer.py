@@ -1,0 +1,240 @@
+"""What came out of a run, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ald_keras.callbacks.outcome import outcome_kind
+from ald_keras.reports.run_facts import RunFacts
+
+# What each action of a decision is called.
+ACTIONS = {
+    "prune": "removed",
+    "try": "removed on trial",
+    "keep": "stay away",
+    "restore": "brought back",
+    "open": "opened",
+    "sample": "sizes sampled",
+    "stop": "size fixed",
+    "restart": "starts over",
+}
+
+_MEANING = {
+    "fixed": (
+        "The rule found a size and fixed it. The network was trained on with that size "
+        "until the last epoch."
+    ),
+    "open": (
+        "The size is not fixed: training ended before the rule had stopped. The number "
+        "is where it had come to by then, and no finding. Train for more epochs."
+    ),
+    "floor": (
+        "The rule came down to its lower limit. That limit was set beforehand, so the "
+        "number is no finding."
+    ),
+    "collapse": (
+        "Posterior collapse: no latent dimension tells the decoder anything, so their "
+        "number is no finding. Look at the likelihood, the scale of the data and beta."
+    ),
+    "elastic": (
+        "Only idle dimensions were removed: sizes were sampled to the end of training, "
+        "so that this one network can be exported at every size."
+    ),
+    "none": "Nothing was pruned: the network had this size from the first epoch on.",
+}
+
+
+def answer_sentence(facts: RunFacts) -> str:
+    """The outcome in one sentence.
+
+    Args:
+        facts: The run.
+    """
+    record = facts.record
+    before, after = record["start_dims"], record["active_dims"]
+    parts = [f"{before} → {after} dimensions"]
+    if record.get("outcome") is None and before == after:
+        parts = [f"{after} dimensions throughout"]
+    likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
+    if record.get("bound") is not None:
+        parts += [*_bound_parts(record), f"{likelihood} likelihood"]
+        return ", ".join(parts) + "."
+    compared = _compared(facts)
+    if compared is not None:
+        against = "since the first removal"
+        if facts.baseline is not None:
+            size = facts.baseline.record["active_dims"]
+            against = f"against {size} dimensions throughout"
+        parts.append(f"reconstruction loss {_percent(*compared[:2])} {against}")
+    parts.append(_when(record))
+    beta = facts.config["beta"]["value"]
+    return ", ".join([*parts, f"{likelihood} likelihood, beta {beta:g}"]) + "."
+
+
+def comparison_sentences(facts: RunFacts) -> str:
+    """What exactly the change of the reconstruction loss, or a bound, is about."""
+    if facts.record.get("bound") is not None:
+        return (
+            "The squared error is summed over the values of a sample; the bound is on "
+            "that of validation data, from codes that are sampled."
+        )
+    compared = _compared(facts)
+    if compared is not None:
+        return compared[2]
+    final = facts.record.get("test", {}).get("reconstruction_loss")
+    loss = "" if final is None else f" It is {final:.2f} nats on the test part."
+    return f"There is no run to compare the reconstruction loss with.{loss}"
+
+
+def outcome_words(record: Mapping[str, Any]) -> str:
+    """What the outcome means, in plain words.
+
+    Args:
+        record: What `run.json` holds.
+    """
+    outcome = record.get("outcome")
+    if record.get("bound") is not None:
+        return _bound_words(record)
+    if outcome is None and record["start_dims"] != record["active_dims"]:
+        return "Idle dimensions were removed once, and the network trained on."
+    kind = "none" if outcome is None else outcome_kind(outcome)
+    if record.get("elastic") and kind == "fixed":
+        kind = "elastic"
+    words = _MEANING[kind]
+    stop = record.get("rule_stop")
+    if stop is not None:
+        words += (
+            f" The rule itself would have stopped in epoch {stop['epoch'] + 1} with "
+            f"{stop['active_dims']} dimensions; this run was told to go on."
+        )
+    return words
+
+
+def decision_rows(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The decision log as rows of a table, epochs counted from 1."""
+    return [
+        {
+            "epoch": str(decision["epoch"] + 1),
+            "decision": ACTIONS.get(decision["action"], decision["action"]),
+            "dimensions": str(decision["active_dims"]),
+            "reason": decision["reason"],
+        }
+        for decision in decisions
+    ]
+
+
+def _bound_parts(record: Mapping[str, Any]) -> list[str]:
+    """What became of a bound on the error, for the answer's sentence."""
+    bound, fixed = record["bound"], record.get("fixed_epoch")
+    if "error" not in bound:
+        last = bound.get("last_error")
+        if last is None:
+            return [f"lowest squared error {bound['lowest_error']:.4g}"]
+        return [f"squared error {last:.4g}, for a bound of {bound['tau']:g}"]
+    within = "within" if bound["met"] else "above"
+    allowed = f"{bound['tau']:g} + {100 * bound['tolerance']:g} %"
+    error = f"squared error {bound['error']:.4g}, {within} the bound of {allowed}"
+    if bound["undecided_gates"]:
+        return [error, "not decided"]
+    return [error, "decided" if fixed is None else f"decided at epoch {fixed + 1}"]
+
+
+def _bound_words(record: Mapping[str, Any]) -> str:
+    bound = record["bound"]
+    if bound.get("last_error") is not None:
+        return (
+            "All gates stayed open: the network was trained for an error of at most "
+            f"{bound['tau']:g} with as little KL as that takes."
+        )
+    if "error" not in bound:
+        return (
+            "All gates stayed open: the network was trained for the lowest error, with "
+            f"a weight of at most {bound['max_multiplier']:g} against the KL."
+        )
+    if not bound["met"]:
+        return (
+            "The error is above the bound, so the number is no finding. Allow a larger "
+            "error, train for longer, or give the network more room."
+        )
+    if bound["undecided_gates"]:
+        return (
+            f"{bound['undecided_gates']} gates are undecided: training ended before. "
+            "The number is where it had come to, and no finding. Train for more epochs."
+        )
+    if record.get("fixed_epoch") is None:
+        return (
+            "All gates are decided and the bound is met, but training ended before it "
+            "was tried whether fewer would do."
+        )
+    return (
+        "Every gate is decided and the bound is met on validation data. Without any "
+        "of those tried last it was not."
+    )
+
+
+def _when(record: Mapping[str, Any]) -> str:
+    outcome, fixed = record.get("outcome"), record.get("fixed_epoch")
+    if outcome is None:
+        return "not pruned" if fixed is None else f"cut after epoch {fixed + 1}"
+    kind = outcome_kind(outcome)
+    if kind == "collapse":
+        return "no finding (posterior collapse)"
+    if record.get("elastic"):
+        return "every size from one run"
+    if fixed is None:
+        return "not fixed"
+    floor = " at the lower limit, no finding" if kind == "floor" else ""
+    return f"fixed at epoch {fixed + 1}{floor}"
+
+
+def _percent(before: float, after: float) -> str:
+    return f"{100 * (after - before) / abs(before):+.1f} %".replace("-", "−")
+
+
+def _compared(facts: RunFacts) -> tuple[float, float, str] | None:
+    """Losses before and after, and what they are; `None` where there are none."""
+    if facts.baseline is not None:
+        return _with_baseline(facts)
+    return _with_itself(facts)
+
+
+def _with_baseline(facts: RunFacts) -> tuple[float, float, str] | None:
+    other, mine = facts.baseline.record if facts.baseline else {}, facts.record
+    try:
+        losses = [run["test"]["reconstruction_loss"] for run in (other, mine)]
+    except KeyError:
+        return None
+    before, after = losses
+    words = (
+        f"Compared on the test part: {after:.2f} nats with {mine['active_dims']} "
+        f"dimensions after {mine['epochs']} epochs, and {before:.2f} nats of a network "
+        f"that had {other['active_dims']} dimensions throughout and was trained for "
+        f"{other['epochs']} epochs."
+    )
+    return (before, after, words) if before else None
+
+
+def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
+    """The last epoch, compared with the last one before the first removal."""
+    column = "val_reconstruction_loss"
+    if column not in facts.history:
+        column = "probe_reconstruction_loss"
+    losses, sizes = facts.history.get(column), facts.history.get("active_dims")
+    if not losses or not sizes or sizes[-1] >= sizes[0]:
+        return None
+    first = next(i for i, size in enumerate(sizes) if size < sizes[0])
+    epochs = [int(epoch) + 1 for epoch in facts.history["epoch"]]
+    before, after = losses[first - 1], losses[-1]
+    reserve = round(sizes[-1]) - facts.record["active_dims"]
+    idle = f" ({reserve} of them in reserve)" if reserve > 0 else ""
+    words = (
+        f"Compared on validation data: {after:.2f} nats in the last epoch, "
+        f"{epochs[-1]}, with {round(sizes[-1])} dimensions{idle}, and {before:.2f} "
+        f"nats in epoch {epochs[first - 1]}, the last one before the first removal, "
+        f"with {round(sizes[0])}. The network was trained between the two, so part of "
+        "the change is training."
+    )
+    if facts.folder is not None:
+        words += " A run of fixed size as --baseline compares like with like."
+    return (before, after, words) if before else None

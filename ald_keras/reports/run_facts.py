@@ -1,0 +1,129 @@
+"""What a report tells of a run, as its files hold it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ald_keras.callbacks.outcome import outcome_kind
+from ald_keras.metrics import SizeCurve
+from ald_keras.reports.figures import Curves, Event
+from ald_keras.reports.model_view import ModelView
+
+# Where a history holds each metric of a figure; the first that is there counts.
+_COLUMNS = {
+    "reconstruction": ("val_reconstruction_loss", "probe_reconstruction_loss"),
+    "silhouette": ("val_silhouette",),
+    "frechet_reconstruction": ("val_frechet_reconstruction",),
+    "frechet_generation": ("val_frechet_generation",),
+}
+
+# The same of a run with a bound on the error.
+_BOUNDED = {
+    "squared_error": ("val_squared_error", "squared_error"),
+    "expected_gates": ("expected_gates",),
+    "multiplier": ("multiplier",),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunFacts:
+    """A run, as a report is made from it.
+
+    Args:
+        title: Text, what the report is called.
+        folder: Text, the run's folder as commands name it, or `None` where there is
+            none.
+        config: The resolved config, plain types.
+        record: What `run.json` holds.
+        decisions: What `decisions.json` holds.
+        history: Mapping from columns of `history.csv` to values, `epoch` among them.
+        view: `ModelView`, or `None` where model or data are not at hand.
+        baseline: `Baseline` to compare with, or `None`. Defaults to `None`.
+        curve: The run's `SizeCurve`, or `None` where it was not measured. Defaults to
+            `None`.
+    """
+
+    title: str
+    folder: str | None
+    config: Mapping[str, Any]
+    record: Mapping[str, Any]
+    decisions: Sequence[Mapping[str, Any]]
+    history: Mapping[str, Sequence[float]]
+    view: ModelView | None
+    baseline: Baseline | None = None
+    curve: SizeCurve | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Baseline:
+    """A run of fixed size to compare with.
+
+    Args:
+        title: Text, what it is called.
+        record: What its `run.json` holds.
+        history: As `RunFacts` has it.
+        reconstructed: What its model makes of the originals of the run's `view`, or
+            `None` where model or data are not at hand. Defaults to `None`.
+    """
+
+    title: str
+    record: Mapping[str, Any]
+    history: Mapping[str, Sequence[float]]
+    reconstructed: np.ndarray | None = None
+
+
+def run_curves(
+    history: Mapping[str, Sequence[float]],
+    record: Mapping[str, Any],
+    decisions: Sequence[Mapping[str, Any]] = (),
+    label: str = "",
+) -> Curves:
+    """A run's curves, epochs counted from 1.
+
+    Args:
+        history: Mapping from columns of `history.csv` to values, `epoch` and
+            `active_dims` among them.
+        record: What `run.json` holds.
+        decisions: What `decisions.json` holds. Defaults to none.
+        label: How a legend names the run. Defaults to `""`.
+    """
+    bound = record.get("bound")
+    values = {}
+    for name, columns in (_COLUMNS if bound is None else _BOUNDED).items():
+        found = next((column for column in columns if column in history), None)
+        if found is not None:
+            values[name] = list(history[found])
+    if "silhouette" not in values and "val_kl_loss" in history:
+        values["kl"] = list(history["val_kl_loss"])
+    if not values:  # trained on without validation data
+        values["loss"] = list(history["loss"])
+    stop = record.get("rule_stop")
+    return Curves(
+        label=label,
+        epochs=[int(epoch) + 1 for epoch in history["epoch"]],
+        dims=[round(size) for size in history["active_dims"]],
+        values=values,
+        events=[
+            Event(d["epoch"] + 1, d["action"], d["active_dims"]) for d in decisions
+        ],
+        fixed=_fixed(record),
+        stop=None
+        if stop is None
+        else Event(stop["epoch"] + 1, "stop", stop["active_dims"]),
+        features=record.get("features", ""),
+        test=record.get("test", {}),
+        bounds={"squared_error": bound["tau"]} if bound and bound["tau"] else {},
+    )
+
+
+def _fixed(record: Mapping[str, Any]) -> Event | None:
+    """Where a rule fixed the size; a run without one had it from the beginning."""
+    epoch, outcome = record.get("fixed_epoch"), record.get("outcome")
+    if epoch is None or outcome is None:
+        return None
+    action = "floor" if outcome_kind(outcome) == "floor" else "stop"
+    return Event(epoch + 1, action, record["active_dims"])

@@ -1,0 +1,158 @@
+"""The report of one run."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from ald_keras.reports.answer import (
+    answer_sentence,
+    comparison_sentences,
+    decision_rows,
+    outcome_words,
+)
+from ald_keras.reports.drawings import draw_run
+from ald_keras.reports.page import as_yaml, embedded, write_page
+from ald_keras.reports.run_facts import RunFacts
+
+# Label and form of each final figure.
+_FIGURES = {
+    "active_dims": ("latent dimensions", "{:.0f}"),
+    "active_units": ("active units (means vary by more than 0.01)", "{:.0f}"),
+    "reconstruction_loss": ("reconstruction loss, nats per sample", "{:.2f}"),
+    "kl_loss": ("KL divergence, nats per sample", "{:.2f}"),
+    "elbo": ("ELBO, nats per sample", "{:.2f}"),
+    "squared_error": ("squared error, sampled codes", "{:.4g}"),
+    "squared_error_of_means": ("squared error, means of the codes", "{:.4g}"),
+    "silhouette": ("silhouette of the clusters, −1 to 1", "{:.3f}"),
+    "clustering_accuracy": ("clustering accuracy, 0 to 1", "{:.3f}"),
+    "frechet_reconstruction": ("Frechet distance, reconstructions", "{:.4g}"),
+    "frechet_generation": ("Frechet distance, samples", "{:.4g}"),
+}
+
+_NOTES = [
+    "The run and its compact model decode to the same; their figures differ by the "
+    "codes that are drawn at random."
+]
+
+_PARTS = {"train": "to train on", "validation": "to validate", "test": "to test"}
+
+
+def write_run_report(path: pathlib.Path, facts: RunFacts) -> None:
+    """Write a run's report.
+
+    Args:
+        path: The HTML file; its folder must exist.
+        facts: The run.
+    """
+    drawings, left_out = draw_run(facts)
+    record = facts.record
+    columns, figures = figure_columns(facts)
+    write_page(
+        path,
+        "run.html",
+        title=facts.title,
+        answer=answer_sentence(facts),
+        compared=comparison_sentences(facts),
+        outcome=outcome_words(record),
+        outcome_line=record.get("outcome"),
+        asked=asked(facts),
+        columns=columns,
+        figures=figures,
+        figure_notes=_NOTES if "test_compact" in record else [],
+        decisions=decision_rows(facts.decisions),
+        drawings=embedded(drawings),
+        left_out=left_out,
+        config=as_yaml(dict(facts.config)),
+        versions=record["versions"],
+        folder=facts.folder,
+    )
+
+
+def asked(facts: RunFacts) -> list[tuple[str, str]]:
+    """What the run was asked to do, as pairs of label and text."""
+    config, record = facts.config, facts.record
+    rule = dict(config["rule"])
+    name = rule.pop("name")
+    settings = ", ".join(
+        f"{key} {_plain(value)}" for key, value in rule.items() if value not in ((), [])
+    )
+    pruned = config["method"] == "ald"
+    samples = record.get("samples", {})
+    rows = [
+        ("data", str(config["dataset"])),
+        (
+            "samples",
+            ", ".join(
+                f"{count:,} {_PARTS.get(part, part)}" for part, count in samples.items()
+            ),
+        ),
+        ("network", str(config["architecture"]["name"])),
+        ("dimensions at the start", str(record["start_dims"])),
+        ("pruning", f"rule “{name}” ({settings})" if pruned else _gates(facts)),
+        ("likelihood", str(config["likelihood"])),
+        ("beta", "" if record.get("bound") else _beta(config["beta"])),
+        ("epochs", str(record["epochs"])),
+        ("seed", str(record["seed"])),
+        ("time for training", _seconds(record.get("seconds"))),
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
+    """The table of final figures: names of its columns, and rows of cells."""
+    sides: dict[str, Mapping[str, Any]] = {}
+    if facts.baseline is not None:
+        sides[f"{facts.baseline.title}, test part"] = facts.baseline.record["test"]
+    for key, label in (
+        ("test", "this run, test part"),
+        ("test_compact", "its compact model, test part"),
+        ("validation", "validation data, last epoch"),
+    ):
+        if key in facts.record:
+            sides[label] = facts.record[key]
+    features = facts.record.get("features")
+    rows = []
+    for name, (label, form) in _FIGURES.items():
+        if not any(name in figures for figures in sides.values()):
+            continue
+        if name.startswith("frechet") and features:
+            label = f"{label} ({features} features, squared units)"
+        cells = [
+            form.format(figures[name]).replace("-", "−") if name in figures else ""
+            for figures in sides.values()
+        ]
+        rows.append([label, *cells])
+    return list(sides), rows
+
+
+def _gates(facts: RunFacts) -> str:
+    """What a run without a rule was asked."""
+    if facts.record.get("bound") is None:
+        return "none"
+    settings = facts.config["geco"]
+    if not settings["gated"]:
+        return "none; the lowest error"
+    return (
+        f"gates, squared error of at most {facts.record['bound']['tau']:g} a sample "
+        f"({settings['estimator']}, {settings['gate_penalty']:g} nats a gate)"
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {part}" for key, part in value.items())
+    return str(value)
+
+
+def _beta(beta: Mapping[str, Any]) -> str:
+    warm = f", reached after {beta['warmup']} epochs" if beta["warmup"] else ""
+    return f"{beta['value']:g}{warm}"
+
+
+def _seconds(seconds: Any) -> str:
+    if not isinstance(seconds, (int, float)):
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,1 @@
+"""The search that decides on gates under a bound on the error."""

@@ -1,0 +1,103 @@
+"""The pruning rule of the ALD paper, going on after the epoch at which it stops."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ald_keras.rules.checks import check_integer
+from ald_keras.rules.decision import Decision
+from ald_keras.rules.observation import Observation
+from ald_keras.rules.paper.reasons import prune_reason
+from ald_keras.rules.paper.rule import ALDRule
+from ald_keras.rules.paper.state import ALDState
+
+
+@dataclass(frozen=True)
+class ALDToTheEndState(ALDState):
+    """Everything `ALDToTheEndRule` knows; see `ALDState` for the other fields.
+
+    Args:
+        stop_epoch: Integer >= 0, the first epoch at which `ALDRule` stops. Defaults to
+            `None`: not yet.
+        stop_dims: Integer >= 1, active dimensions at that epoch. Defaults to `None`.
+
+    Raises:
+        ValueError: If one of the two is given and not the other, or out of its range.
+    """
+
+    stop_epoch: int | None = None
+    stop_dims: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.stop_epoch is None) != (self.stop_dims is None):
+            raise ValueError(
+                "`stop_epoch` and `stop_dims` must be given together. Received: "
+                f"stop_epoch={self.stop_epoch}, stop_dims={self.stop_dims}"
+            )
+        for name, least in (("stop_epoch", 0), ("stop_dims", 1)):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, check_integer(name, value, least))
+
+
+@dataclass(frozen=True)
+class ALDToTheEndRule(ALDRule):
+    """`ALDRule`, but that its stop is only noted, and dimensions go on to be removed.
+
+    This shows what lies beyond the stop (arXiv 2312.06280, Fig. 2). Up to its stop it
+    decides as `ALDRule` does, with the same random choices. It ends when `min_dims` is
+    reached; the state tells where `ALDRule` stops first. The arguments are those of
+    `ALDRule`.
+    """
+
+    def init(self, n_dims: int, seed: int) -> ALDToTheEndState:
+        """State before the first epoch; see `ALDRule.init`."""
+        state = super().init(n_dims, seed)
+        return ALDToTheEndState(
+            **{f.name: getattr(state, f.name) for f in fields(state)}
+        )
+
+    def state_from_dict(self, data: Mapping[str, Any]) -> ALDToTheEndState:
+        """Rebuilds a state from what `ALDToTheEndState.to_dict` returned.
+
+        Raises:
+            TypeError: If `data` is not a mapping.
+            ValueError: If `data` is invalid or was written under another rule.
+        """
+        state = ALDToTheEndState.from_dict(data)
+        self._check_state(state)
+        return state
+
+    def step(
+        self, state: ALDState, observation: Observation
+    ) -> tuple[ALDState, Decision]:
+        """Records one epoch and decides; see `ALDRule.step`."""
+        if not isinstance(state, ALDToTheEndState):
+            raise TypeError(
+                f"`state` must be an ALDToTheEndState. Received: {type(state)}"
+            )
+        after, decision = super().step(state, observation)
+        if decision.action != "stop" or after.at_floor:
+            return after, decision
+        if state.stop_epoch is None:
+            dims = len(state.active)
+            state = replace(state, stop_epoch=decision.epoch, stop_dims=dims)
+        after, removal = self._without_stop().step(state, observation)
+        removed = prune_reason(
+            removal.indices,
+            len(state.active),
+            after.step,
+            self.min_dims,
+            self.selection,
+        )
+        reason = f"{removed} The rule itself says: {decision.reason}"
+        return after, replace(removal, reason=reason, slopes=decision.slopes)
+
+    def _without_stop(self) -> ALDRule:
+        """`ALDRule` with thresholds that no slope exceeds."""
+        never = dict.fromkeys(self.thresholds, sys.float_info.max)
+        return ALDRule(**{**asdict(self), "thresholds": never})

@@ -1,0 +1,1 @@
+"""One training run from YAML: config, data and model, training, files."""

@@ -1,0 +1,145 @@
+"""The parts of a config that are mappings of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ald_keras.layers.latent_gates import ESTIMATORS
+from ald_keras.models.construction_checks import check_tau
+from ald_keras.runs.config_checks import check_choice, check_flag, check_value
+
+# Keys with a name and its options, and the name where only options are given.
+NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "size_curve"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Something chosen by name, with its options.
+
+    Args:
+        name: Its name.
+        options: Mapping from its arguments to plain values. Defaults to none.
+    """
+
+    name: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_value(cls, where: str, value: Any) -> Named:
+        """Read `name` or `{name: ..., option: ...}`; the name may be left out."""
+        if isinstance(value, str):
+            value = {"name": value}
+        options = dict(value) if isinstance(value, Mapping) else {"name": None}
+        name = options.pop("name", NAMED[where])
+        if not isinstance(name, str):
+            raise ValueError(
+                f"`{where}` must be a name, or a mapping of 'name' and options. "
+                f"Received: {value!r}"
+            )
+        return cls(name, options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping that `from_value` reads."""
+        return {"name": self.name, **self.options}
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeConfig:
+    """What is measured on each epoch; see `ald_keras.ALDCallback`.
+
+    Args:
+        size: Integer >= 3, samples. Defaults to 500.
+        n_clusters: Integer >= 2, or `None` for the number of classes. Defaults to
+            `None`.
+        features: `"auto"`, `"random_conv"`, `"inception"` or `"identity"`. Defaults to
+            `"auto"`.
+        weights: File with Inception's weights, or `None` to fetch them. Defaults to
+            `None`.
+    """
+
+    size: int = 500
+    n_clusters: int | None = None
+    features: str = "auto"
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        check_value("probe.size", self.size, int, 3)
+        check_value("probe.features", self.features, str)
+        if self.weights is not None:
+            check_value("probe.weights", self.weights, str)
+        if self.n_clusters is not None:
+            check_value("probe.n_clusters", self.n_clusters, int, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class BetaConfig:
+    """Weight of the KL.
+
+    Args:
+        value: Float >= 0. Defaults to 1.0.
+        warmup: Integer >= 0, epochs of linear warm-up. Defaults to 0.
+    """
+
+    value: float = 1.0
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        check_value("beta.value", self.value, (int, float), 0)
+        check_value("beta.warmup", self.warmup, int, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class GecoConfig:
+    """What `method: geco` is told; see `ald_keras.GatedVAE`.
+
+    Args:
+        tau: Float, largest squared error a sample, or `None`. Defaults to `None`.
+        explained: Float in [0, 1), share of the training data's variance to explain
+            instead (`tau_for`), or `None`. Defaults to `None`.
+        gate_penalty: Float > 0, nats. Defaults to 5.0.
+        estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
+        gated: Boolean, `False` keeps all gates open. Defaults to `True`.
+        max_multiplier: Float >= 1, or `None` for the model's default. Defaults to
+            `None`.
+        warmup: Integer >= 0, steps. Defaults to 1000.
+    """
+
+    tau: float | None = None
+    explained: float | None = None
+    gate_penalty: float = 5.0
+    estimator: str = "arm"
+    gated: bool = True
+    max_multiplier: float | None = None
+    warmup: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("tau", "explained"):
+            if getattr(self, name) is not None:
+                check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
+        if self.explained is not None and self.explained >= 1:
+            raise ValueError(
+                f"`geco.explained` must be below 1. Received: {self.explained!r}"
+            )
+        if isinstance(self.gate_penalty, (int, float)) and self.gate_penalty <= 0:
+            raise ValueError(
+                f"`geco.gate_penalty` must be above 0. Received: {self.gate_penalty!r}"
+            )
+        check_value("geco.gate_penalty", self.gate_penalty, (int, float), 0)
+        if self.max_multiplier is not None:
+            check_value("geco.max_multiplier", self.max_multiplier, (int, float), 1)
+        check_value("geco.warmup", self.warmup, int, 0)
+        check_choice("geco.estimator", self.estimator, ESTIMATORS)
+        check_flag("geco.gated", self.gated)
+
+    def check_complete(self) -> None:
+        """Raise a `ValueError` unless there is one bound on the error."""
+        given = [n for n in ("tau", "explained") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "config: `method: geco` needs `geco.tau` or `geco.explained`, and not "
+                f"both. Received: {given or 'neither'}"
+            )
+        if self.tau is not None:
+            check_tau(self.tau, self.gated)
