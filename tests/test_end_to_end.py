@@ -116,7 +116,7 @@ def test_the_default_rule_finds_the_number_of_factors(latent_dim):
     )
     assert vae.active_dims == 3
     assert pruning.fixed_epoch is not None
-    assert "a floor" not in pruning.result()
+    assert pruning.status == "fixed"
     codes = [decision.code for decision in pruning.decisions]
     assert {"measure", "fixed"} <= set(codes)
     small = compact(vae)

@@ -12,12 +12,6 @@ from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import MaskWriter
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.optimizer_steps import steps_taken
-from ald_keras.callbacks.outcome import (
-    COLLAPSE,
-    INFORMATIVE_KL,
-    NEVER_SAMPLED,
-    unfinished,
-)
 from ald_keras.callbacks.pruning_record import ReportedRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.quality import UserMetric
@@ -30,6 +24,12 @@ from ald_keras.rules import (
     SizeCurveRule,
 )
 from ald_keras.rules.interval import EPOCH, EvaluationClock
+from ald_keras.rules.outcome import (
+    COLLAPSED,
+    INFORMATIVE_KL,
+    NEVER_SAMPLED,
+    unfinished,
+)
 
 
 class ALDCallback(ReportedRecord):
@@ -356,7 +356,7 @@ class ALDCallback(ReportedRecord):
     def _report_outcome(self) -> None:
         settled = self._records >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled:
-            warnings.warn(f"ALD: {COLLAPSE}", stacklevel=2)
+            warnings.warn(f"ALD: {COLLAPSED}", stacklevel=2)
         elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
             warnings.warn(f"ALD: {unfinished(self._code)}", stacklevel=2)
         elif self.elastic and not self.sampled:

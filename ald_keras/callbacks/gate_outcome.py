@@ -5,6 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ald_keras.rules import Decision, GateState
+from ald_keras.rules.outcome import Status
+
+
+def gate_status(search: Any) -> Status:
+    """How a search for the gates stands or ended.
+
+    Args:
+        search: The `GateSearch`, after `fit` has begun.
+    """
+    if not search.met:
+        return "infeasible"
+    if not search.is_decided:
+        return "undecided"
+    return "fixed" if search.state.phase == "done" else "unfinished"
 
 
 def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:

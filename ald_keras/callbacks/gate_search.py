@@ -11,12 +11,13 @@ import numpy as np
 
 from ald_keras.callbacks.continuation import remember
 from ald_keras.callbacks.divergence import check_finite
-from ald_keras.callbacks.gate_outcome import gate_outcome, undecided
+from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.callbacks.weight_watch import WeightWatch
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
+from ald_keras.rules.outcome import Status
 
 # What takes the place of a decision to open a gate.
 _RETURN: dict[str, Any] = {
@@ -329,6 +330,11 @@ class GateSearch(PruningRecord):
         if self.undecided is not None:
             return not self.undecided
         return not self.model.undecided_gates
+
+    @property
+    def status(self) -> Status | None:
+        """How the search stands or ended, `None` before the first `fit`."""
+        return None if self.state is None else gate_status(self)
 
     def result(self) -> str:
         """The outcome in one line."""

@@ -11,9 +11,15 @@ import keras
 
 from ald_keras.callbacks.continuation import damaged, recall
 from ald_keras.callbacks.epoch_meter import SeenSample
-from ald_keras.callbacks.outcome import decision_line, elastic_line, outcome_line
 from ald_keras.metrics import SizeCurve
+from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE
 from ald_keras.rules import Decision, ElasticRule
+from ald_keras.rules.outcome import (
+    Status,
+    decision_line,
+    elastic_line,
+    outcome_line,
+)
 
 
 class PruningRecord(keras.callbacks.Callback):
@@ -48,6 +54,8 @@ class PruningRecord(keras.callbacks.Callback):
         self.fixed_step: int | None = None
         self._pending: tuple[Any, Decision] | None = None
         self._last_epoch: int | None = None
+        # `Decision.code` of the last evaluation.
+        self._code = ""
 
     def on_fit_begin(self, epoch: int) -> None:
         """Goes on with a search that a file has brought, if there is one.
@@ -101,6 +109,19 @@ class PruningRecord(keras.callbacks.Callback):
             return None
         return self.state.fixed_epoch
 
+    @property
+    def status(self) -> Status | None:
+        """How the search stands or ended, `None` before the first `fit`."""
+        if self.state is None:
+            return None
+        if self.collapsed:
+            return "collapsed"
+        if isinstance(self.rule, ElasticRule):
+            return "fixed" if self.sampled else "unfinished"
+        if self.fixed_epoch is None:
+            return "infeasible" if self._code == "infeasible" else "unfinished"
+        return "at_floor" if self.state.at_floor else "fixed"
+
     def _active(self) -> list[int]:
         """Dimensions active in the model; in a copy without one, by the rule."""
         if self.model is None:
@@ -115,11 +136,13 @@ class PruningRecord(keras.callbacks.Callback):
         if self.state is None:
             return "ALD: not run yet."
         left = len(self._active()) - len(getattr(self.state, "reserve", ()))
+        status = self.status or "unfinished"
         if isinstance(self.rule, ElasticRule):
-            return elastic_line(left, self.sampled, self.curve, self.collapsed)
-        fixed = self.fixed_epoch
-        floor = self.state.at_floor
-        return outcome_line(self.start_dims, left, fixed, floor, self.collapsed)
+            curve = self.curve
+            known = curve is not None and curve.gain is not None
+            smallest = curve.smallest_size() if curve is not None and known else None
+            return elastic_line(status, left, smallest, DEFAULT_TOLERANCE)
+        return outcome_line(status, self.start_dims, left, self.fixed_epoch)
 
     def summary(self) -> None:
         """Print every decision and the outcome."""

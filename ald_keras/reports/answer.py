@@ -5,37 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ald_keras.callbacks.outcome import outcome_kind
 from ald_keras.reports.run_facts import RunFacts
 
 # What each action of a decision is called.
 ACTIONS = {
     "prune": "removed",
     "try": "removed on trial",
-    "keep": "stay away",
-    "restore": "brought back",
+    "keep": "removal accepted",
+    "restore": "restored",
     "open": "opened",
     "sample": "sizes sampled",
     "stop": "size fixed",
-    "restart": "starts over",
+    "restart": "restarted",
 }
 
 _MEANING = {
     "fixed": (
-        "The rule found a size and fixed it. The network was trained on with that size "
+        "The rule found a size and fixed it. The network was trained with that size "
         "until the last epoch."
     ),
-    "open": (
-        "The size is not fixed: training ended before the rule had stopped. The number "
-        "is where it had come to by then, and no finding. Train for more epochs."
+    "unfinished": (
+        "The size is not fixed: training ended before the rule had decided, so the "
+        "number is inconclusive. Train for more epochs."
     ),
-    "floor": (
-        "The rule came down to its lower limit. That limit was set beforehand, so the "
-        "number is no finding."
+    "infeasible": (
+        "No size has an error within the bound, so the number is inconclusive. Raise "
+        "the bound, start with more dimensions or train for more epochs."
     ),
-    "collapse": (
-        "Posterior collapse: no latent dimension tells the decoder anything, so their "
-        "number is no finding. Look at the likelihood, the scale of the data and beta."
+    "at_floor": (
+        "The rule reached its lower limit. That limit was set beforehand, so the "
+        "number is inconclusive."
+    ),
+    "collapsed": (
+        "Posterior collapse: no latent dimension is informative, so their number is "
+        "inconclusive. Check the likelihood, the scale of the data and beta."
     ),
     "elastic": (
         "Only idle dimensions were removed: sizes were sampled to the end of training, "
@@ -54,7 +57,7 @@ def answer_sentence(facts: RunFacts) -> str:
     record = facts.record
     before, after = record["start_dims"], record["active_dims"]
     parts = [f"{before} → {after} dimensions"]
-    if record.get("outcome") is None and before == after:
+    if record.get("status") is None and before == after:
         parts = [f"{after} dimensions throughout"]
     likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
     if record.get("bound") is not None:
@@ -93,20 +96,18 @@ def outcome_words(record: Mapping[str, Any]) -> str:
     Args:
         record: What `run.json` holds.
     """
-    outcome = record.get("outcome")
+    status = record.get("status")
     if record.get("bound") is not None:
         return _bound_words(record)
-    if outcome is None and record["start_dims"] != record["active_dims"]:
+    if status is None and record["start_dims"] != record["active_dims"]:
         return "Idle dimensions were removed once, and the network trained on."
-    kind = "none" if outcome is None else outcome_kind(outcome)
-    if record.get("elastic") and kind == "fixed":
-        kind = "elastic"
-    words = _MEANING[kind]
+    kind = "elastic" if record.get("elastic") and status == "fixed" else status
+    words = _MEANING[kind or "none"]
     stop = record.get("rule_stop")
     if stop is not None:
         words += (
             f" The rule itself would have stopped in epoch {stop['epoch'] + 1} with "
-            f"{stop['active_dims']} dimensions; this run was told to go on."
+            f"{stop['active_dims']} dimensions; this run was told to continue."
         )
     return words
 
@@ -154,13 +155,13 @@ def _bound_words(record: Mapping[str, Any]) -> str:
         )
     if not bound["met"]:
         return (
-            "The error is above the bound, so the number is no finding. Allow a larger "
-            "error, train for longer, or give the network more room."
+            "The error is above the bound, so the number is inconclusive. Allow a "
+            "larger error, train for longer, or use a larger network."
         )
     if bound["undecided_gates"]:
         return (
             f"{bound['undecided_gates']} gates are undecided: training ended before. "
-            "The number is where it had come to, and no finding. Train for more epochs."
+            "The number is inconclusive. Train for more epochs."
         )
     if record.get("fixed_epoch") is None:
         return (
@@ -174,17 +175,16 @@ def _bound_words(record: Mapping[str, Any]) -> str:
 
 
 def _when(record: Mapping[str, Any]) -> str:
-    outcome, fixed = record.get("outcome"), record.get("fixed_epoch")
-    if outcome is None:
+    status, fixed = record.get("status"), record.get("fixed_epoch")
+    if status is None:
         return "not pruned" if fixed is None else f"cut after epoch {fixed + 1}"
-    kind = outcome_kind(outcome)
-    if kind == "collapse":
-        return "no finding (posterior collapse)"
+    if status == "collapsed":
+        return "inconclusive (posterior collapse)"
     if record.get("elastic"):
         return "every size from one run"
     if fixed is None:
         return "not fixed"
-    floor = " at the lower limit, no finding" if kind == "floor" else ""
+    floor = " at the lower limit, inconclusive" if status == "at_floor" else ""
     return f"fixed at epoch {fixed + 1}{floor}"
 
 

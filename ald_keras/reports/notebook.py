@@ -12,7 +12,7 @@ from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.reports.model_view import view_model
 from ald_keras.reports.run_facts import RunFacts
 from ald_keras.reports.run_report import write_run_report
-from ald_keras.runs.config import RULES
+from ald_keras.rules import RULES
 from ald_keras.runs.versions import versions
 
 # What the last epoch logged, by the names of final figures.
@@ -61,6 +61,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "start_dims": callback.start_dims,
         "active_dims": model.active_dims,
         "fixed_epoch": callback.fixed_epoch,
+        "status": callback.status,
         "outcome": callback.result(),
         "elastic": callback.sampled,
         "features": callback.seen.features,

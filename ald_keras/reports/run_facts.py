@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ald_keras.callbacks.outcome import outcome_kind
 from ald_keras.metrics import SizeCurve
 from ald_keras.reports.figures import Curves, Event
 from ald_keras.reports.model_view import ModelView
@@ -122,8 +121,8 @@ def run_curves(
 
 def _fixed(record: Mapping[str, Any]) -> Event | None:
     """Where a rule fixed the size; a run without one had it from the beginning."""
-    epoch, outcome = record.get("fixed_epoch"), record.get("outcome")
-    if epoch is None or outcome is None:
+    epoch, status = record.get("fixed_epoch"), record.get("status")
+    if epoch is None or status is None:
         return None
-    action = "floor" if outcome_kind(outcome) == "floor" else "stop"
+    action = "floor" if status == "at_floor" else "stop"
     return Event(epoch + 1, action, record["active_dims"])

@@ -4,6 +4,8 @@ A rule is asked once per recorded epoch: `(state, observation) -> (state,
 decision)`. Nothing here touches a model; a callback observes and applies.
 """
 
+from typing import Any
+
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.gates.rule import GateRule
 from ald_keras.rules.gates.state import GateState
@@ -27,7 +29,15 @@ from ald_keras.rules.size_curve.rule import SizeCurveRule
 from ald_keras.rules.size_curve.sampled_sizes import SampledSizes, order_by_kl
 from ald_keras.rules.size_curve.state import SizeCurveState
 
+RULES: dict[str, Any] = {
+    "ald": ALDRule,
+    "ald_to_the_end": ALDToTheEndRule,
+    "elastic": ElasticRule,
+    "size_curve": SizeCurveRule,
+}
+
 __all__ = [
+    "RULES",
     "ALDRule",
     "ALDState",
     "ALDToTheEndRule",

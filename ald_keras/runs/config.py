@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import ALDRule, ALDToTheEndRule, ElasticRule, SizeCurveRule
+from ald_keras.rules import RULES, ElasticRule, SizeCurveRule
 from ald_keras.rules.interval import AUTO, check_interval
 from ald_keras.runs.config_checks import (
     check_choice,
@@ -33,12 +33,6 @@ from ald_keras.runs.strategies import STRATEGIES
 _Made = TypeVar("_Made")
 
 ELASTIC = "elastic"
-RULES: dict[str, Any] = {
-    "ald": ALDRule,
-    "ald_to_the_end": ALDToTheEndRule,
-    ELASTIC: ElasticRule,
-    "size_curve": SizeCurveRule,
-}
 # Rules of earlier versions, and what has taken their place.
 _REMOVED = {"information": "size_curve"}
 METHODS = ("ald", "fixed", "geco")

@@ -224,6 +224,7 @@ def _record(
         "validation_loss": (history.history.get("val_loss") or [None])[-1],
         "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
         "fixed_step": None if pruning is None else pruning.fixed_step,
+        "status": None if pruning is None else pruning.status,
         "outcome": None if pruning is None else pruning.result(),
         "elastic": _is_elastic(model),
         **_rule_stop(pruning),

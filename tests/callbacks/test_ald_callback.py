@@ -69,7 +69,8 @@ def test_decisions_follow_the_rule():
     removed = [i for d in pruning.decisions for i in d.indices]
     assert sorted([*removed, *vae.latent_mask.active_indices]) == list(range(8))
     assert pruning.fixed_epoch == 3
-    assert "no finding" in pruning.result()
+    assert pruning.status == "at_floor"
+    assert "inconclusive" in pruning.result()
 
 
 def test_nothing_is_removed_when_no_training_follows():
@@ -416,8 +417,8 @@ def test_posterior_collapse_is_told_loudly():
     pruning = callback(ENDLESS)
     with pytest.warns(UserWarning, match="posterior collapse.*beta"):
         fit(vae, pruning, epochs=11)
-    assert pruning.collapsed
-    assert "no finding" in pruning.result()
+    assert (pruning.collapsed, pruning.status) == (True, "collapsed")
+    assert "inconclusive" in pruning.result()
 
 
 def test_a_non_finite_metric_is_an_error():

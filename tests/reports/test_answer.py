@@ -1,6 +1,5 @@
 import pytest
 
-from ald_keras.callbacks.outcome import outcome_kind, outcome_line
 from ald_keras.reports.answer import (
     answer_sentence,
     comparison_sentences,
@@ -12,15 +11,13 @@ from ald_keras.reports.run_facts import Baseline, RunFacts
 CONFIG = {"likelihood": "bernoulli", "beta": {"value": 1.0, "warmup": 0}}
 
 
-def facts(
-    fixed_epoch=34, at_floor=False, collapsed=False, baseline=None, folder="run", **more
-):
+def facts(fixed_epoch=34, status="fixed", baseline=None, folder="run", **more):
     record = {
         "start_dims": 64,
         "active_dims": 14,
         "epochs": 50,
         "fixed_epoch": fixed_epoch,
-        "outcome": outcome_line(64, 14, fixed_epoch, at_floor, collapsed),
+        "status": status,
         "test": {"reconstruction_loss": 80.24},
         **more,
     }
@@ -68,25 +65,25 @@ def test_a_reserve_of_the_last_epoch_is_named():
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "answer", "words"),
+    ("status", "fixed_epoch", "answer", "words"),
     [
-        ({}, "fixed", "fixed at epoch 35", "found a size"),
-        ({"fixed_epoch": None}, "open", "not fixed", "training ended before"),
-        ({"at_floor": True}, "floor", "lower limit, no finding", "lower limit"),
-        ({"collapsed": True}, "collapse", "posterior collapse", "Posterior collapse"),
+        ("fixed", 34, "fixed at epoch 35", "found a size"),
+        ("unfinished", None, "not fixed", "training ended before"),
+        ("infeasible", None, "not fixed", "No size has an error within the bound"),
+        ("at_floor", 34, "lower limit, inconclusive", "lower limit"),
+        ("collapsed", 34, "posterior collapse", "Posterior collapse"),
     ],
 )
-def test_every_outcome_in_plain_words(changes, kind, answer, words):
-    told = facts(**changes)
-    assert outcome_kind(told.record["outcome"]) == kind
+def test_every_status_in_plain_words(status, fixed_epoch, answer, words):
+    told = facts(fixed_epoch, status)
     assert answer in answer_sentence(told)
     assert words in outcome_words(told.record)
-    finding = "no finding" in outcome_words(told.record)
-    assert finding == (kind != "fixed")
+    inconclusive = "inconclusive" in outcome_words(told.record)
+    assert inconclusive == (status != "fixed")
 
 
 def test_a_run_without_pruning():
-    told = facts(fixed_epoch=None, outcome=None, active_dims=64)
+    told = facts(fixed_epoch=None, status=None, active_dims=64)
     told.history["active_dims"][:] = [64.0] * 50
     assert answer_sentence(told) == (
         "64 dimensions throughout, not pruned, Bernoulli likelihood, beta 1."
@@ -105,7 +102,7 @@ def test_a_run_without_pruning():
             "Every gate is decided and the bound is met",
         ),
         ({}, None, "within the bound of 20 + 2 %, decided, Bernoulli", "whether fewer"),
-        ({"met": False}, 34, "above the bound of 20 + 2 %", "no finding. Allow"),
+        ({"met": False}, 34, "above the bound of 20 + 2 %", "inconclusive. Allow"),
         ({"undecided_gates": 3}, None, "not decided", "3 gates are undecided"),
     ],
 )
@@ -123,27 +120,27 @@ def test_a_bound_on_the_error(changes, fixed_epoch, sentence, meaning):
 
 def test_the_lowest_error():
     bound = {"tau": 0.0, "max_multiplier": 1e4, "lowest_error": 13.98}
-    told = facts(fixed_epoch=None, outcome=None, active_dims=64, bound=bound)
+    told = facts(fixed_epoch=None, status=None, active_dims=64, bound=bound)
     answer = answer_sentence(told)
     assert answer == (
         "64 dimensions throughout, lowest squared error 13.98, Bernoulli likelihood."
     )
     assert "weight of at most 10000 against the KL" in outcome_words(told.record)
     bound |= {"tau": 15.0, "last_error": 14.9}
-    told = facts(fixed_epoch=None, outcome=None, active_dims=64, bound=bound)
+    told = facts(fixed_epoch=None, status=None, active_dims=64, bound=bound)
     assert ", squared error 14.9, for a bound of 15, " in answer_sentence(told)
     assert "for an error of at most 15 with as little KL" in outcome_words(told.record)
 
 
 def test_a_single_removal_is_called_that():
-    told = facts(fixed_epoch=49, outcome=None)
+    told = facts(fixed_epoch=49, status=None)
     assert "64 → 14 dimensions" in answer_sentence(told)
     assert "removed once" in outcome_words(told.record)
 
 
 def test_a_run_to_the_end_tells_where_the_rule_would_have_stopped():
     stop = {"epoch": 29, "active_dims": 16}
-    words = outcome_words(facts(at_floor=True, rule_stop=stop).record)
+    words = outcome_words(facts(status="at_floor", rule_stop=stop).record)
     assert "would have stopped in epoch 30 with 16 dimensions" in words
 
 

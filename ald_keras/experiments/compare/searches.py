@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ald_keras.experiments.core.runs import FIXED
-from ald_keras.runs.config import RULES
+from ald_keras.rules import RULES
 from ald_keras.runs.config_checks import check_choice, check_value
 
 # What keras-tuner searches with, and the options of a search that belong to each.

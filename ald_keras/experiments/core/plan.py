@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ald_keras.experiments.core.runner import Job
 from ald_keras.experiments.core.runs import FIXED, ONE_SHOT, run_name
-from ald_keras.runs.config import ELASTIC, RULES, Config, check_rule, load_config
+from ald_keras.rules import RULES
+from ald_keras.runs.config import ELASTIC, Config, check_rule, load_config
 
 GUESSES = "guesses"
 

@@ -34,7 +34,8 @@ from ald_keras.experiments.core.runner import Job, Runner, is_done, raise_failur
 from ald_keras.experiments.core.runs import read_record, read_runs
 from ald_keras.experiments.core.summary import baseline_of, fixed_figures, summarize
 from ald_keras.experiments.core.table import print_table, write_table
-from ald_keras.runs.config import RULES, Config
+from ald_keras.rules import RULES
+from ald_keras.runs.config import Config
 
 
 def stability(

@@ -1,19 +1,27 @@
-"""The outcome of a pruning run in words."""
+"""How a search for the latent size stands or ended, as a status and in words."""
 
 from __future__ import annotations
 
-from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE, SizeCurve
-from ald_keras.rules import Decision
+from typing import Literal
 
-# Nats: a dimension whose mean KL is lower tells the decoder nothing worth its place.
+from ald_keras.rules.decision import Decision
+
+# `fixed`: the rule found the size. `at_floor`: a lower limit fixed it, not the data.
+# `unfinished`: training ended before a decision. `collapsed`: no dimension is
+# informative. `infeasible`: the error is above a bound at every size. `undecided`:
+# gates are neither open nor closed.
+Status = Literal[
+    "fixed", "at_floor", "unfinished", "collapsed", "infeasible", "undecided"
+]
+
+# Mean KL in nats of which a dimension needs more, or all are idle at once: collapse.
 INFORMATIVE_KL = 0.01
 
-COLLAPSE = (
-    "posterior collapse: no latent dimension carries more than "
-    f"{INFORMATIVE_KL} nats, so their number is no finding. Look at the likelihood, "
-    "the scale of the data and beta (a lower one, or KLWarmup)."
+COLLAPSED = (
+    f"posterior collapse: every latent dimension has a mean KL below {INFORMATIVE_KL} "
+    "nats. Check the likelihood, the scale of the data and beta (lower it, or use "
+    "KLWarmup)."
 )
-
 
 NEVER_SAMPLED = (
     "the weights come from before sizes were sampled, or fewer than two dimensions are "
@@ -21,6 +29,7 @@ NEVER_SAMPLED = (
     "begin later (`start_from_epoch`)."
 )
 
+# Why `SizeCurveRule` had not fixed the size, by the code of its last decision.
 _CAUSES = {
     "settle": "training had not settled. Train for more epochs.",
     "collapsed": "no dimension was informative in the last evaluation.",
@@ -30,10 +39,10 @@ _CAUSES = {
     ),
     "no_gain": (
         "the loss was not below that of the best constant output. Train for more "
-        "epochs, or look at the likelihood and the scale of the data."
+        "epochs, or check the likelihood and the scale of the data."
     ),
     "falling": (
-        "the loss with fewer dimensions was still coming down. Train for more epochs."
+        "the loss with fewer dimensions was still falling. Train for more epochs."
     ),
     "reserve_closed": (
         "dimensions became informative in the last epochs. Train for more epochs."
@@ -56,69 +65,48 @@ def unfinished(code: str) -> str:
 
 
 def outcome_line(
-    before: int, after: int, fixed_epoch: int | None, at_floor: bool, collapsed: bool
+    status: Status, before: int, after: int, fixed_epoch: int | None
 ) -> str:
     """One line on what became of the latent dimensions.
 
     Args:
+        status: How the search ended.
         before: Active dimensions when `fit` began.
         after: Active dimensions now.
         fixed_epoch: Epoch, counted from 0, at which they were fixed, or `None`.
-        at_floor: Whether a lower limit fixed them and not the data.
-        collapsed: Whether no dimension is informative.
     """
     dims = f"ALD: {before} -> {after} latent dimensions"
-    if collapsed:
-        return f"{dims}, no finding: {COLLAPSE}"
+    if status == "collapsed":
+        return f"{dims}, inconclusive: {COLLAPSED}"
     if fixed_epoch is None:
         return f"{dims}, not fixed: fit ended before the rule had stopped."
-    if at_floor:
+    if status == "at_floor":
         return (
-            f"{dims}, the rule's lower limit, reached at epoch {fixed_epoch + 1}: a "
-            "floor, no finding."
+            f"{dims}, inconclusive: the rule reached its lower limit at epoch "
+            f"{fixed_epoch + 1}."
         )
     return f"{dims}, fixed at epoch {fixed_epoch + 1}."
 
 
-def elastic_line(
-    dims: int, sampled: bool, curve: SizeCurve | None, collapsed: bool
-) -> str:
-    """One line on what an elastic run gives.
+def elastic_line(status: Status, dims: int, smallest: int | None, share: str) -> str:
+    """One line on the result of an elastic run.
 
     Args:
+        status: How the run ended; `"unfinished"` if sizes were never sampled.
         dims: Active dimensions.
-        sampled: Whether sizes were sampled in training.
-        curve: The run's `SizeCurve`, or `None` before `fit` has ended.
-        collapsed: Whether no dimension is informative.
+        smallest: The smallest size within a share of the gain, or `None` before `fit`
+            has ended.
+        share: The share, e.g. `"0.5%"`.
     """
     start = f"ALD: {dims} latent dimension{'' if dims == 1 else 's'}"
-    if collapsed:
-        return f"{start}, inconclusive: {COLLAPSE}"
-    if not sampled:
+    if status == "collapsed":
+        return f"{start}, inconclusive: {COLLAPSED}"
+    if status == "unfinished":
         return f"{start}, not elastic: {NEVER_SAMPLED}"
-    if curve is None or curve.gain is None:
-        return f"{start}, each size from 1 to {dims} can be exported."
-    return (
-        f"{start}, each size from 1 to {dims} can be exported; "
-        f"the smallest within {DEFAULT_TOLERANCE} of the gain is "
-        f"{curve.smallest_size()}."
-    )
-
-
-def outcome_kind(line: str) -> str:
-    """What an `outcome_line` says.
-
-    Args:
-        line: What `outcome_line` returned.
-
-    Returns:
-        `"collapse"`, `"open"` (not fixed), `"floor"` or `"fixed"`.
-    """
-    if COLLAPSE in line:
-        return "collapse"
-    if ", not fixed: " in line or ", not elastic: " in line:
-        return "open"
-    return "floor" if "a floor, no finding" in line else "fixed"
+    text = f"{start}, each size from 1 to {dims} can be exported"
+    if smallest is None:
+        return f"{text}."
+    return f"{text}; the smallest within {share} of the gain is {smallest}."
 
 
 def decision_line(decision: Decision) -> str:
