@@ -9,14 +9,15 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "ald_keras"
 
-# The rooms of the package in the order in which they stand on one another: a module may
-# import its own room and those before it. A nested folder named here is its own room.
+# The rooms of the package in the order in which they stand on one another. A module may
+# import its own room and those before it; what is nested and named here is its own.
 ROOMS = (
     "_validation",
     "cli",
     "files",
     "rules",
     "likelihoods",
+    "metrics/catalog",
     "reports/figures",
     "metrics",
     "layers",
@@ -42,6 +43,7 @@ FORBIDDEN = {
     "metrics": ("tensorflow", "ald_keras.layers"),
     "layers": ("tensorflow", "ald_keras.metrics", "ald_keras.likelihoods"),
     "callbacks": ("tensorflow", "ald_keras.models"),
+    "metrics/catalog": ("keras", "sklearn", "scipy", "numpy"),
     "reports/figures": ("keras", "tensorflow", "sklearn", "scipy"),
     "reports": ("tensorflow", "matplotlib"),
     "datasets": ("ald_keras.models", "ald_keras.rules"),

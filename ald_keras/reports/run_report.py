@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from ald_keras.metrics.catalog import METRICS
 from ald_keras.reports.answer import (
     answer_sentence,
     comparison_sentences,
@@ -16,20 +17,12 @@ from ald_keras.reports.drawings import draw_run
 from ald_keras.reports.page import as_yaml, embedded, write_page
 from ald_keras.reports.run_facts import RunFacts
 
-# Label and form of each final figure.
-_FIGURES = {
-    "active_dims": ("latent dimensions", "{:.0f}"),
-    "active_units": ("active units (means vary by more than 0.01)", "{:.0f}"),
-    "reconstruction_loss": ("reconstruction loss, nats per sample", "{:.2f}"),
-    "kl_loss": ("KL divergence, nats per sample", "{:.2f}"),
-    "elbo": ("ELBO, nats per sample", "{:.2f}"),
-    "squared_error": ("squared error, sampled codes", "{:.4g}"),
-    "squared_error_of_means": ("squared error, means of the codes", "{:.4g}"),
-    "silhouette": ("silhouette of the clusters, −1 to 1", "{:.3f}"),
-    "clustering_accuracy": ("clustering accuracy, 0 to 1", "{:.3f}"),
-    "frechet_reconstruction": ("Frechet distance, reconstructions", "{:.4g}"),
-    "frechet_generation": ("Frechet distance, samples", "{:.4g}"),
-}
+# Metrics of the test part, in the order of a report's rows.
+_FINAL = (
+    *("active_dims", "active_units", "reconstruction_loss", "kl_loss", "elbo"),
+    *("squared_error", "squared_error_of_means", "silhouette", "clustering_accuracy"),
+    *("frechet_reconstruction", "frechet_generation"),
+)
 
 _NOTES = [
     "The run and its compact model decode to the same; their figures differ by the "
@@ -114,13 +107,17 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
             sides[label] = facts.record[key]
     features = facts.record.get("features")
     rows = []
-    for name, (label, form) in _FIGURES.items():
+    for name in _FINAL:
+        metric = METRICS[name]
         if not any(name in figures for figures in sides.values()):
             continue
+        label = metric.label
         if name.startswith("frechet") and features:
-            label = f"{label} ({features} features, squared units)"
+            label = f"{label} ({features} features)"
         cells = [
-            form.format(figures[name]).replace("-", "−") if name in figures else ""
+            metric.form.format(figures[name]).replace("-", "−")
+            if name in figures
+            else ""
             for figures in sides.values()
         ]
         rows.append([label, *cells])

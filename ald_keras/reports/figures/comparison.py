@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+from ald_keras.metrics.catalog import METRICS
 from ald_keras.reports.figures.curves import Curves, title_and_unit
 from ald_keras.reports.figures.style import (
     BLUE,
@@ -26,23 +28,19 @@ from ald_keras.reports.figures.style import (
 )
 from ald_keras.reports.figures.training import readable_limits
 
-# Final figures of the test part, in the order of the paper's four metrics.
-_FINAL = {
-    "reconstruction_loss": "reconstruction",
-    "silhouette": "silhouette",
-    "frechet_reconstruction": "frechet_reconstruction",
-    "frechet_generation": "frechet_generation",
-}
+# Metrics of the test part, those of the paper.
+_FINAL = (
+    "reconstruction_loss",
+    "silhouette",
+    "frechet_reconstruction",
+    "frechet_generation",
+)
+
+# Characters of a line of a title above a narrow panel.
+_TITLE_WIDTH = 18
 
 # Of an axis of final figures, as a share of their mean.
 _LEAST_SPAN = 0.05
-
-_SHORT = {
-    "reconstruction": "Reconstruction\nloss",
-    "silhouette": "Silhouette\n",
-    "frechet_reconstruction": "Frechet distance,\nreconstructions",
-    "frechet_generation": "Frechet distance,\nsamples",
-}
 
 
 @styled
@@ -118,9 +116,8 @@ def _draw_final(axes: Axes, key: str, sides: Sequence[tuple]) -> None:
         )
         mean = statistics.fmean(values)
         axes.plot([position - 0.25, position + 0.25], [mean] * 2, color=color)
-    name = _FINAL[key]
-    axes.set_title(f"{_SHORT[name]}")
-    axes.set_ylabel(title_and_unit(name)[1])
+    axes.set_title(textwrap.fill(METRICS[key].title, _TITLE_WIDTH))
+    axes.set_ylabel(METRICS[key].unit)
     axes.set_xticks([0, 1], labels=["pruned", "fixed"])
     axes.set_xlim(-0.6, 1.6)
     everything = [run.test[key] for runs, *_ in sides for run in runs]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ald_keras.metrics.catalog import METRICS
+
 
 @dataclasses.dataclass(frozen=True)
 class Event:
@@ -64,21 +66,6 @@ class Curves:
             )
 
 
-# Title and unit of each metric.
-METRICS = {
-    "reconstruction": ("Reconstruction loss", "nats per sample"),
-    "kl": ("KL divergence", "nats per sample"),
-    "squared_error": ("Squared error (dashed: the bound)", "per sample"),
-    "expected_gates": ("Open gates (steps) and their expected number", "gates"),
-    "multiplier": ("Weight of the error against the KL", "nats per unit"),
-    "silhouette": ("Silhouette of the clusters", "−1 to 1"),
-    "frechet_reconstruction": ("Frechet distance, reconstructions", "squared units"),
-    "frechet_generation": ("Frechet distance, samples", "squared units"),
-    "loss": ("Training loss", "nats per sample"),
-    "elbo": ("ELBO", "nats per sample"),
-}
-
-
 def title_and_unit(name: str, features: str = "") -> tuple[str, str]:
     """How a metric is named and in what it is measured.
 
@@ -86,7 +73,8 @@ def title_and_unit(name: str, features: str = "") -> tuple[str, str]:
         name: Name of the metric.
         features: Text, what Frechet distances are taken on. Defaults to `""`.
     """
-    title, unit = METRICS.get(name, (name, "as measured"))
+    metric = METRICS.get(name)
+    title, unit = (metric.title, metric.unit) if metric else (name, "as measured")
     if name.startswith("frechet") and features:
         title = f"{title} ({features} features)"
     return title, unit
