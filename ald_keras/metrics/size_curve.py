@@ -9,11 +9,12 @@ import math
 import numbers
 import os
 import pathlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from ald_keras.rules.tolerance import parse_tolerance
 
 LOSS = "loss"
 _TERMS = (LOSS, "reconstruction", "kl")
@@ -178,24 +179,13 @@ class SizeCurve:
         return self.sizes[int(best(values))]
 
     def _nats(self, tolerance: float | str) -> float:
-        share = isinstance(tolerance, str) and re.fullmatch(
-            r"\s*(\d+\.?\d*|\.\d+)\s*%\s*", tolerance
-        )
-        if share:
-            if self.gain is None:
-                raise ValueError(
-                    "`tolerance` must be in nats where the likelihood has no "
-                    f"`best_constant`. Received: tolerance={tolerance!r}"
-                )
-            return float(share[1]) / 100.0 * max(self.gain, 0.0)
-        given: Any = tolerance
-        number = isinstance(given, numbers.Real) and not isinstance(given, bool)
-        if not number or not 0.0 <= float(given) < math.inf:
+        parsed = parse_tolerance("tolerance", tolerance, may_be_zero=True)
+        if parsed.share is not None and self.gain is None:
             raise ValueError(
-                "`tolerance` must be nats >= 0 or a share of the gain such as '0.5%'. "
-                f"Received: tolerance={tolerance!r}"
+                "`tolerance` must be in nats where the likelihood has no "
+                f"`best_constant`. Received: tolerance={tolerance!r}"
             )
-        return float(given)
+        return parsed.of(self.metrics[LOSS][-1], self.baseline_nll)
 
     def to_dict(self) -> dict[str, Any]:
         """The curve in plain types that JSON holds exactly."""

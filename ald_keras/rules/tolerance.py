@@ -18,8 +18,8 @@ class Tolerance(Immutable):
     """An increase in nats per sample, or a share of what the latent space gains.
 
     Args:
-        nats: Float > 0, or `None`.
-        share: Float > 0 of the gain, or `None`.
+        nats: Float >= 0, or `None`.
+        share: Float >= 0 of the gain, or `None`.
     """
 
     nats: float | None
@@ -46,15 +46,17 @@ class Tolerance(Immutable):
         return (self.share or 0.0) * max(0.0, baseline_nll - loss)
 
 
-def parse_tolerance(name: str, value: Any) -> Tolerance:
+def parse_tolerance(name: str, value: Any, may_be_zero: bool = False) -> Tolerance:
     """Reads `0.5` as nats per sample and `"0.5%"` as a share.
 
     Args:
         name: Argument's name for the message.
         value: What was received.
+        may_be_zero: Boolean, whether 0 is allowed. Defaults to `False`: every removal
+            costs something.
 
     Raises:
-        ValueError: If it is neither, or not above 0: every removal costs something.
+        ValueError: If it is neither, or out of range.
 
     Example:
     >>> parse_tolerance("tolerance", "1%").of(105.0, baseline_nll=205.0)
@@ -72,8 +74,9 @@ def parse_tolerance(name: str, value: Any) -> Tolerance:
     else:
         amount = check_real(name, value)
         tolerance = Tolerance(amount, None)
-    if not 0.0 < amount < math.inf:
+    if not 0.0 <= amount < math.inf or (amount == 0.0 and not may_be_zero):
+        least = "at least" if may_be_zero else "above"
         raise ValueError(
-            f"`{name}` must be above 0 and finite. Received: {name}={value!r}"
+            f"`{name}` must be {least} 0 and finite. Received: {name}={value!r}"
         )
     return tolerance
