@@ -9,7 +9,7 @@ import math
 import numbers
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -289,11 +289,14 @@ class SizeCurve:
             raise ImportError("`to_frame` needs pandas: pip install pandas") from error
         return pandas.DataFrame(self.columns())
 
-    def plot(self) -> Any:
+    def plot(self, more: Sequence[Any] = ()) -> Any:
         """The curve as a matplotlib figure: the increase, and a panel a metric.
 
         Where the gain is known, it also shows the tolerance of 0.5 % of the gain and
         the smallest size within it.
+
+        Args:
+            more: `SizeLine` of `reports.figures`, further curves. Defaults to none.
 
         Raises:
             ImportError: If matplotlib is missing.
@@ -309,10 +312,10 @@ class SizeCurve:
             "this run", self.sizes, self.increase, self.standard_error, shown
         )
         if self.gain is None:
-            return size_curve_figure([line])
+            return size_curve_figure([line, *more])
         tolerance = self._nats(DEFAULT_TOLERANCE)
         return size_curve_figure(
-            [line], tolerance=tolerance, answer=self.smallest_size()
+            [line, *more], tolerance=tolerance, answer=self.smallest_size()
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ald_keras.metrics import SizeCurve
 from ald_keras.reports.figures import (
     Figure,
+    SizeLine,
     codes_figure,
     kl_figure,
     picture_kind,
@@ -108,8 +109,26 @@ def _size_curve(facts: RunFacts, curve: SizeCurve) -> Drawing:
         else "Sizes were not sampled in training: a network that is trained at a "
         "smaller size loses less."
     )
+    fixed = _measured_when_fixed(facts)
+    if fixed:
+        caption += (
+            " The other curve is what the rule measured when it fixed the size, "
+            "against the size of then."
+        )
     alt = f"Increase of the loss by latent size, from 1 to {full} dimensions."
-    return Drawing("size_curve", curve.plot(), caption, alt)
+    return Drawing("size_curve", curve.plot(fixed), caption, alt)
+
+
+def _measured_when_fixed(facts: RunFacts) -> list[SizeLine]:
+    """The size curve on which the size was fixed, if a rule that reads it fixed it."""
+    names = ("sizes", "increase", "standard_error")
+    for decision in reversed(facts.decisions):
+        details = decision.get("details", {})
+        if decision.get("code") == "fixed" and set(names) <= set(details):
+            sizes, increase, errors = (details[name] for name in names)
+            label = f"when the size was fixed, epoch {decision['epoch'] + 1}"
+            return [SizeLine(label, [round(s) for s in sizes], increase, errors)]
+    return []
 
 
 def _comparison(facts: RunFacts) -> Drawing:

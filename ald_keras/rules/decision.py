@@ -46,9 +46,11 @@ class Decision(Immutable):
             rule computed none.
         reason: Full sentence with the numbers that led to the action.
         code: What has happened, one word for each kind, for programs. Defaults to `""`.
+        details: Mapping from names to numbers, or to sequences of numbers: what the
+            decision was made on. Defaults to none.
 
     Raises:
-        TypeError: If `slopes` is not a mapping.
+        TypeError: If `slopes` or `details` is not a mapping.
         ValueError: If a value is out of its range or `indices` do not go with
             the action.
     """
@@ -61,6 +63,7 @@ class Decision(Immutable):
     slopes: Mapping[str, float | None]
     reason: str
     code: str = ""
+    details: Mapping[str, float | tuple[float, ...]] = FrozenMapping({})
 
     def __post_init__(self) -> None:
         if self.action not in get_args(Action):
@@ -90,6 +93,9 @@ class Decision(Immutable):
             self, "active_dims", check_integer("active_dims", self.active_dims, 1)
         )
         object.__setattr__(self, "slopes", FrozenMapping(slopes))
+        details = check_mapping("details", self.details)
+        frozen = {name: _frozen(name, value) for name, value in details.items()}
+        object.__setattr__(self, "details", FrozenMapping(frozen))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the decision in plain types that JSON holds exactly."""
@@ -102,6 +108,10 @@ class Decision(Immutable):
             "slopes": dict(self.slopes),
             "reason": self.reason,
             "code": self.code,
+            "details": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self.details.items()
+            },
         }
 
     @classmethod
@@ -113,3 +123,10 @@ class Decision(Immutable):
             ValueError: If fields are missing, unknown or invalid.
         """
         return cls(**check_keys("Decision", data, [f.name for f in fields(cls)]))
+
+
+def _frozen(name: str, value: Any) -> float | tuple[float, ...]:
+    argument = f"details[{name!r}]"
+    if isinstance(value, (list, tuple)):
+        return tuple(check_real(argument, number) for number in value)
+    return check_real(argument, value)

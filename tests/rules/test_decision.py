@@ -19,6 +19,7 @@ PRUNE = {
     "slopes": {"silhouette": 0.1, "reconstruction": None},
     "reason": "Removed 2 of 8 dimensions.",
     "code": "idle_removed",
+    "details": {"sizes": (3, 4), "tolerance": 0.5},
 }
 
 
@@ -36,6 +37,9 @@ def decisions(draw):
             st.dictionaries(st.text(min_size=1, max_size=9), st.none() | FLOATS)
         ),
         reason=draw(st.text(min_size=1)),
+        details=draw(
+            st.dictionaries(st.text(min_size=1), FLOATS | st.lists(FLOATS, max_size=3))
+        ),
     )
 
 
@@ -49,7 +53,8 @@ def test_json_round_trip_is_exact(decision):
 def test_dict_holds_every_field():
     data = Decision(**PRUNE).to_dict()
     assert list(data) == [field.name for field in dataclasses.fields(Decision)]
-    assert data == {**PRUNE, "indices": [1, 3]}
+    details = {**PRUNE["details"], "sizes": [3, 4]}
+    assert data == {**PRUNE, "indices": [1, 3], "details": details}
 
 
 def test_numpy_values_become_plain():
@@ -89,6 +94,8 @@ def test_is_frozen_down_to_its_slopes():
         ({"active_dims": 0}, ValueError, "`active_dims`"),
         ({"slopes": None}, TypeError, "`slopes`"),
         ({"slopes": {"a": float("nan")}}, ValueError, r"slopes\['a'\]"),
+        ({"details": {"a": ["b"]}}, ValueError, r"details\['a'\]"),
+        ({"details": 3}, TypeError, "`details`"),
         ({"reason": ""}, ValueError, "`reason`"),
         ({"reason": None}, ValueError, "`reason`"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.size_curve.edge import Increase
@@ -19,11 +19,13 @@ class Step:
         state: The state after it.
         code: What has happened, one word for each kind.
         reason: Full sentence with the numbers that led to it.
+        details: `Decision.details`. Defaults to none.
     """
 
     state: SizeCurveState
     code: str
     reason: str
+    details: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 SETTLING = "Training is plain until the informative dimensions have settled."
@@ -54,6 +56,7 @@ def decision(before: SizeCurveState, after: SizeCurveState, step: Step) -> Decis
         slopes={},
         reason=step.reason,
         code=step.code,
+        details=step.details,
     )
 
 
@@ -120,6 +123,16 @@ def fixed(
     kept = f" with a reserve of {dimensions(reserve, 'idle')}" if reserve else ""
     why = _levels(size, increases, allowed) if uses_loss else "it meets the target."
     return f"Fixed {dimensions(size)}{kept}: {why}"
+
+
+def measured(increases: Mapping[int, Increase]) -> dict[str, tuple[float, ...]]:
+    """The size curve that a size was fixed on, as details of the decision."""
+    values = increases.values()
+    return {
+        "sizes": tuple(increases),
+        "increase": tuple(value.mean for value in values),
+        "standard_error": tuple(value.standard_error for value in values),
+    }
 
 
 def closed(reserve: int, increase: Increase, allowed: float) -> str:

@@ -321,7 +321,7 @@ class SizeCurveRule:
         )
         uses_loss = self.targets.uses_loss
         why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
-        return Step(after, "fixed", why)
+        return Step(after, "fixed", why, reasons.measured(increases))
 
     def _change_reserve(self, state: SizeCurveState) -> tuple[SizeCurveState, str]:
         """Remove idle dimensions beyond the reserve, or open removed ones for it."""
