@@ -1,12 +1,11 @@
 """Networks by name: each a function from data shape to `(encoder, decoder)`."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from ald_keras._validation import did_you_mean
+from ald_keras._validation import check_choice, check_options
 from ald_keras.architectures.conv import conv
 from ald_keras.architectures.mlp import mlp
 from ald_keras.architectures.video import video
@@ -49,23 +48,6 @@ def build_architecture(
     Example:
     >>> encoder, decoder = build_architecture("mlp", (8, 8, 1), 16, hidden=(64,))
     """
-    if name not in ARCHITECTURES:
-        raise ValueError(
-            "`name` must be a known architecture "
-            f"({', '.join(sorted(ARCHITECTURES))}). "
-            f"Received: name={name!r}.{did_you_mean(name, ARCHITECTURES)}"
-        )
-    network = ARCHITECTURES[name]
-    known = [
-        parameter.name
-        for parameter in inspect.signature(network).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.name != "seed"
-    ]
-    for option in options:
-        if option not in known:
-            raise ValueError(
-                f"Architecture {name!r} has no option `{option}` (its options: "
-                f"{', '.join(f'`{each}`' for each in known)})."
-                f"{did_you_mean(option, known)}"
-            )
+    network = ARCHITECTURES[check_choice("name", name, ARCHITECTURES)]
+    check_options(f"Architecture {name!r}", network, {"seed": seed, **options})
     return network(data_shape, latent_dim, seed=seed, **options)

@@ -5,11 +5,8 @@ from typing import Any
 
 import keras
 
-from ald_keras.architectures.network_arguments import (
-    check_data_shape,
-    check_positive,
-    kernel_initializers,
-)
+from ald_keras._validation import check_integer, check_shape
+from ald_keras.architectures.initializers import kernel_initializers
 
 _HALVINGS = 4
 _KERNEL_SIZE = 4
@@ -53,9 +50,9 @@ def conv(
     ((None, 256), (None, 64, 64, 3))
     """
     shape = _check_image_shape(data_shape)
-    latent_dim = check_positive("latent_dim", latent_dim)
-    filters = check_positive("filters", filters)
-    hidden = check_positive("hidden", hidden)
+    latent_dim = check_integer("latent_dim", latent_dim, 1)
+    filters = check_integer("filters", filters, 1)
+    hidden = check_integer("hidden", hidden, 1)
     kernels = kernel_initializers(seed)
 
     def dense(x: Any, units: int, name: str) -> Any:
@@ -95,7 +92,7 @@ def conv(
 
 
 def _check_image_shape(data_shape: Sequence[int]) -> tuple[int, ...]:
-    shape = check_data_shape(data_shape)
+    shape = check_shape("data_shape", data_shape)
     factor = 2**_HALVINGS
     if len(shape) != 3 or shape[0] % factor or shape[1] % factor:
         raise ValueError(

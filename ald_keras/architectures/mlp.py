@@ -6,11 +6,8 @@ from typing import Any
 
 import keras
 
-from ald_keras.architectures.network_arguments import (
-    check_data_shape,
-    check_positive,
-    kernel_initializers,
-)
+from ald_keras._validation import check_integer, check_shape
+from ald_keras.architectures.initializers import kernel_initializers
 
 
 def mlp(
@@ -49,9 +46,9 @@ def mlp(
     >>> encoder.output_shape, decoder.output_shape
     ((None, 400), (None, 28, 28, 1))
     """
-    shape = check_data_shape(data_shape)
-    latent_dim = check_positive("latent_dim", latent_dim)
-    units = [check_positive("hidden", size) for size in _check_sequence(hidden)]
+    shape = check_shape("data_shape", data_shape)
+    latent_dim = check_integer("latent_dim", latent_dim, 1)
+    units = [check_integer("hidden", size, 1) for size in _check_sequence(hidden)]
     kernels = kernel_initializers(seed)
 
     def stack(x: Any, name: str, sizes: list[int]) -> Any:

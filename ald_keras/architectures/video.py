@@ -7,11 +7,8 @@ from typing import Any
 
 import keras
 
-from ald_keras.architectures.network_arguments import (
-    check_data_shape,
-    check_positive,
-    kernel_initializers,
-)
+from ald_keras._validation import check_integer, check_shape
+from ald_keras.architectures.initializers import kernel_initializers
 from ald_keras.layers import AxialAttentionBlock
 
 # Time is halved once only, so that attention along it has frames left to compare.
@@ -66,10 +63,10 @@ def video(
     ((None, 256), (None, 8, 64, 64, 3))
     """
     shape = _check_clip_shape(data_shape)
-    latent_dim = check_positive("latent_dim", latent_dim)
-    hidden = check_positive("hidden", hidden)
-    blocks = check_positive("blocks", blocks)
-    heads = check_positive("heads", heads)
+    latent_dim = check_integer("latent_dim", latent_dim, 1)
+    hidden = check_integer("hidden", hidden, 1)
+    blocks = check_integer("blocks", blocks, 1)
+    heads = check_integer("heads", heads, 1)
     filters = _check_filters(filters, heads)
 
     parts = _Parts(filters, blocks, heads, activation, kernel_initializers(seed))
@@ -163,7 +160,7 @@ def _decoder(
 
 
 def _check_clip_shape(data_shape: Sequence[int]) -> tuple[int, ...]:
-    shape = check_data_shape(data_shape)
+    shape = check_shape("data_shape", data_shape)
     if len(shape) != 4 or any(
         size % factor for size, factor in zip(shape[:3], _FACTORS, strict=True)
     ):
@@ -176,7 +173,7 @@ def _check_clip_shape(data_shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def _check_filters(filters: int, heads: int) -> int:
-    filters = check_positive("filters", filters)
+    filters = check_integer("filters", filters, 1)
     if filters % 2 or filters % heads:
         raise ValueError(
             "`filters` must be even and divisible by `heads`. "

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ald_keras._validation import check_flag, check_integer
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
     BASELINE_NLL,
@@ -27,10 +26,7 @@ def choose_rule(rule: Any, elastic: Any) -> Any:
     Raises:
         ValueError: If `elastic` is no boolean, or comes with a rule that prunes.
     """
-    if not isinstance(elastic, bool):
-        raise ValueError(
-            f"`elastic` must be True or False. Received: elastic={elastic!r}"
-        )
+    check_flag("elastic", elastic)
     if not elastic:
         return SizeCurveRule() if rule is None else rule
     if rule is not None and not isinstance(rule, ElasticRule):
@@ -80,13 +76,4 @@ def check_arguments(callback: Any) -> None:
         raise ValueError(
             f"`rule` needs metrics that are not measured: {missing}. Name them in "
             "`metrics`, give `features`, or leave them out of the rule."
-        )
-
-
-def check_integer(name: str, value: Any, least: int) -> None:
-    """Raise a `ValueError` unless `value` is an integer of at least `least`."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"`{name}` must be an integer >= {least}. Received: {name}={value!r}"
         )

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from ald_keras._validation import check_integer
+
 
 class KLWarmup(keras.callbacks.Callback):
     """Raises the model's `beta` linearly from 0 to the value of its construction.
@@ -24,11 +26,7 @@ class KLWarmup(keras.callbacks.Callback):
 
     def __init__(self, epochs: int):
         super().__init__()
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(
-                f"`epochs` must be a positive integer. Received: epochs={epochs!r}"
-            )
-        self.epochs = epochs
+        self.epochs = check_integer("epochs", epochs, 1)
 
     def on_train_begin(self, logs: Any = None) -> None:
         if not hasattr(self.model, "final_beta"):

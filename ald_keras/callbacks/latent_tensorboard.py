@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ald_keras.callbacks.argument_checks import check_integer
+from ald_keras._validation import check_integer
 from ald_keras.callbacks.probe import open_probe
 from ald_keras.metrics import gaussian_kl
 from ald_keras.metrics.quality import row_blocks

@@ -5,8 +5,9 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.generated import random_stream
 
 _NAME = "clustered_factors"
 
@@ -63,8 +64,8 @@ def load_clustered_factors(
         ValueError: If an option is out of range.
     """
     del data_dir, seed
-    check_number("scale", scale)
-    check_number("noise_variance", noise_variance, low_included=True)
+    check_real("scale", scale, above=0.0)
+    check_real("noise_variance", noise_variance, at_least=0.0)
     centres, directions = draw_clusters(
         n_clusters, n_factors, n_features, separation=separation, data_seed=data_seed
     )
@@ -119,7 +120,7 @@ def draw_clusters(
     check_integer("n_clusters", n_clusters, 1)
     check_integer("n_factors", n_factors, 1)
     check_integer("n_features", n_features, n_factors)
-    check_number("separation", separation, low_included=True)
+    check_real("separation", separation, at_least=0.0)
     random = random_stream(data_seed, _NAME, "centres")
     centres = random.standard_normal((n_clusters, n_features))
     centres *= separation / np.linalg.norm(centres, axis=1, keepdims=True)

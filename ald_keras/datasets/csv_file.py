@@ -11,6 +11,7 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_flag
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import split_test
 
@@ -95,10 +96,8 @@ def _has_header(
     label_column: str | int | None,
     header: bool | None,
 ) -> bool:
-    if header is not None and not isinstance(header, bool):
-        raise TypeError(
-            f"`header` must be True, False or None. Received: header={header!r}"
-        )
+    if header is not None:
+        check_flag("header", header)
     if isinstance(label_column, str):
         if header is False:
             raise ValueError(

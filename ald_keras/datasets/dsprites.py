@@ -10,8 +10,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, random_stream
+from ald_keras.datasets.generated import random_stream
 from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.npz_file import read_arrays
 from ald_keras.datasets.splits import split_test

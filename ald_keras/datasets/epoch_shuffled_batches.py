@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
 
 
@@ -53,9 +54,9 @@ class EpochShuffledBatches:
         seed: int,
         initial_epoch: int = 0,
     ) -> None:
-        _check_integer("batch_size", batch_size, minimum=1)
-        _check_integer("seed", seed, minimum=0)
-        _check_integer("initial_epoch", initial_epoch, minimum=0)
+        check_integer("batch_size", batch_size, minimum=1)
+        check_integer("seed", seed, minimum=0)
+        check_integer("initial_epoch", initial_epoch, minimum=0)
         self._lazy = x if isinstance(x, LazySamples) else None
         # Row numbers stand for lazy samples until a batch is drawn.
         first = np.asarray(x) if self._lazy is None else np.arange(len(self._lazy))
@@ -168,12 +169,3 @@ class _AnnounceEpoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._position.next_epoch = epoch
-
-
-def _check_integer(name: str, value: int, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}")
-    if value < minimum:
-        raise ValueError(
-            f"`{name}` must be at least {minimum}. Received: {name}={value}"
-        )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import sklearn.model_selection
 
+from ald_keras._validation import check_integer
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.image_folder import list_images, read_image
 from ald_keras.datasets.lazy_samples import LazySamples
@@ -74,8 +75,7 @@ def load_eurosat(
         ImportError: If Pillow or TensorFlow Datasets is needed and not installed.
     """
     del seed
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ValueError(f"`every` must be a positive integer. Received: every={every}")
+    check_integer("every", every, 1)
     if data_dir is None:
         source, images, labels = _load_tfds(every)
     else:

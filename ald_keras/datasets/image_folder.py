@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_flag
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import split_test
 
@@ -58,10 +59,7 @@ def load_image_folder(
         ImportError: If Pillow is not installed.
     """
     folder = pathlib.Path(data_dir or "", path).expanduser()
-    if not isinstance(grayscale, bool):
-        raise TypeError(
-            f"`grayscale` must be True or False. Received: grayscale={grayscale!r}"
-        )
+    check_flag("grayscale", grayscale)
     target = _check_size(size)
     files, labels, class_names = list_images(folder)
     x = _read_images(files, target, grayscale)

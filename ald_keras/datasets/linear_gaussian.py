@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.generated import random_stream
 
 _NAME = "linear_gaussian"
 # Largest and smallest of the default variances, against 1 of the likelihood.
@@ -65,7 +66,7 @@ def load_linear_gaussian(
     del data_dir, seed
     spread = _check_variances(n_factors, variances)
     check_integer("n_features", n_features, len(spread))
-    check_number("noise_variance", noise_variance, low_included=True)
+    check_real("noise_variance", noise_variance, at_least=0.0)
     directions = draw_directions(n_features, len(spread), data_seed)
 
     def draw(part: str, count: int) -> npt.NDArray[np.float32]:
@@ -119,7 +120,7 @@ def count_significant_directions(x: npt.ArrayLike, variance: float = 1.0) -> int
     >>> count_significant_directions([[3.0, 0.1], [-3.0, 0.1], [0.0, -0.2]])
     1
     """
-    check_number("variance", variance)
+    check_real("variance", variance, above=0.0)
     array = np.asarray(x, np.float64)
     if array.ndim < 2 or 0 in array.shape or not np.isfinite(array).all():
         raise ValueError(
@@ -147,4 +148,4 @@ def _check_variances(
             "`variances` must hold one number for each of `n_factors` directions. "
             f"Received: n_factors={n_factors}, {len(variances)} variances"
         )
-    return np.array([check_number("variances", each) for each in variances])
+    return np.array([check_real("variances", each, above=0.0) for each in variances])

@@ -5,8 +5,9 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.generated import random_stream
 
 _NAME = "rare_factors"
 
@@ -69,10 +70,10 @@ def load_rare_factors(
         ValueError: If an option is out of range.
     """
     del data_dir, seed
-    check_number("rare_share", rare_share, high=1.0, high_included=True)
-    check_number("shift", shift, low_included=True)
-    check_number("scale", scale)
-    check_number("noise_variance", noise_variance, low_included=True)
+    check_real("rare_share", rare_share, above=0.0, at_most=1.0)
+    check_real("shift", shift, at_least=0.0)
+    check_real("scale", scale, above=0.0)
+    check_real("noise_variance", noise_variance, at_least=0.0)
     common, rare, apart = draw_rare_directions(n_common, n_rare, n_features, data_seed)
 
     def draw(part: str, count: int) -> npt.NDArray[np.float32]:

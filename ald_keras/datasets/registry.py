@@ -1,6 +1,5 @@
 """All data sets by name."""
 
-import inspect
 import os
 import pathlib
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ald_keras._validation import did_you_mean
+from ald_keras._validation import check_choice, check_integer, check_options
 from ald_keras.datasets.clustered_factors import load_clustered_factors
 from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
@@ -89,9 +88,12 @@ def load_dataset(
     >>> load_dataset("digits").data_shape
     (8, 8, 1)
     """
-    loader = _find_loader(name)
-    _check_seed(seed)
-    _check_options(name, loader, options)
+    loader = DATASETS[check_choice("name", name, DATASETS)]
+    check_integer("seed", seed, 0)
+    check_options(f"Data set {name!r}", loader, options)
+    path = options.get("path", "")
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"`path` must be text. Received: path={path!r}")
     folder = None if data_dir is None else _expand(data_dir)
     if folder is not None and not folder.is_dir():
         raise FileNotFoundError(
@@ -114,38 +116,6 @@ def load_dataset(
     )
 
 
-def _find_loader(name: str) -> Callable[..., RawDataset]:
-    if name not in DATASETS:
-        raise ValueError(
-            f"`name` must be a known data set ({', '.join(sorted(DATASETS))}). "
-            f"Received: name={name!r}.{did_you_mean(name, DATASETS)}"
-        )
-    return DATASETS[name]
-
-
-def _check_options(
-    name: str, loader: Callable[..., RawDataset], options: dict[str, Any]
-) -> None:
-    known = {
-        option: parameter.default is inspect.Parameter.empty
-        for option, parameter in inspect.signature(loader).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    }
-    for option in options:
-        if option not in known:
-            takes = ", ".join(f"`{each}`" for each in known) or "none"
-            raise ValueError(
-                f"Data set {name!r} has no option `{option}` (its options: {takes})."
-                f"{did_you_mean(option, known)}"
-            )
-    for option, required in known.items():
-        if required and options.get(option) is None:
-            raise ValueError(f"Data set {name!r} needs the option `{option}`.")
-    path = options.get("path", "")
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"`path` must be text. Received: path={path!r}")
-
-
 def _expand(data_dir: str | os.PathLike[str]) -> pathlib.Path:
     try:
         return pathlib.Path(data_dir).expanduser()
@@ -156,24 +126,16 @@ def _expand(data_dir: str | os.PathLike[str]) -> pathlib.Path:
         ) from error
 
 
-def _check_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"`seed` must be an integer. Received: seed={seed!r}")
-    if seed < 0:
-        raise ValueError(f"`seed` must not be negative. Received: seed={seed}")
-
-
 def _count_training_samples(raw: RawDataset, limit: int | None) -> int:
     if limit is None:
         return len(raw.x)
-    if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)):
-        raise TypeError(f"`limit` must be an integer. Received: limit={limit!r}")
+    limit = check_integer("limit", limit)
     if not 2 <= limit <= len(raw.x):
         raise ValueError(
             f"`limit` must be at least 2 and at most the {len(raw.x)} training "
             f"samples of {raw.source}. Received: limit={limit}"
         )
-    return int(limit)
+    return limit
 
 
 def _take(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ald_keras._validation import did_you_mean
+from ald_keras._validation import check_integer, check_real, did_you_mean
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.generated import random_stream
 from ald_keras.datasets.shape_drawing import SHAPES, draw_shapes
 
 FACTORS = ("x", "y", "scale", "rotation", "shape")
@@ -120,7 +120,7 @@ def draw_factors(
     """
     check_integer("samples", samples, 1)
     _check_factors(factors)
-    check_number("rotation_range", rotation_range, high=360.0, high_included=True)
+    check_real("rotation_range", rotation_range, above=0.0, at_most=360.0)
     ranges = {**_RANGES, "rotation": (0.0, np.deg2rad(rotation_range))}
     drawn: Factors = {}
     for name in FACTORS:

@@ -6,8 +6,9 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import check_integer, check_number, random_stream
+from ald_keras.datasets.generated import random_stream
 
 _NAME = "smooth_map"
 # Waves for each factor; about one period over the range that a factor takes.
@@ -150,8 +151,8 @@ def draw_map(
     check_integer("n_factors", n_factors, 1)
     n_waves = _WAVES_PER_FACTOR * n_factors
     check_integer("n_features", n_features, n_factors + n_waves)
-    check_number("scale", scale)
-    check_number("curvature", curvature, high=1.0, low_included=True)
+    check_real("scale", scale, above=0.0)
+    check_real("curvature", curvature, at_least=0.0, below=1.0)
     random = random_stream(data_seed, _NAME, "map")
     axes, _ = np.linalg.qr(random.standard_normal((n_features, n_factors + n_waves)))
     courses = random.standard_normal((n_waves, n_factors))
@@ -190,7 +191,7 @@ def make_smooth_map(
         ValueError: If an argument is out of range.
     """
     check_integer("samples", samples, 1)
-    check_number("noise_variance", noise_variance, low_included=True)
+    check_real("noise_variance", noise_variance, at_least=0.0)
     n_features, n_factors = signal.straight.shape
     factors = random_stream(data_seed, _NAME, part, "factors")
     noise = random_stream(data_seed, _NAME, part, "noise")

@@ -3,32 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_real
+
 # One stream of random numbers a purpose, so that no two splits are correlated.
 _VALIDATION_STREAM = 1
 _TEST_STREAM = 2
-
-
-def check_fraction(name: str, value: float) -> float:
-    """Check that a fraction lies strictly between 0 and 1.
-
-    Args:
-        name: Name of the argument, for the error message.
-        value: The fraction.
-
-    Returns:
-        `value` as a float.
-
-    Raises:
-        TypeError: If `value` is not a number.
-        ValueError: If `value` is not in (0, 1).
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"`{name}` must be a number. Received: {name}={value!r}")
-    if not 0 < value < 1:
-        raise ValueError(
-            f"`{name}` must lie strictly between 0 and 1. Received: {name}={value}"
-        )
-    return float(value)
 
 
 def split_validation(
@@ -45,7 +24,8 @@ def split_validation(
         Indices of the training and of the validation samples, each in ascending order.
 
     Raises:
-        ValueError: If the fraction is not in (0, 1) or leaves a part empty.
+        TypeError: If the fraction is no number.
+        ValueError: If it is not in (0, 1) or leaves a part empty.
     """
     return _split("val_fraction", n, val_fraction, [seed, 0, _VALIDATION_STREAM])
 
@@ -69,7 +49,8 @@ def split_test(
         ascending order.
 
     Raises:
-        ValueError: If the fraction is not in (0, 1) or leaves a part empty.
+        TypeError: If the fraction is no number.
+        ValueError: If it is not in (0, 1) or leaves a part empty.
     """
     entropy = [seed, 0, _TEST_STREAM]
     train, test = _split("test_fraction", n, test_fraction, entropy)
@@ -79,7 +60,7 @@ def split_test(
 def _split(
     name: str, n: int, fraction: float, entropy: list[int]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    held_out = round(n * check_fraction(name, fraction))
+    held_out = round(n * check_real(name, fraction, above=0.0, below=1.0))
     if not 0 < held_out < n:
         raise ValueError(
             f"`{name}` must leave at least one sample on each side. "

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_flag, check_integer
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.lazy_samples import LazySamples, SampleStore
 from ald_keras.datasets.sprites_layout import (
@@ -66,11 +67,12 @@ def load_sprites(
         ImportError: If TensorFlow Datasets is needed and not installed.
     """
     del seed
-    _check_count("characters", characters)
-    _check_count("test_characters", test_characters)
-    if not isinstance(frames, bool):
-        raise ValueError(f"`frames` must be a boolean. Received: {frames!r}")
     wanted = {"train": characters, "test": test_characters}
+    if characters is not None:
+        check_integer("characters", characters, 1)
+    if test_characters is not None:
+        check_integer("test_characters", test_characters, 1)
+    check_flag("frames", frames)
     if data_dir is None:
         source, stores = _open_tfds(wanted)
     else:
@@ -200,13 +202,6 @@ def _open_tfds(wanted: dict[str, int | None]) -> tuple[str, dict[str, SampleStor
                 clips[row] = example["video"]
         stores[part] = clips
     return source, stores
-
-
-def _check_count(name: str, count: int | None) -> None:
-    if count is None:
-        return
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {count!r}")
 
 
 def _choose(source: str, part: str, available: int, wanted: int | None) -> int:

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._validation import check_integer, check_seed
+
 _VIDEO_AXES = (1, 2, 3)
 _KERNELS = ("query", "key", "value", "output")
 
@@ -45,9 +47,9 @@ class AxialAttention(keras.layers.Layer):
         self, axis: int, heads: int = 2, seed: int | None = None, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        self.axis = _check_positive("axis", axis)
-        self.heads = _check_positive("heads", heads)
-        self.seed = _check_seed(seed)
+        self.axis = check_integer("axis", axis, 1)
+        self.heads = check_integer("heads", heads, 1)
+        self.seed = check_seed(seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if self.axis >= len(input_shape) - 1:
@@ -129,8 +131,8 @@ class AxialAttention3D(keras.layers.Layer):
 
     def __init__(self, heads: int = 2, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.heads = _check_positive("heads", heads)
-        self.seed = _check_seed(seed)
+        self.heads = check_integer("heads", heads, 1)
+        self.seed = check_seed(seed)
         seeds = _derive_seeds(seed, len(_VIDEO_AXES))
         self.attentions = [
             AxialAttention(
@@ -191,9 +193,9 @@ class AxialAttentionBlock(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.heads = _check_positive("heads", heads)
+        self.heads = check_integer("heads", heads, 1)
         self.activation = keras.activations.get(activation)
-        self.seed = _check_seed(seed)
+        self.seed = check_seed(seed)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         _check_video(input_shape)
@@ -251,26 +253,6 @@ class AxialAttentionBlock(keras.layers.Layer):
 def _derive_seeds(seed: int | None, count: int) -> list[int]:
     random = np.random.default_rng(seed)
     return [int(each) for each in random.integers(2**31, size=count)]
-
-
-def _check_positive(name: str, value: int) -> int:
-    integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not integer or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
-        )
-    return int(value)
-
-
-def _check_seed(seed: int | None) -> int | None:
-    if seed is None:
-        return None
-    integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if not integer or seed < 0:
-        raise ValueError(
-            f"`seed` must be None or a non-negative integer. Received: seed={seed!r}"
-        )
-    return int(seed)
 
 
 def _check_video(input_shape: tuple[int | None, ...]) -> None:

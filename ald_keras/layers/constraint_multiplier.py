@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ald_keras.layers.number_checks import check_number
+from ald_keras._validation import check_integer, check_real
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -56,30 +56,16 @@ class ConstraintMultiplier(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.tau = check_number("tau", tau, "at least 0", lambda v: v >= 0.0)
-        self.rate = check_number("rate", rate, "positive", lambda v: v > 0.0)
-        self.band = check_number("band", band, "positive", lambda v: v > 0.0)
-        self.decay = check_number(
-            "decay", decay, "at least 0 and below 1", lambda v: 0.0 <= v < 1.0
+        self.tau = check_real("tau", tau, at_least=0.0, float32=True)
+        self.rate = check_real("rate", rate, above=0.0, float32=True)
+        self.band = check_real("band", band, above=0.0, float32=True)
+        self.decay = check_real("decay", decay, at_least=0.0, below=1.0)
+        self.least = check_real("least", least, above=0.0, float32=True)
+        self.most = check_real("most", most, above=self.least, float32=True)
+        self.initial = check_real(
+            "initial", initial, at_least=self.least, at_most=self.most
         )
-        self.least = check_number("least", least, "positive", lambda v: v > 0.0)
-        self.most = check_number(
-            "most", most, f"above `least`, {least}", lambda v: v > self.least
-        )
-        self.initial = check_number(
-            "initial",
-            initial,
-            f"between the bounds {least} and {most}",
-            lambda v: self.least <= v <= self.most,
-        )
-        self.warmup = int(
-            check_number(
-                "warmup",
-                warmup,
-                "whole and at least 0",
-                lambda v: v >= 0.0 and v == int(v),
-            )
-        )
+        self.warmup = check_integer("warmup", warmup, 0)
         self.multiplier = self._scalar("multiplier", self.initial)
         self.average = self._scalar("average", 0.0)
         self.steps = self._scalar("steps", 0.0)

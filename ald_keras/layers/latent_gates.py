@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ald_keras.layers.number_checks import check_number, check_units
+from ald_keras._validation import check_choice, check_integer, check_real
 
 ESTIMATORS = ("arm", "disarm")
 
@@ -53,17 +53,10 @@ class LatentGates(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        units = check_units(units)
-        between = "above 0 and below 1"
-        probability = check_number(
-            "probability", probability, between, lambda p: 0.0 < p < 1.0
-        )
-        speed = check_number("speed", speed, "positive", lambda s: s > 0.0)
-        if estimator not in ESTIMATORS:
-            raise ValueError(
-                f"`estimator` must be one of {ESTIMATORS}. "
-                f"Received: estimator={estimator!r}"
-            )
+        units = check_integer("units", units, 1)
+        probability = check_real("probability", probability, above=0.0, below=1.0)
+        speed = check_real("speed", speed, above=0.0, float32=True)
+        check_choice("estimator", estimator, ESTIMATORS)
         super().__init__(autocast=False, **kwargs)
         self.units, self.speed = units, speed
         self.probability, self.estimator, self.seed = probability, estimator, seed

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ald_keras.layers.number_checks import check_units
+from ald_keras._validation import check_integer
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -35,7 +35,7 @@ class LatentMask(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any):
-        units = check_units(units)
+        units = check_integer("units", units, 1)
         # The KL is masked too, and stays in float32 under a mixed policy.
         super().__init__(autocast=False, **kwargs)
         self.units = units

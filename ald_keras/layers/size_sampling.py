@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from ald_keras.layers.number_checks import check_units
+from ald_keras._validation import check_integer
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -48,7 +48,7 @@ class SizeSampling(keras.layers.Layer):
     """
 
     def __init__(self, units: int, seed: int | None = None, **kwargs: Any):
-        units = check_units(units)
+        units = check_integer("units", units, 1)
         super().__init__(autocast=False, **kwargs)
         self.units = units
         self.seed = seed

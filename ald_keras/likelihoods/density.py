@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import keras
 from keras import ops
 
+from ald_keras._validation import check_real
+
 Tensor = Any
 
 LOG_2PI = math.log(2.0 * math.pi)
@@ -76,12 +78,7 @@ class GaussianOptimalSigma(DensityBase):
     """
 
     def __init__(self, min_variance: float = 1e-6):
-        if not (isinstance(min_variance, (int, float)) and 0 < min_variance < math.inf):
-            raise ValueError(
-                "`min_variance` must be a positive number. "
-                f"Received: min_variance={min_variance!r}"
-            )
-        self.min_variance = float(min_variance)
+        self.min_variance = check_real("min_variance", min_variance, above=0.0)
 
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         squared = ops.square(x - output)

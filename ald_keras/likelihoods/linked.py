@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._validation import check_flag
 from ald_keras.likelihoods.density import LOG_2PI, DensityBase, Tensor, sum_over_data
 
 
@@ -24,11 +25,8 @@ class _LinkedBase(DensityBase):
     _linked_name: str
 
     def __init__(self, linked: bool | None = None):
-        if linked is not None and not isinstance(linked, bool):
-            raise ValueError(
-                f"`{self._argument}` must be True, False or None. "
-                f"Received: {self._argument}={linked!r}"
-            )
+        if linked is not None:
+            check_flag(self._argument, linked)
         self._linked = linked
 
     @property

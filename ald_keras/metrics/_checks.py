@@ -1,13 +1,9 @@
 """Checks on metric inputs, shared by the metrics of this room."""
 
-import numbers
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _REAL_KINDS = "biuf"
-_MAX_SEED = 2**32 - 1
 
 
 def as_matrix(values: ArrayLike, name: str, min_rows: int) -> NDArray[np.float64]:
@@ -48,43 +44,3 @@ def as_matrix(values: ArrayLike, name: str, min_rows: int) -> NDArray[np.float64
             "NaN or infinite"
         )
     return array
-
-
-def check_integer(value: Any, name: str, minimum: int, maximum: int | None) -> int:
-    """An integer in a range.
-
-    Args:
-        value: The value to check; NumPy integers pass, booleans do not.
-        name: The argument's name, for the message.
-        minimum: Smallest integer accepted.
-        maximum: Largest integer accepted, `None` for no bound.
-
-    Returns:
-        The value as `int`.
-
-    Raises:
-        ValueError: If it is no integer or lies outside.
-    """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < minimum or (maximum is not None and value > maximum):
-        limit = "" if maximum is None else f" and at most {maximum}"
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}{limit}. "
-            f"Received: {name}={value!r}"
-        )
-    return int(value)
-
-
-def check_seed(seed: int) -> int:
-    """A seed that NumPy and scikit-learn accept, an integer from 0 to 2**32 - 1.
-
-    Args:
-        seed: The value to check.
-
-    Returns:
-        The seed as `int`.
-
-    Raises:
-        ValueError: If it is no integer or lies outside.
-    """
-    return check_integer(seed, "seed", 0, _MAX_SEED)

@@ -8,7 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ald_keras.metrics._checks import as_matrix, check_integer, check_seed
+from ald_keras._validation import LARGEST_SEED, check_integer
+from ald_keras.metrics._checks import as_matrix
 from ald_keras.metrics._threads import limit_threads
 
 # Measured on 500 sampled codes of 64 dimensions: from 1 start to 10 the spread of the
@@ -35,8 +36,8 @@ def find_clusters(z: ArrayLike, n_clusters: int, seed: int) -> NDArray[np.int64]
             out of range, or if fewer than `n_clusters` codes differ, as happens when
             the posterior has collapsed.
     """
-    n_clusters = check_integer(n_clusters, "n_clusters", 2, None)
-    seed = check_seed(seed)
+    n_clusters = check_integer("n_clusters", n_clusters, 2)
+    seed = check_integer("seed", seed, 0, LARGEST_SEED)
     codes = centred(as_matrix(z, "z", min_rows=1))
     if len(codes) <= n_clusters:
         raise ValueError(

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ald_keras.metrics._checks import check_integer, check_seed
+from ald_keras._validation import LARGEST_SEED, check_integer, check_shape
 from ald_keras.metrics.inception import BATCH, build_inception
 from ald_keras.metrics.model_features import ModelFeatures
 from ald_keras.metrics.random_conv import RandomConv
@@ -164,8 +164,8 @@ def build_extractor(
     >>> extractor.name, extractor(np.zeros((2, 28, 28, 1))).shape
     ('random_conv', (2, 256))
     """
-    shape = tuple(check_integer(size, "data_shape", 1, None) for size in data_shape)
-    seed = check_seed(seed)
+    shape = check_shape("data_shape", data_shape)
+    seed = check_integer("seed", seed, 0, LARGEST_SEED)
     if weights is not None and features != "inception":
         raise ValueError(
             "`weights` are for `features='inception'` alone. Received: "

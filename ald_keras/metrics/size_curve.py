@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import io
 import math
-import numbers
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._validation import check_integer
 from ald_keras.rules.tolerance import parse_tolerance
 
 LOSS = "loss"
@@ -320,14 +320,7 @@ class SizeCurve:
 
 
 def _integers(values: Any) -> tuple[int, ...]:
-    given = tuple(values)
-    whole = (isinstance(v, numbers.Integral) for v in given)
-    if not all(whole) or any(isinstance(v, bool) for v in given):
-        raise ValueError(
-            "`sizes`, `order` and `samples` must be integers. "
-            f"Received: {list(given)!s:.100}"
-        )
-    return tuple(int(v) for v in given)
+    return tuple(check_integer("sizes, order, samples", v) for v in values)
 
 
 def _floats(values: Any) -> tuple[float, ...]:

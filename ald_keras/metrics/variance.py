@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
+
+from ald_keras._validation import check_real
 
 # Values looked at at once.
 _BLOCK = 4_000_000
@@ -34,12 +35,7 @@ def tau_for(x: Any, explained: float = 0.95) -> float:
     >>> tau_for(np.array([[0.0, 1.0], [2.0, 1.0]]), explained=0.75)
     0.25
     """
-    share: Any = explained
-    real = isinstance(share, numbers.Real) and not isinstance(share, bool)
-    if not real or not 0.0 <= share < 1.0:
-        raise ValueError(
-            f"`explained` must lie in [0, 1). Received: explained={explained!r}"
-        )
+    explained = check_real("explained", explained, at_least=0.0, below=1.0)
     if not hasattr(x, "shape"):
         raise TypeError(
             f"`x` must be an array or `LazySamples`. Received: {type(x).__name__}"
@@ -61,4 +57,4 @@ def tau_for(x: Any, explained: float = 0.95) -> float:
             "`x` must be finite and vary, to have a variance to explain. "
             f"Received: a variance of {variance:g}"
         )
-    return (1.0 - float(explained)) * variance
+    return (1.0 - explained) * variance

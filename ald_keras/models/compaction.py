@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._validation import check_integer
 from ald_keras.models import graph
 
 # Largest absolute output difference that is put down to float32 rounding.
@@ -109,11 +109,10 @@ def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
                 "size. Pass both, or neither."
             )
         return active
-    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
-    if not whole or not 1 <= size <= len(active):
+    if not 1 <= check_integer("size", size) <= len(active):
         raise ValueError(
             f"`size` must be an integer from 1 to the {len(active)} active dimensions. "
-            f"Received: size={size!r}"
+            f"Received: size={size}"
         )
     if size == len(active):
         return active

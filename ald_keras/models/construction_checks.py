@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import keras
 
+from ald_keras._validation import check_real
 from ald_keras.models import graph
-
-# Of float32.
-_LARGEST = 3.4e38
-
-
-def check_numbers(latent_dim: Any, seed: Any) -> tuple[int, int | None]:
-    """The size and the seed as Python's own; a `ValueError` if out of range."""
-    if not _is_integer(latent_dim) or latent_dim < 1:
-        raise ValueError(
-            f"`latent_dim` must be a positive integer. Received: {latent_dim!r}"
-        )
-    if seed is not None and not _is_integer(seed):
-        raise ValueError(f"`seed` must be an integer or None. Received: {seed!r}")
-    return int(latent_dim), None if seed is None else int(seed)
-
-
-def check_beta(beta: Any) -> float:
-    """The weight of the KL as a float; a `ValueError` if out of range."""
-    real = isinstance(beta, numbers.Real) and not isinstance(beta, bool)
-    if not real or not 0.0 <= beta < float("inf"):
-        raise ValueError(
-            f"`beta` must be a finite number, at least 0. Received: {beta!r}"
-        )
-    return float(beta)
 
 
 def check_tau(tau: Any, gated: bool) -> float:
     """The bound on the error as a float; a `ValueError` if out of range."""
-    real = isinstance(tau, numbers.Real) and not isinstance(tau, bool)
-    if not real or not 0.0 <= tau <= _LARGEST:
-        raise ValueError(
-            f"`tau` must be a finite number above 0, in float32 too. Received: {tau!r}"
-        )
+    tau = check_real("tau", tau, at_least=0.0, float32=True)
     if tau == 0 and gated:
         raise ValueError(
             "`tau` must be above 0, since no network has an error of 0 and no gate "
-            "would ever close. For the lowest error pass gated=False. Received: tau=0"
+            "would ever close. Received: tau=0. For the lowest error pass gated=False."
         )
-    return float(tau)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return tau
 
 
 def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:

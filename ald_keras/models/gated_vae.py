@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
-from ald_keras.layers.number_checks import check_number
 from ald_keras.likelihoods import in_support
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.construction_checks import check_tau
@@ -105,15 +105,12 @@ class GatedVAE(LatentVAE):
         **kwargs: Any,
     ):
         tau = check_tau(tau, gated)
-        penalty = check_number(
-            "gate_penalty", gate_penalty, "positive", lambda value: value > 0.0
-        )
+        penalty = check_real("gate_penalty", gate_penalty, above=0.0, float32=True)
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
-        if not isinstance(gated, bool):
-            raise ValueError(f"`gated` must be a boolean. Received: gated={gated!r}")
+        check_flag("gated", gated)
         if max_multiplier is None:
             max_multiplier = largest_multiplier(latent_dim, tau)
-        check_number("max_multiplier", max_multiplier, "at least 1", lambda m: m >= 1.0)
+        check_real("max_multiplier", max_multiplier, at_least=1.0, float32=True)
         self.tau, self.gate_penalty, self.gated = tau, penalty, gated
         self.estimator, self.max_multiplier = estimator, max_multiplier
         self.gates = LatentGates(

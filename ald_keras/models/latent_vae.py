@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import keras
 from keras import ops
 
+from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask, SearchMemory
 from ald_keras.likelihoods import get_likelihood
 from ald_keras.metrics.kl import gaussian_kl
@@ -16,7 +16,6 @@ from ald_keras.models.checked_model import CheckedModel
 from ald_keras.models.construction_checks import (
     check_decoder,
     check_ends,
-    check_numbers,
 )
 from ald_keras.models.heads import encoder_with_heads
 
@@ -38,7 +37,7 @@ class LatentVAE(CheckedModel):
         seed: int | None,
         **kwargs: Any,
     ):
-        latent_dim, seed = check_numbers(latent_dim, seed)
+        latent_dim, seed = check_integer("latent_dim", latent_dim, 1), check_seed(seed)
         super().__init__(**kwargs)
         self.encoder, self.z_mean, self.z_log_var = encoder_with_heads(
             encoder, latent_dim, seed
@@ -126,10 +125,9 @@ class LatentVAE(CheckedModel):
             seed: Integer seed, or `None` to go on with the model's noise. Defaults
                 to `None`.
         """
-        if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
-            raise ValueError(f"`n` must be a positive integer. Received: n={n!r}")
+        n = check_integer("n", n, 1)
         source = self.sampling.seed_generator if seed is None else seed
-        return self.decode(keras.random.normal((int(n), self.latent_dim), seed=source))
+        return self.decode(keras.random.normal((n, self.latent_dim), seed=source))
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Reconstruct; from a sampled code in training, else from the mean."""

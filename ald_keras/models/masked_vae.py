@@ -8,10 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._validation import check_real
 from ald_keras.layers import SizeSampling
 from ald_keras.likelihoods import in_support
 from ald_keras.metrics.size_curve import SizeCurve
-from ald_keras.models.construction_checks import check_beta
 from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
@@ -77,7 +77,7 @@ class MaskedVAE(LatentVAE):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        beta = check_beta(beta)
+        beta = check_real("beta", beta, at_least=0.0)
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
         self.final_beta = beta
         # The same seed as the noise would give related numbers.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from ald_keras.metrics._checks import check_integer
+from ald_keras._validation import check_integer
 from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.quality import (
@@ -195,7 +194,7 @@ def measure_size_curve(
     full = model.active_dims
     chosen = None if sizes is None else _check_sizes(sizes, full)
     _check_samples(x, y)
-    seed = check_integer(seed, "seed", 0, None)
+    seed = check_integer("seed", seed, 0)
     baseline = _baseline_nll(model, x)
     meter = SizeMeter(model, x, seed)
     meter.measure(chosen or spaced_sizes(full))
@@ -266,15 +265,10 @@ def _check_samples(x: Any, y: Any) -> None:
 
 def _check_sizes(sizes: Sequence[int], full: int) -> tuple[int, ...]:
     given: list[Any] = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-    valid = all(
-        not isinstance(size, bool)
-        and isinstance(size, numbers.Integral)
-        and 1 <= int(size) <= full
-        for size in given
-    )
-    if not given or not valid:
+    checked = {check_integer("sizes", size) for size in given}
+    if not checked or min(checked) < 1 or max(checked) > full:
         raise ValueError(
             f"`sizes` must be integers from 1 to the {full} active dimensions. "
             f"Received: sizes={given}"
         )
-    return tuple(sorted({int(size) for size in given} | {full}))
+    return tuple(sorted(checked | {full}))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
+    check_fields,
     check_indices,
     check_integer,
-    check_keys,
     check_mapping,
     check_real,
 )
@@ -122,7 +122,7 @@ class Decision(Immutable):
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        return cls(**check_keys("Decision", data, [f.name for f in fields(cls)]))
+        return cls(**check_fields("Decision", data, [f.name for f in fields(cls)]))
 
 
 def _frozen(name: str, value: Any) -> float | tuple[float, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
     check_active,
     check_integer,
     check_mapping,

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ald_keras.rules.checks import check_real
+from ald_keras._validation import check_real
 from ald_keras.rules.frozen import Immutable
 
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")

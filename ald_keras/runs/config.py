@@ -9,23 +9,26 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ald_keras._validation import (
+    LARGEST_INT32,
+    LARGEST_SEED,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_known,
+    check_text,
+)
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import RULES, ElasticRule, SizeCurveRule
 from ald_keras.rules.interval import AUTO, check_interval
-from ald_keras.runs.config_checks import (
-    check_choice,
-    check_flag,
-    check_keys,
-    check_mapping,
-    check_value,
-    nested,
-)
 from ald_keras.runs.config_parts import (
     NAMED,
     BetaConfig,
     GecoConfig,
     Named,
     ProbeConfig,
+    read_section,
+    section,
 )
 from ald_keras.runs.files import parse_yaml, read_yaml
 from ald_keras.runs.strategies import STRATEGIES
@@ -46,10 +49,6 @@ UNUSED = {
 
 # Arguments of `load_dataset` that stand elsewhere in a config.
 _NO_OPTIONS = ("name", "data_dir", "seed")
-
-# What TensorFlow counts with; and what seeds NumPy's older generator, which Keras sets,
-# one less as gates take the seed after it.
-_LARGEST, _LARGEST_SEED = 2**31 - 1, 2**32 - 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,20 +108,21 @@ class Config:
     strategy: str = "none"
 
     def __post_init__(self) -> None:
-        check_value("dataset", self.dataset, str)
-        for name, least in (("latent_dim", 1), ("epochs", 1), ("batch_size", 1)):
-            check_value(name, getattr(self, name), int, least, _LARGEST)
-        check_value("seed", self.seed, int, 0, _LARGEST_SEED)
+        check_text("dataset", self.dataset)
+        for name in ("latent_dim", "epochs", "batch_size"):
+            check_integer(name, getattr(self, name), 1, LARGEST_INT32)
+        # Keras seeds NumPy's older generator, and gates take the seed after this one.
+        check_integer("seed", self.seed, 0, LARGEST_SEED - 1)
         for name in ("tensorboard", "report"):
             check_flag(name, getattr(self, name))
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
         check_choice("method", self.method, METHODS)
         check_choice("strategy", self.strategy, STRATEGIES)
         for key in self.data:
-            if not isinstance(key, str) or key in _NO_OPTIONS:
+            if key in _NO_OPTIONS:
                 raise ValueError(f"`data` has no option {key!r}.")
         if self.data.get("dir") is not None:
-            check_value("data.dir", self.data["dir"], str)
+            check_text("data.dir", self.data["dir"])
         rule = self.make_rule()
         check_interval(self.interval, isinstance(rule, (ElasticRule, SizeCurveRule)))
         if self.method == "geco":
@@ -142,7 +142,7 @@ class Config:
         check_rule("rule", self.rule.name)
         rule = RULES[self.rule.name]
         fields = [field.name for field in dataclasses.fields(rule)]
-        check_keys(self.rule.options, fields, "rule")
+        check_known("rule", self.rule.options, fields)
         return rule(**self.rule.options)
 
     @classmethod
@@ -157,7 +157,7 @@ class Config:
         if not isinstance(data, Mapping):
             raise ValueError(f"A config must be a mapping. Received: {data!r}")
         names = [field.name for field in dataclasses.fields(cls)]
-        check_keys(data, [*names, ELASTIC], "config")
+        check_known("config", data, [*names, ELASTIC])
         data = _with_elastic(data)
         for name in ("dataset", "latent_dim", "epochs"):
             if name not in data:
@@ -166,13 +166,13 @@ class Config:
         for name in NAMED:
             if name in values:
                 values[name] = Named.from_value(name, values[name])
-        values["data"] = check_mapping("data", values.get("data"))
-        values["geco"] = nested(GecoConfig, "geco", values.get("geco"))
-        values["probe"] = nested(ProbeConfig, "probe", values.get("probe"))
+        values["data"] = section("data", values.get("data"))
+        values["geco"] = read_section(GecoConfig, "geco", values.get("geco"))
+        values["probe"] = read_section(ProbeConfig, "probe", values.get("probe"))
         beta = values.get("beta")
         if isinstance(beta, (int, float)):
             beta = {"value": beta}
-        values["beta"] = nested(BetaConfig, "beta", beta)
+        values["beta"] = read_section(BetaConfig, "beta", beta)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from ald_keras._validation import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_known,
+    check_mapping,
+    check_real,
+    check_text,
+)
 from ald_keras.layers.latent_gates import ESTIMATORS
 from ald_keras.models.construction_checks import check_tau
-from ald_keras.runs.config_checks import check_choice, check_flag, check_value
+
+_Section = TypeVar("_Section")
 
 # Keys with a name and its options, and the name where only options are given.
 NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "size_curve"}
+
+
+def section(where: str, value: Any) -> dict[str, Any]:
+    """A section of a config: a mapping as a dictionary, `None` as an empty one.
+
+    Raises:
+        ValueError: If `value` is no mapping, or a key is no text.
+    """
+    return {} if value is None else dict(check_mapping(where, value))
+
+
+def read_section(kind: Callable[..., _Section], where: str, value: Any) -> _Section:
+    """A dataclass from a section that holds its fields.
+
+    Raises:
+        ValueError: If `value` is no mapping, or a key or a value is wrong.
+    """
+    values = section(where, value)
+    check_known(where, values, inspect.signature(kind).parameters)
+    return kind(**values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +96,12 @@ class ProbeConfig:
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        check_value("probe.size", self.size, int, 3)
-        check_value("probe.features", self.features, str)
+        check_integer("probe.size", self.size, 3)
+        check_text("probe.features", self.features)
         if self.weights is not None:
-            check_value("probe.weights", self.weights, str)
+            check_text("probe.weights", self.weights)
         if self.n_clusters is not None:
-            check_value("probe.n_clusters", self.n_clusters, int, 2)
+            check_integer("probe.n_clusters", self.n_clusters, 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +117,8 @@ class BetaConfig:
     warmup: int = 0
 
     def __post_init__(self) -> None:
-        check_value("beta.value", self.value, (int, float), 0)
-        check_value("beta.warmup", self.warmup, int, 0)
+        check_real("beta.value", self.value, at_least=0)
+        check_integer("beta.warmup", self.warmup, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,21 +146,14 @@ class GecoConfig:
     warmup: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("tau", "explained"):
-            if getattr(self, name) is not None:
-                check_value(f"geco.{name}", getattr(self, name), (int, float), 0)
-        if self.explained is not None and self.explained >= 1:
-            raise ValueError(
-                f"`geco.explained` must be below 1. Received: {self.explained!r}"
-            )
-        if isinstance(self.gate_penalty, (int, float)) and self.gate_penalty <= 0:
-            raise ValueError(
-                f"`geco.gate_penalty` must be above 0. Received: {self.gate_penalty!r}"
-            )
-        check_value("geco.gate_penalty", self.gate_penalty, (int, float), 0)
+        if self.tau is not None:
+            check_real("geco.tau", self.tau, at_least=0)
+        if self.explained is not None:
+            check_real("geco.explained", self.explained, at_least=0, below=1)
+        check_real("geco.gate_penalty", self.gate_penalty, above=0)
         if self.max_multiplier is not None:
-            check_value("geco.max_multiplier", self.max_multiplier, (int, float), 1)
-        check_value("geco.warmup", self.warmup, int, 0)
+            check_real("geco.max_multiplier", self.max_multiplier, at_least=1)
+        check_integer("geco.warmup", self.warmup, 0)
         check_choice("geco.estimator", self.estimator, ESTIMATORS)
         check_flag("geco.gated", self.gated)
 

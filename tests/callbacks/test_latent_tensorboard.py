@@ -102,5 +102,5 @@ def test_images_without_channels_are_images():
 
 @pytest.mark.parametrize("name", ["every", "n_images"])
 def test_wrong_arguments_are_named(name, tmp_path):
-    with pytest.raises(ValueError, match=f"`{name}` must be an integer >= 1"):
+    with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
         LatentTensorBoard(tmp_path, **{name: 0})

@@ -150,15 +150,21 @@ def test_noise_and_scale_leave_the_clusters_and_factors():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"n_clusters": 0}, "`n_clusters` must be an integer >= 1"),
-        ({"n_factors": 0}, "`n_factors` must be an integer >= 1"),
-        ({"n_factors": 4, "n_features": 3}, "`n_features` must be an integer >= 4"),
-        ({"separation": -1.0}, r"`separation` must be a number in \[0, inf\)"),
-        ({"scale": 0.0}, r"`scale` must be a number in \(0, inf\)"),
-        ({"noise_variance": -0.1}, r"`noise_variance` must be a number in \[0, inf\)"),
-        ({"samples": 0}, "`samples` must be an integer >= 1"),
-        ({"test_samples": True}, "`test_samples` must be an integer >= 1"),
-        ({"data_seed": 0.5}, "`data_seed` must be an integer >= 0"),
+        ({"n_clusters": 0}, "`n_clusters` must be a positive integer"),
+        ({"n_factors": 0}, "`n_factors` must be a positive integer"),
+        (
+            {"n_factors": 4, "n_features": 3},
+            "`n_features` must be an integer of at least 4",
+        ),
+        ({"separation": -1.0}, r"`separation` must be a finite number of at least 0"),
+        ({"scale": 0.0}, r"`scale` must be a finite number above 0"),
+        (
+            {"noise_variance": -0.1},
+            r"`noise_variance` must be a finite number of at least 0",
+        ),
+        ({"samples": 0}, "`samples` must be a positive integer"),
+        ({"test_samples": True}, "`test_samples` must be a positive integer"),
+        ({"data_seed": 0.5}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(options, match):

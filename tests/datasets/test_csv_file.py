@@ -147,9 +147,13 @@ def test_first_row_that_is_half_a_header(tmp_path):
         ({"label_column": 1.0}, TypeError, "a name or a position"),
         ({"label_column": True}, TypeError, "a name or a position"),
         ({"label_column": "a", "header": False}, ValueError, "must be a position"),
-        ({"header": "yes"}, TypeError, "`header` must be True, False or None"),
+        ({"header": "yes"}, TypeError, "`header` must be True or False"),
         ({"delimiter": ",,"}, ValueError, "`delimiter` must be one character"),
-        ({"test_fraction": 0}, ValueError, "`test_fraction` must lie strictly"),
+        (
+            {"test_fraction": 0},
+            ValueError,
+            "`test_fraction` must be a finite number above 0",
+        ),
     ],
 )
 def test_bad_options(tmp_path, options, error, match):

@@ -214,11 +214,11 @@ def test_damaged_file_is_named(tmp_path, arrays, damage, samples):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"samples": 1}, "`samples` must be an integer >= 2"),
-        ({"samples": 2.5}, "`samples` must be an integer >= 2"),
-        ({"samples": True}, "`samples` must be an integer >= 2"),
+        ({"samples": 1}, "`samples` must be an integer of at least 2"),
+        ({"samples": 2.5}, "`samples` must be an integer of at least 2"),
+        ({"samples": True}, "`samples` must be an integer of at least 2"),
         ({"samples": COUNT + 1}, "at most the 360 images .* samples=361"),
-        ({"data_seed": -1}, "`data_seed` must be an integer >= 0"),
+        ({"data_seed": -1}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(tmp_path, arrays, options, match):

@@ -231,11 +231,15 @@ def test_weights_of_a_resumed_run_are_bit_equal():
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1"),
-        ({"batch_size": 2.0}, TypeError, "`batch_size` must be an integer"),
-        ({"seed": -1}, ValueError, "`seed` must be at least 0"),
-        ({"seed": None}, TypeError, "`seed` must be an integer"),
-        ({"initial_epoch": -1}, ValueError, "`initial_epoch` must be at least 0"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be a positive integer"),
+        ({"batch_size": 2.0}, TypeError, "`batch_size` must be a positive integer"),
+        ({"seed": -1}, ValueError, "`seed` must be a non-negative integer"),
+        ({"seed": None}, TypeError, "`seed` must be a non-negative integer"),
+        (
+            {"initial_epoch": -1},
+            ValueError,
+            "`initial_epoch` must be a non-negative integer",
+        ),
         ({"x": X[:0]}, ValueError, "`x` must hold at least one sample"),
         ({"x": np.float32(1)}, ValueError, "`x` must hold at least one sample"),
         ({"y": np.zeros(3)}, ValueError, "`y` must be as long as `x`"),

@@ -147,18 +147,24 @@ def test_count_divides_by_the_number_of_samples():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"n_factors": 0}, "`n_factors` must be an integer >= 1"),
-        ({"n_factors": 8, "n_features": 7}, "`n_features` must be an integer >= 8"),
+        ({"n_factors": 0}, "`n_factors` must be a positive integer"),
+        (
+            {"n_factors": 8, "n_features": 7},
+            "`n_features` must be an integer of at least 8",
+        ),
         ({"variances": []}, "`variances` must hold one number for each"),
         ({"variances": [1.0], "n_factors": 2}, "n_factors=2, 1 variances"),
         ({"variances": 3.0}, r"`variances` must be a list .*variances=3\.0"),
         ({"variances": "abc"}, "`variances` must be a list"),
-        ({"variances": [2.0, 0.0]}, r"`variances` must be a number in \(0, inf\)"),
+        ({"variances": [2.0, 0.0]}, r"`variances` must be a finite number above 0"),
         ({"variances": [2.0, "a"]}, "Received: variances='a'"),
-        ({"noise_variance": -1.0}, r"`noise_variance` must be a number in \[0, inf\)"),
-        ({"samples": 0}, "`samples` must be an integer >= 1"),
-        ({"test_samples": 2.0}, "`test_samples` must be an integer >= 1"),
-        ({"data_seed": -1}, "`data_seed` must be an integer >= 0"),
+        (
+            {"noise_variance": -1.0},
+            r"`noise_variance` must be a finite number of at least 0",
+        ),
+        ({"samples": 0}, "`samples` must be a positive integer"),
+        ({"test_samples": 2.0}, "`test_samples` must be a positive integer"),
+        ({"data_seed": -1}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(options, match):
@@ -173,5 +179,5 @@ def test_count_of_something_else(x):
 
 
 def test_count_with_a_bad_variance():
-    with pytest.raises(ValueError, match="`variance` must be a number in"):
+    with pytest.raises(ValueError, match="`variance` must be a finite number above 0"):
         count_significant_directions(np.eye(3), variance=0)

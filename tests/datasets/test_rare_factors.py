@@ -157,17 +157,20 @@ def test_fewer_samples_are_the_first_of_more_and_leave_the_test_part():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"n_common": 0}, "`n_common` must be an integer >= 1"),
-        ({"n_rare": 0}, "`n_rare` must be an integer >= 1"),
-        ({"n_features": 5}, "`n_features` must be an integer >= 6"),
-        ({"rare_share": 0.0}, r"`rare_share` must be a number in \(0, 1\]"),
-        ({"rare_share": 1.1}, r"`rare_share` must be a number in \(0, 1\]"),
-        ({"shift": -1.0}, r"`shift` must be a number in \[0, inf\)"),
-        ({"scale": 0.0}, r"`scale` must be a number in \(0, inf\)"),
-        ({"noise_variance": -0.1}, r"`noise_variance` must be a number in \[0, inf\)"),
-        ({"samples": 0}, "`samples` must be an integer >= 1"),
-        ({"test_samples": 2.0}, "`test_samples` must be an integer >= 1"),
-        ({"data_seed": -1}, "`data_seed` must be an integer >= 0"),
+        ({"n_common": 0}, "`n_common` must be a positive integer"),
+        ({"n_rare": 0}, "`n_rare` must be a positive integer"),
+        ({"n_features": 5}, "`n_features` must be an integer of at least 6"),
+        ({"rare_share": 0.0}, "`rare_share` must be a finite number above 0 and of"),
+        ({"rare_share": 1.1}, "`rare_share` must be a finite number above 0 and of"),
+        ({"shift": -1.0}, r"`shift` must be a finite number of at least 0"),
+        ({"scale": 0.0}, r"`scale` must be a finite number above 0"),
+        (
+            {"noise_variance": -0.1},
+            r"`noise_variance` must be a finite number of at least 0",
+        ),
+        ({"samples": 0}, "`samples` must be a positive integer"),
+        ({"test_samples": 2.0}, "`test_samples` must be a positive integer"),
+        ({"data_seed": -1}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(options, match):

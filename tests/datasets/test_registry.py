@@ -91,7 +91,7 @@ def test_dataset_cannot_be_changed(npz):
     [
         ("minst", "Received: name='minst'. Did you mean 'mnist'"),
         ("fashionmnist", "Did you mean 'fashion_mnist'"),
-        ("zzz", r"Received: name='zzz'\.$"),
+        ("zzz", r"Received: name='zzz'$"),
     ],
 )
 def test_unknown_name(name, match):
@@ -103,8 +103,8 @@ def test_unknown_name(name, match):
     ("name", "options", "match"),
     [
         ("csv", {"path": "a", "lable_column": 1}, "Did you mean 'label_column'"),
-        ("npz", {"pth": "a"}, "no option `pth` .*`path`.*Did you mean 'path'"),
-        ("digits", {"path": "a"}, r"no option `path` \(its options: none\)"),
+        ("npz", {"pth": "a"}, "unknown option 'pth'. Did you mean 'path'"),
+        ("digits", {"path": "a"}, r"unknown option 'path'. Expected one of \[\]"),
         ("npz", {}, "needs the option `path`"),
         ("image_folder", {"path": None}, "needs the option `path`"),
     ],
@@ -116,7 +116,9 @@ def test_wrong_options(name, options, match):
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, 2])
 def test_val_fraction_out_of_range(fraction):
-    with pytest.raises(ValueError, match="`val_fraction` must lie strictly"):
+    with pytest.raises(
+        ValueError, match="`val_fraction` must be a finite number above 0"
+    ):
         load_dataset("digits", val_fraction=fraction)
 
 
@@ -138,9 +140,9 @@ def test_limit_of_the_wrong_type(npz, limit):
 
 
 def test_bad_seed():
-    with pytest.raises(ValueError, match="`seed` must not be negative"):
+    with pytest.raises(ValueError, match="`seed` must be a non-negative"):
         load_dataset("digits", seed=-1)
-    with pytest.raises(TypeError, match="`seed` must be an integer"):
+    with pytest.raises(TypeError, match="`seed` must be a non-negative integer"):
         load_dataset("digits", seed=0.5)
 
 

@@ -106,12 +106,12 @@ def test_fewer_samples_are_the_first_of_more():
         ({"factors": "x"}, "must be a list .*factors='x'"),
         ({"factors": 3}, "must be a list"),
         ({"factors": [["x"]]}, "must be among"),
-        ({"rotation_range": 0}, r"`rotation_range` must be a number in \(0, 360\]"),
+        ({"rotation_range": 0}, "`rotation_range` must be a finite number above 0"),
         ({"rotation_range": 361}, "Received: rotation_range=361"),
-        ({"size": 15}, "`size` must be an integer >= 16"),
-        ({"samples": 0}, "`samples` must be an integer >= 1"),
-        ({"test_samples": 1.5}, "`test_samples` must be an integer >= 1"),
-        ({"data_seed": True}, "`data_seed` must be an integer >= 0"),
+        ({"size": 15}, "`size` must be an integer of at least 16"),
+        ({"samples": 0}, "`samples` must be a positive integer"),
+        ({"test_samples": 1.5}, "`test_samples` must be a positive integer"),
+        ({"data_seed": True}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(options, match):

@@ -172,14 +172,17 @@ def test_fewer_samples_are_the_first_of_more():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"n_factors": 0}, "`n_factors` must be an integer >= 1"),
-        ({"n_features": 11}, "`n_features` must be an integer >= 12"),
-        ({"scale": 0.0}, r"`scale` must be a number in \(0, inf\)"),
-        ({"curvature": 1.0}, r"`curvature` must be a number in \[0, 1\)"),
-        ({"noise_variance": -0.1}, r"`noise_variance` must be a number in \[0, inf\)"),
-        ({"samples": 0}, "`samples` must be an integer >= 1"),
-        ({"test_samples": True}, "`test_samples` must be an integer >= 1"),
-        ({"data_seed": 0.5}, "`data_seed` must be an integer >= 0"),
+        ({"n_factors": 0}, "`n_factors` must be a positive integer"),
+        ({"n_features": 11}, "`n_features` must be an integer of at least 12"),
+        ({"scale": 0.0}, r"`scale` must be a finite number above 0"),
+        ({"curvature": 1.0}, "`curvature` must be a finite number of at least 0"),
+        (
+            {"noise_variance": -0.1},
+            r"`noise_variance` must be a finite number of at least 0",
+        ),
+        ({"samples": 0}, "`samples` must be a positive integer"),
+        ({"test_samples": True}, "`test_samples` must be a positive integer"),
+        ({"data_seed": 0.5}, "`data_seed` must be a non-negative integer"),
     ],
 )
 def test_bad_options(options, match):

@@ -45,11 +45,13 @@ def test_training_part_beside_a_test_split_is_a_fair_sample_from_the_start():
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
 def test_fraction_outside_the_open_interval(fraction):
-    with pytest.raises(ValueError, match="`val_fraction` must lie strictly"):
+    with pytest.raises(
+        ValueError, match="`val_fraction` must be a finite number above 0"
+    ):
         split_validation(100, fraction, 0)
 
 
 @pytest.mark.parametrize("fraction", ["0.1", True, None])
 def test_fraction_that_is_no_number(fraction):
-    with pytest.raises(TypeError, match="`test_fraction` must be a number"):
+    with pytest.raises(TypeError, match="`test_fraction` must be a finite number"):
         split_test(100, fraction, 0)

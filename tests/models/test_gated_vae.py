@@ -401,11 +401,11 @@ def test_a_pruning_callback_has_no_place_here():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"tau": -1.0}, "`tau` must be a finite number above 0"),
-        ({"tau": float("inf")}, "`tau` must be a finite number"),
-        ({"tau": float("nan")}, "`tau` must be a finite number"),
-        ({"tau": "20"}, "`tau` must be a finite number"),
-        ({"tau": 0}, "`tau` must be above 0, .* pass gated=False"),
+        ({"tau": -1.0}, "`tau` must be a finite float32 number"),
+        ({"tau": float("inf")}, "`tau` must be a finite float32 number"),
+        ({"tau": float("nan")}, "`tau` must be a finite float32 number"),
+        ({"tau": "20"}, "`tau` must be a finite float32 number"),
+        ({"tau": 0}, "`tau` must be above 0, .* Received: tau=0. .* pass gated=False"),
         ({"gate_penalty": 0.0}, "`gate_penalty` must be"),
         ({"estimator": "rebar"}, "`estimator` must be one of"),
         ({"max_multiplier": 0.0}, "`max_multiplier`"),

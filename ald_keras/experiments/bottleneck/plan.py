@@ -12,8 +12,7 @@ from ald_keras.experiments.core.plan import check_counts, check_settings, with_d
 from ald_keras.experiments.core.runner import Job
 from ald_keras.experiments.core.runs import read_record, run_name
 from ald_keras.runs.config import Config, read_settings
-from ald_keras.runs.config_checks import check_mapping
-from ald_keras.runs.config_parts import GecoConfig, Named
+from ald_keras.runs.config_parts import GecoConfig, Named, section
 
 # Keys in which runs of one name may differ: what the references decide.
 MAY_DIFFER = ("geco.tau",)
@@ -212,7 +211,7 @@ def read_reference(
 
 
 def _reference(values: Mapping[str, Any]) -> Config:
-    geco = check_mapping("geco", values.get("geco"))
+    geco = section("geco", values.get("geco"))
     geco |= {"tau": 0.0, "explained": None, "gated": False}
     decided = {"latent_dim": 1, "seed": 0, "method": "geco", "geco": geco}
     return Config.from_dict({**values, **decided})

@@ -8,11 +8,11 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ald_keras._validation import check_integer, check_known
 from ald_keras.experiments.compare.searches import GECO, EarlyStopping, Search
 from ald_keras.experiments.core.plan import check_no_elastic
 from ald_keras.runs.config import Config, read_settings
-from ald_keras.runs.config_checks import check_keys, check_mapping, check_value, nested
-from ald_keras.runs.config_parts import GecoConfig, Named
+from ald_keras.runs.config_parts import GecoConfig, Named, read_section, section
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,17 +61,17 @@ class Comparison:
         Raises:
             ValueError: If a key is unknown or missing, or a value is wrong.
         """
-        values = check_mapping("config", data)
+        values = section("config", data)
         if "search" not in values:
             raise ValueError("config: the key 'search' is missing.")
-        section = check_mapping("search", values.pop("search"))
+        found = section("search", values.pop("search"))
         base = Config.from_dict(values)
-        rules = section.pop("rules", [base.rule.name])
-        shared = section.pop("sizes", None)
-        items: Any = [section]
-        if "tuners" in section:
-            items = section.pop("tuners")
-            check_keys(section, ("rules", "sizes", "tuners"), "search")
+        rules = found.pop("rules", [base.rule.name])
+        shared = found.pop("sizes", None)
+        items: Any = [found]
+        if "tuners" in found:
+            items = found.pop("tuners")
+            check_known("search", found, ("rules", "sizes", "tuners"))
         if not isinstance(items, Sequence) or isinstance(items, str) or not items:
             raise ValueError(
                 "`search.tuners` must be a list of tuners, each a name or a mapping. "
@@ -99,17 +99,17 @@ def load_comparison(path: pathlib.Path, settings: Iterable[str] = ()) -> Compari
 def _read_search(item: Any, sizes: Any, epochs: int) -> Search:
     values: dict[str, Any] = {"tuner": item}
     if not isinstance(item, str):
-        values = check_mapping("search", item)
+        values = section("search", item)
     values = {"tuner": "grid", "sizes": sizes, **values}
     known = ("tuner", "sizes", "name", "early_stopping", "trials", "factor")
-    check_keys(values, (*known, "rules", "tuners"), "search")
-    check_keys(values, known, "search.tuners")
+    check_known("search", values, (*known, "rules", "tuners"))
+    check_known("search.tuners", values, known)
     if values.get("early_stopping") is not None:
-        stop = check_mapping("early_stopping", values["early_stopping"])
+        stop = section("early_stopping", values["early_stopping"])
         if "patience" not in stop:
-            check_keys(stop, ("patience", "min_delta"), "early_stopping")
+            check_known("early_stopping", stop, ("patience", "min_delta"))
             raise ValueError("early_stopping: the key 'patience' is missing.")
-        values["early_stopping"] = nested(EarlyStopping, "early_stopping", stop)
+        values["early_stopping"] = read_section(EarlyStopping, "early_stopping", stop)
     values["sizes"] = _read_sizes(values["sizes"])
     return Search(epochs=epochs, **values)
 
@@ -119,10 +119,10 @@ def _read_sizes(value: Any) -> tuple[int, ...]:
     if value is None:
         raise ValueError("search: the key 'sizes' is missing.")
     if isinstance(value, Mapping):
-        check_keys(value, ("min", "max", "step"), "search.sizes")
+        check_known("search.sizes", value, ("min", "max", "step"))
         ends = {"step": 1, **value}
         for key in ("min", "max", "step"):
-            check_value(f"search.sizes.{key}", ends.get(key), int, 1)
+            check_integer(f"search.sizes.{key}", ends.get(key), 1)
         return tuple(range(ends["min"], ends["max"] + 1, ends["step"]))
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise ValueError(
@@ -144,7 +144,7 @@ def _read_rules(items: Any, base: Config) -> dict[str, Config]:
             raise ValueError(f"`search.rules` must be distinct: {rule.name!r}.")
         if rule.name == GECO:
             values = {**dataclasses.asdict(base.geco), **rule.options}
-            geco = nested(GecoConfig, "geco", values)
+            geco = read_section(GecoConfig, "geco", values)
             config = dataclasses.replace(base, geco=geco, method="geco")
         else:
             config = dataclasses.replace(base, rule=rule, method="ald")

@@ -7,9 +7,9 @@ import math
 import re
 from typing import Any
 
+from ald_keras._validation import check_choice, check_integer, check_real, check_text
 from ald_keras.experiments.core.runs import FIXED
 from ald_keras.rules import RULES
-from ald_keras.runs.config_checks import check_choice, check_value
 
 # What keras-tuner searches with, and the options of a search that belong to each.
 TUNERS = {
@@ -39,8 +39,8 @@ class EarlyStopping:
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        check_value("early_stopping.patience", self.patience, int, 1)
-        check_value("early_stopping.min_delta", self.min_delta, (int, float), 0)
+        check_integer("early_stopping.patience", self.patience, 1)
+        check_real("early_stopping.min_delta", self.min_delta, at_least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Search:
         if not self.name:
             early = "-early" if self.early_stopping else ""
             object.__setattr__(self, "name", self.tuner + early)
-        check_value("search.name", self.name, str)
+        check_text("search.name", self.name)
         if not _NAME.fullmatch(self.name) or self.name in _TAKEN:
             raise ValueError(
                 "`search.name` must consist of letters and digits, and be none of "
@@ -96,7 +96,7 @@ class Search:
 
     def _check_sizes(self) -> None:
         for size in self.sizes:
-            check_value("search.sizes", size, int, 1)
+            check_integer("search.sizes", size, 1)
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise ValueError(
                 "`search.sizes` must hold distinct integers >= 1. "
@@ -105,9 +105,9 @@ class Search:
         if self.tuner == "random":
             if self.trials is None:
                 raise ValueError("`search.trials` must be given for tuner: random.")
-            check_value("search.trials", self.trials, int, 1)
+            check_integer("search.trials", self.trials, 1)
         if self.tuner == "hyperband":
-            check_value("search.factor", self.factor, int, 2)
+            check_integer("search.factor", self.factor, 2)
         needed = sum(count for before, _, count in self.rounds() if not before)
         if self.tuner != "grid" and needed > len(self.sizes):
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ald_keras.rules.checks import check_indices, check_integer, check_real
+from ald_keras._validation import check_indices, check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.gates.state import GateState

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ald_keras.rules.checks import check_indices, check_integer, check_keys, check_real
+from ald_keras._validation import check_fields, check_indices, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
 
 PHASES = ("reach", "narrow", "look", "trial", "done")
@@ -105,6 +105,6 @@ class GateState(Immutable):
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        values = check_keys("GateState", data, [f.name for f in fields(cls)])
+        values = check_fields("GateState", data, [f.name for f in fields(cls)])
         lists = (k for k, v in values.items() if isinstance(v, list))
         return cls(**{**values, **{name: tuple(values[name]) for name in lists}})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ald_keras.rules.checks import check_integer, check_real
+from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.gates.state import GateState

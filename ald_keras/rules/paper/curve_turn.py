@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ald_keras.rules.checks import check_mapping, check_real
+from ald_keras._validation import check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.observation import BASELINE_NLL
 

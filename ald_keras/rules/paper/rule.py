@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ald_keras.rules.checks import check_integer
+from ald_keras._validation import check_integer
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.observation import BUILT_IN_METRICS, OBJECTIVE, Observation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ald_keras.rules.checks import check_integer
+from ald_keras._validation import check_integer
 
 
 def fit_slope(values: Sequence[float], window: int) -> float | None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
     check_active,
+    check_fields,
     check_integer,
-    check_keys,
     check_mapping,
     check_real,
 )
@@ -132,7 +132,7 @@ class ALDState(Immutable):
             TypeError: If `data` or its history is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        return cls(**check_keys("ALDState", data, [f.name for f in fields(cls)]))
+        return cls(**check_fields("ALDState", data, [f.name for f in fields(cls)]))
 
 
 def _check_history(history: Any) -> FrozenMapping[tuple[float, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from ald_keras.rules.checks import check_integer
+from ald_keras._validation import check_integer
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.paper.reasons import prune_reason

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
     check_active,
+    check_fields,
     check_indices,
     check_integer,
-    check_keys,
     check_real,
 )
 from ald_keras.rules.decision import Decision
@@ -146,7 +146,7 @@ class ElasticRule:
             ValueError: If fields are missing, unknown or invalid.
         """
         names = [field.name for field in fields(ElasticState)]
-        values = check_keys("ElasticState", data, names)
+        values = check_fields("ElasticState", data, names)
         if values["sampling"] is not None:
             values["sampling"] = SampledSizes.from_dict(values["sampling"])
         return ElasticState(**values)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
+    check_fields,
     check_indices,
     check_integer,
-    check_keys,
     check_mapping,
     check_real,
 )
@@ -81,4 +81,6 @@ class SizeMeasurement(Immutable):
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        return cls(**check_keys("SizeMeasurement", data, [f.name for f in fields(cls)]))
+        return cls(
+            **check_fields("SizeMeasurement", data, [f.name for f in fields(cls)])
+        )

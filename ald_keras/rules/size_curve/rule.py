@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ald_keras.rules.checks import check_integer, check_real
+from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.observation import BASELINE_NLL, Observation
 from ald_keras.rules.size_curve import reasons

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ald_keras.rules.checks import check_integer, check_keys, check_real
+from ald_keras._validation import check_fields, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
 
 # The full size needs examples too.
@@ -59,7 +59,7 @@ class SampledSizes(Immutable):
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        return cls(**check_keys("SampledSizes", data, [f.name for f in fields(cls)]))
+        return cls(**check_fields("SampledSizes", data, [f.name for f in fields(cls)]))
 
 
 def order_by_kl(kl: Sequence[float], active: Sequence[int]) -> tuple[int, ...]:

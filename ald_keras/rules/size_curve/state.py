@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from ald_keras.rules.checks import (
+from ald_keras._validation import (
     check_active,
+    check_fields,
     check_indices,
     check_integer,
-    check_keys,
     check_real,
 )
 from ald_keras.rules.frozen import Immutable
@@ -164,7 +164,7 @@ class SizeCurveState(Immutable):
             TypeError: If `data` is not a mapping.
             ValueError: If fields are missing, unknown or invalid.
         """
-        values = check_keys("SizeCurveState", data, [f.name for f in fields(cls)])
+        values = check_fields("SizeCurveState", data, [f.name for f in fields(cls)])
         if values["sampling"] is not None:
             values["sampling"] = SampledSizes.from_dict(values["sampling"])
         values["window"] = [SizeMeasurement.from_dict(m) for m in values["window"]]

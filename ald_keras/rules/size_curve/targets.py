@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ald_keras.rules.checks import check_real
+from ald_keras._validation import check_real
 from ald_keras.rules.size_curve.edge import best_size, size_within_bound
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 
