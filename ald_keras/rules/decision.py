@@ -86,16 +86,16 @@ class Decision(Immutable):
             name: None if slope is None else check_real(f"slopes[{name!r}]", slope)
             for name, slope in check_mapping("slopes", self.slopes).items()
         }
-        object.__setattr__(self, "epoch", check_integer("epoch", self.epoch, 0))
-        object.__setattr__(self, "indices", indices)
-        object.__setattr__(self, "step", check_integer("step", self.step, 1))
-        object.__setattr__(
-            self, "active_dims", check_integer("active_dims", self.active_dims, 1)
+        self._set(
+            epoch=check_integer("epoch", self.epoch, 0),
+            indices=indices,
+            step=check_integer("step", self.step, 1),
+            active_dims=check_integer("active_dims", self.active_dims, 1),
+            slopes=FrozenMapping(slopes),
         )
-        object.__setattr__(self, "slopes", FrozenMapping(slopes))
         details = check_mapping("details", self.details)
         frozen = {name: _frozen(name, value) for name, value in details.items()}
-        object.__setattr__(self, "details", FrozenMapping(frozen))
+        self._set(details=FrozenMapping(frozen))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the decision in plain types that JSON holds exactly."""

@@ -59,6 +59,11 @@ class Immutable:
     would hold the plain dict that a `FrozenMapping` becomes when copied alone.
     """
 
+    def _set(self, **values: Any) -> None:
+        """Replace fields in `__post_init__` by what a check has returned."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
     def __copy__(self: T) -> T:
         return self
 

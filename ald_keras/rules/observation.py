@@ -80,18 +80,11 @@ class Observation(Immutable):
         }
         kl = tuple(check_real("kl", value, finite=False) for value in self.kl)
         active = check_active("active", self.active, len(kl))
-        object.__setattr__(self, "epoch", epoch)
-        object.__setattr__(self, "metrics", FrozenMapping(metrics))
-        object.__setattr__(self, "active", active)
-        object.__setattr__(self, "kl", kl)
+        self._set(epoch=epoch, metrics=FrozenMapping(metrics), active=active, kl=kl)
         if self.progress is not None:
-            progress = check_real("progress", self.progress)
-            if not 0.0 < progress <= 1.0:
-                raise ValueError(
-                    f"`progress` must lie in (0, 1]. Received: progress={progress}"
-                )
-            object.__setattr__(self, "progress", progress)
-        object.__setattr__(self, "directions", _check_directions(self.directions))
+            progress = check_real("progress", self.progress, above=0.0, at_most=1.0)
+            self._set(progress=progress)
+        self._set(directions=_check_directions(self.directions))
 
     def metric(self, name: str) -> float:
         """Value of a metric that a rule needs.

@@ -84,7 +84,7 @@ def test_finite_kl_passes():
         ({"active": (2, 0)}, ValueError, "`active`"),
         ({"active": (0, 3)}, ValueError, "`active`"),
         ({"kl": (1.0, None, 0.0)}, ValueError, "`kl`"),
-        ({"progress": 0.0}, ValueError, "`progress` must lie in"),
+        ({"progress": 0.0}, ValueError, "`progress` must be"),
         ({"progress": float("nan")}, ValueError, "`progress`"),
         ({"directions": "max"}, TypeError, "`directions`"),
         ({"directions": {"purity": "up"}}, ValueError, "purity='up'"),

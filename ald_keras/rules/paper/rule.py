@@ -89,9 +89,9 @@ class ALDRule(Immutable):
 
     def __post_init__(self) -> None:
         for name in ("initial_step", "final_step", "patience", "min_dims"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
+            self._set(**{name: check_integer(name, getattr(self, name), 1)})
         for name in ("slope_window", "slowdown_window"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), 2))
+            self._set(**{name: check_integer(name, getattr(self, name), 2)})
         if self.final_step > self.initial_step:
             raise ValueError(
                 "`final_step` must not exceed `initial_step`. Received: "
@@ -102,7 +102,7 @@ class ALDRule(Immutable):
                 f"`selection` must be one of {tuple(SELECTIONS)}. "
                 f"Received: selection={self.selection!r}"
             )
-        object.__setattr__(self, "thresholds", check_thresholds(self.thresholds))
+        self._set(thresholds=check_thresholds(self.thresholds))
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class ALDState(Immutable):
                 f"Received: at_floor={self.at_floor!r}, fixed_epoch={self.fixed_epoch}"
             )
         for name, value in checked.items():
-            object.__setattr__(self, name, value)
+            self._set(**{name: value})
 
     @property
     def n_records(self) -> int:

@@ -41,7 +41,7 @@ class ALDToTheEndState(ALDState):
         for name, least in (("stop_epoch", 0), ("stop_dims", 1)):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, check_integer(name, value, least))
+                self._set(**{name: check_integer(name, value, least)})
 
 
 @dataclass(frozen=True)

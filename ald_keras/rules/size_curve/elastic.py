@@ -64,9 +64,11 @@ class ElasticState(Immutable):
         spectra = tuple(
             tuple(check_real("spectra", value) for value in row) for row in self.spectra
         )
-        object.__setattr__(self, "active", check_active("active", self.active))
-        object.__setattr__(self, "removed", check_indices("removed", self.removed))
-        object.__setattr__(self, "spectra", spectra)
+        self._set(
+            active=check_active("active", self.active),
+            removed=check_indices("removed", self.removed),
+            spectra=spectra,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The state in plain types that JSON holds exactly."""
@@ -80,7 +82,7 @@ class ElasticState(Immutable):
 
 
 @dataclass(frozen=True)
-class ElasticRule:
+class ElasticRule(Immutable):
     """Trains one network for every latent size.
 
     Training is plain until it has settled: over `patience` epochs at most a tenth of
@@ -116,17 +118,11 @@ class ElasticRule:
     metrics: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("share", "focus", "idle_kl"):
-            object.__setattr__(self, name, check_real(name, getattr(self, name)))
-        check_share(self.share)
-        for name in ("focus", "idle_kl"):
-            if getattr(self, name) < 0.0:
-                raise ValueError(
-                    f"`{name}` must not be negative. "
-                    f"Received: {name}={getattr(self, name)}"
-                )
-        object.__setattr__(
-            self, "patience", check_integer("patience", self.patience, 1)
+        self._set(
+            share=check_share(self.share),
+            focus=check_real("focus", self.focus, at_least=0.0),
+            idle_kl=check_real("idle_kl", self.idle_kl, at_least=0.0),
+            patience=check_integer("patience", self.patience, 1),
         )
 
     def init(self, n_dims: int, seed: int) -> ElasticState:

@@ -1,8 +1,8 @@
-"""What happens to a fixed size: idle dimensions go, the reserve is watched."""
+"""A size is fixed, and watched from then on: idle dimensions go, the reserve stays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ald_keras.rules.observation import Observation
@@ -16,6 +16,46 @@ from ald_keras.rules.size_curve.spectra import (
     reserve_size,
 )
 from ald_keras.rules.size_curve.state import SizeCurveState
+
+
+def fix(
+    state: SizeCurveState,
+    increases: Mapping[int, Increase],
+    allowed: float,
+    min_dims: int,
+    uses_loss: bool,
+) -> Step:
+    """Keep the first dimensions of the order, and some idle ones in reserve.
+
+    Args:
+        state: With the answer as its `size`.
+        increases: Increase of the loss at each measured size.
+        allowed: Float, the tolerance in nats per sample.
+        min_dims: Integer >= 1, the smallest size.
+        uses_loss: Boolean, whether the loss is among the rule's targets.
+    """
+    # Fewer than the answer, where dimensions have just become idle.
+    size = min(state.size or min_dims, len(state.active))
+    order = [] if state.sampling is None else state.sampling.order
+    ranked = [d for d in order if d in state.active]
+    kept = sorted(ranked[:size])
+    idle = idle_dims(ranked[size:], state.spectra, state.idle_kl)
+    others = [d for d in state.removed if d not in kept]
+    spare = reserve_size(size) if uses_loss else 0
+    reserve = sorted([*reversed(idle), *others][:spare])
+    active = sorted([*kept, *reserve])
+    after = state.changed(
+        phase="fixed",
+        size=size,
+        active=tuple(active),
+        reserve=tuple(reserve),
+        removed=tuple(sorted({*state.removed, *state.active} - {*active})),
+        fixed_epoch=state.last_epoch,
+        window=(),
+        at_floor=size == min_dims > 1,
+    )
+    why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
+    return Step(after, "fixed", why, reasons.measured(increases))
 
 
 @dataclass(frozen=True)

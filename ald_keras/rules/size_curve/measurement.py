@@ -57,11 +57,13 @@ class SizeMeasurement(Immutable):
                 f"Each curve must hold one value for each of the {len(sizes)} sizes. "
                 f"Received: {lengths}"
             )
-        object.__setattr__(self, "sizes", sizes)
-        object.__setattr__(self, "increase", checked.pop("increase"))
-        object.__setattr__(self, "standard_error", checked.pop("standard_error"))
-        object.__setattr__(self, "loss", check_real("loss", self.loss))
-        object.__setattr__(self, "metrics", FrozenMapping(checked))
+        self._set(
+            sizes=sizes,
+            increase=checked.pop("increase"),
+            standard_error=checked.pop("standard_error"),
+            loss=check_real("loss", self.loss),
+            metrics=FrozenMapping(checked),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types that JSON holds exactly."""

@@ -9,20 +9,19 @@ from typing import Any
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
+from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import BASELINE_NLL, Observation
 from ald_keras.rules.size_curve import reasons
 from ald_keras.rules.size_curve.edge import Increase, mean_increases, sufficient_size
-from ald_keras.rules.size_curve.fixed import Watch
+from ald_keras.rules.size_curve.fixed import Watch, fix
 from ald_keras.rules.size_curve.reasons import Step
 from ald_keras.rules.size_curve.sampled_sizes import check_share
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
     change_reserve,
     has_settled,
-    idle_dims,
     informative_dims,
     is_growing,
-    reserve_size,
 )
 from ald_keras.rules.size_curve.state import SizeCurveState
 from ald_keras.rules.size_curve.targets import Targets, read_targets
@@ -38,7 +37,7 @@ _LATEST_START, _LATEST_GROWING = 0.3, 0.5
 
 
 @dataclass(frozen=True)
-class SizeCurveRule:
+class SizeCurveRule(Immutable):
     """Fixes the smallest size that loses hardly anything, by the size curve.
 
     One evaluation is made each epoch, or more often where epochs are long
@@ -102,19 +101,14 @@ class SizeCurveRule:
 
     def __post_init__(self) -> None:
         parse_tolerance("tolerance", self.tolerance)
-        for name in ("patience", "min_dims"):
-            value = check_integer(name, getattr(self, name), 1)
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "share", check_share(self.share))
-        idle_kl = check_real("idle_kl", self.idle_kl)
-        if idle_kl < 0.0:
-            raise ValueError(
-                f"`idle_kl` must not be negative. Received: idle_kl={idle_kl}"
-            )
-        object.__setattr__(self, "idle_kl", idle_kl)
         targets = read_targets(self.target, self.max_squared_error)
-        if not isinstance(self.target, str):
-            object.__setattr__(self, "target", targets.names)
+        self._set(
+            patience=check_integer("patience", self.patience, 1),
+            min_dims=check_integer("min_dims", self.min_dims, 1),
+            share=check_share(self.share),
+            idle_kl=check_real("idle_kl", self.idle_kl, at_least=0.0),
+            target=self.target if isinstance(self.target, str) else targets.names,
+        )
 
     @property
     def targets(self) -> Targets:
@@ -266,7 +260,7 @@ class SizeCurveRule:
             return Step(state, "moving", moved or why)
         if self._is_falling(state, allowed):
             return Step(state, "falling", moved or reasons.falling(state, allowed))
-        return self._fix(state, increases, allowed)
+        return fix(state, increases, allowed, self.min_dims, self.targets.uses_loss)
 
     def _count(
         self, state: SizeCurveState, size: int, increases: Mapping[int, Increase]
@@ -294,34 +288,6 @@ class SizeCurveRule:
         last = state.below[-1]
         fall = (state.below[-1 - half] - last) / half
         return last - fall * self.patience <= allowed < last
-
-    def _fix(
-        self, state: SizeCurveState, increases: Mapping[int, Increase], allowed: float
-    ) -> Step:
-        # Fewer than the answer, where dimensions have just become idle.
-        size = min(state.size or self.min_dims, len(state.active))
-        order = [] if state.sampling is None else state.sampling.order
-        ranked = [d for d in order if d in state.active]
-        kept = sorted(ranked[:size])
-        idle = idle_dims(ranked[size:], state.spectra, state.idle_kl)
-        others = [d for d in state.removed if d not in kept]
-        spare = reserve_size(size) if self.targets.uses_loss else 0
-        reserve = sorted([*reversed(idle), *others][:spare])
-        active = sorted([*kept, *reserve])
-        removed = sorted({*state.removed, *state.active} - {*active})
-        after = state.changed(
-            phase="fixed",
-            size=size,
-            active=tuple(active),
-            reserve=tuple(reserve),
-            removed=tuple(removed),
-            fixed_epoch=state.last_epoch,
-            window=(),
-            at_floor=size == self.min_dims > 1,
-        )
-        uses_loss = self.targets.uses_loss
-        why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
-        return Step(after, "fixed", why, reasons.measured(increases))
 
     def _change_reserve(self, state: SizeCurveState) -> tuple[SizeCurveState, str]:
         """Remove idle dimensions beyond the reserve, or open removed ones for it."""

@@ -44,8 +44,7 @@ class SampledSizes(Immutable):
                 f"`probabilities` must hold {len(order)} numbers >= 0 whose sum is "
                 f"below 1. Received: probabilities={list(values)}"
             )
-        object.__setattr__(self, "order", order)
-        object.__setattr__(self, "probabilities", values)
+        self._set(order=order, probabilities=values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types that JSON holds exactly."""

@@ -95,9 +95,9 @@ class SizeCurveState(Immutable):
             tuple(check_real("spectra", value) for value in row) for row in self.spectra
         )
         below = tuple(check_real("below", value) for value in self.below)
-        object.__setattr__(self, "active", check_active("active", self.active))
+        self._set(active=check_active("active", self.active))
         for name in ("removed", "reserve"):
-            object.__setattr__(self, name, check_indices(name, getattr(self, name)))
+            self._set(**{name: check_indices(name, getattr(self, name))})
         if not {*self.reserve} < {*self.active}:
             raise ValueError(
                 "`reserve` must be some of the active dimensions, and not all. "
@@ -114,9 +114,7 @@ class SizeCurveState(Immutable):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), least)
         check_real("idle_kl", self.idle_kl)
-        object.__setattr__(self, "spectra", spectra)
-        object.__setattr__(self, "below", below)
-        object.__setattr__(self, "window", tuple(self.window))
+        self._set(spectra=spectra, below=below, window=tuple(self.window))
 
     @property
     def core(self) -> tuple[int, ...]:
