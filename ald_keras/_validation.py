@@ -137,12 +137,7 @@ def check_text(name: str, value: Any) -> str:
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
-    """One of several names.
-
-    Raises:
-        WrongTypeError: If `value` is no text.
-        ValueError: If it is not among `choices`; the text proposes the nearest one.
-    """
+    """One of several names; an error proposes the nearest one."""
     known = list(choices)
     text = _message(name, f"one of {known}", value)
     if not isinstance(value, str):
@@ -154,12 +149,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def check_shape(name: str, value: Any) -> tuple[int, ...]:
-    """The shape of one sample, without the batch dimension.
-
-    Raises:
-        WrongTypeError: If it is no sequence of integers.
-        ValueError: If it is empty or a size is below 1.
-    """
+    """The shape of one sample, without the batch dimension, as a tuple of ints."""
     expected = "a non-empty sequence of positive integers"
     try:
         shape = tuple(check_integer(name, size) for size in value)
@@ -206,12 +196,7 @@ def check_active(
 
 
 def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
-    """A mapping from non-empty names to anything.
-
-    Raises:
-        WrongTypeError: If `value` is not a mapping.
-        ValueError: If a key is not a non-empty text.
-    """
+    """A mapping from non-empty texts; another key is a `ValueError`."""
     if not isinstance(value, Mapping):
         raise WrongTypeError(_message(name, "a mapping", value))
     for key in value:
@@ -254,7 +239,7 @@ def check_known(
         where: What holds the keys, for the message.
         given: The keys received.
         known: The keys allowed.
-        kind: What a key is called. Defaults to `"key"`.
+        kind: What the message calls a key. Defaults to `"key"`.
     """
     known = list(known)
     for key in given:
@@ -269,7 +254,7 @@ def check_options(
     """Raise a `ValueError` unless a function takes options, and all it needs are there.
 
     Args:
-        what: What the options are for, for the message.
+        what: The function's name, for the message.
         function: Its keyword-only arguments are the options.
         options: What is to be passed; `None` counts as missing.
     """

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
+from ald_keras.files.text_files import read_json
 from ald_keras.models.replicas import from_chief
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.files import read_json, run_folder
 from ald_keras.runs.run_files import (
     TENSORBOARD,
     clear_logs,
@@ -20,6 +20,7 @@ from ald_keras.runs.run_files import (
     load_parts,
     write_run,
 )
+from ald_keras.runs.run_folder import run_folder
 from ald_keras.runs.strategies import open_strategy, together
 from ald_keras.runs.training import train
 

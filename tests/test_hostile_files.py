@@ -19,10 +19,10 @@ from ald_keras import train
 from ald_keras.experiments.core.saved_runs import load_facts
 from ald_keras.experiments.figures import command as figures
 from ald_keras.export import command as export
+from ald_keras.files.model_files import load_model
 from ald_keras.reports.answer import answer_sentence, decision_rows, outcome_words
 from ald_keras.reports.run_facts import run_curves
 from ald_keras.reports.run_report import asked, figure_columns
-from ald_keras.runs.model_files import load_model
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ from ald_keras.export.formats import (
     largest_gap,
     missing,
 )
+from ald_keras.files.atomic import atomic_path
+from ald_keras.files.model_files import load_model
+from ald_keras.files.text_files import read_json
 from ald_keras.models.compaction import (
     TOLERANCE,
     can_slice_optimizer,
@@ -28,8 +31,6 @@ from ald_keras.models.compaction import (
     relative_difference,
 )
 from ald_keras.runs.evaluation import parameter_count
-from ald_keras.runs.files import read_json, replacing
-from ald_keras.runs.model_files import load_model
 from ald_keras.runs.run_files import load_curve
 
 
@@ -118,7 +119,7 @@ def export(
     }
     with contextlib.ExitStack() as stack:
         temporaries = [
-            stack.enter_context(replacing(file, folder_too=True)) for file in files
+            stack.enter_context(atomic_path(file, folder_too=True)) for file in files
         ]
         artifact.write(small, temporaries)
         report["read_back"] = _read_back(artifact, small, temporaries)

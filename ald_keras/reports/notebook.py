@@ -8,12 +8,12 @@ from typing import Any
 
 import keras
 
+from ald_keras.files.versions import versions
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.reports.model_view import view_model
 from ald_keras.reports.run_facts import RunFacts
 from ald_keras.reports.run_report import write_run_report
 from ald_keras.rules import RULES
-from ald_keras.runs.versions import versions
 
 # What the last epoch logged, by the names of final figures.
 _LOGGED = (

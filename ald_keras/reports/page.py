@@ -11,9 +11,9 @@ from typing import Any
 import jinja2
 import yaml
 
+from ald_keras.files.atomic import atomic_path
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.figures import to_png
-from ald_keras.runs.files import replacing
 
 
 def write_page(path: pathlib.Path, template: str, **values: Any) -> None:
@@ -32,7 +32,7 @@ def write_page(path: pathlib.Path, template: str, **values: Any) -> None:
         lstrip_blocks=True,
     )
     text = environment.get_template(template).render(**values)
-    with replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         # A folder's name may hold bytes that are no text.
         temporary.write_text(text, encoding="utf-8", errors="replace")
 

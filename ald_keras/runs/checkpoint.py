@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 
+from ald_keras.files.atomic import atomic_path
+from ald_keras.files.model_files import load_weights
 from ald_keras.runs.config import UNUSED
-from ald_keras.runs.files import replacing
-from ald_keras.runs.model_files import load_weights
 
 CHECKPOINT = "checkpoint.keras"
 
@@ -92,7 +92,7 @@ class RunCheckpoint(keras.callbacks.Callback):
             return
         note = {"config": self._config, "progress": dataclasses.asdict(progress)}
         self.model.memory.write(epoch, _NOTE, note)
-        with replacing(self._path) as temporary:
+        with atomic_path(self._path) as temporary:
             self.model.save(temporary)
         self._saved = time.perf_counter()
 

@@ -18,6 +18,7 @@ from ald_keras._validation import (
     check_known,
     check_text,
 )
+from ald_keras.files.text_files import parse_yaml, read_yaml
 from ald_keras.likelihoods import LIKELIHOODS
 from ald_keras.rules import RULES, ElasticRule, SizeCurveRule
 from ald_keras.rules.interval import AUTO, check_interval
@@ -30,7 +31,6 @@ from ald_keras.runs.config_parts import (
     read_section,
     section,
 )
-from ald_keras.runs.files import parse_yaml, read_yaml
 from ald_keras.runs.strategies import STRATEGIES
 
 _Made = TypeVar("_Made")

@@ -13,6 +13,9 @@ import numpy as np
 
 from ald_keras.datasets import Dataset, LazySamples, load_dataset
 from ald_keras.export.formats import ARTIFACTS, holds_saved_model
+from ald_keras.files.atomic import atomic_path
+from ald_keras.files.text_files import write_csv, write_json, write_yaml
+from ald_keras.files.versions import versions
 from ald_keras.metrics import FeatureExtractor, SizeCurve, build_extractor
 from ald_keras.models.compaction import compact
 from ald_keras.reports import RUN_FIGURES, try_to_report
@@ -20,8 +23,6 @@ from ald_keras.rules import ALDToTheEndState
 from ald_keras.runs.checkpoint import CHECKPOINT
 from ald_keras.runs.config import Config
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
-from ald_keras.runs.files import replacing, write_csv, write_json, write_yaml
-from ald_keras.runs.versions import versions
 
 REPORT = "report.html"
 CURVE = "size_curve.csv"
@@ -137,7 +138,7 @@ def write_run(
     curve = None
     if hasattr(model, "size_curve"):
         curve = model.size_curve(_first(data.x_test, _CURVE_SAMPLES), seed=config.seed)
-        with replacing(output / CURVE) as temporary:
+        with atomic_path(output / CURVE) as temporary:
             curve.to_csv(temporary)
     record = {
         **_record(config, data, model, history, pruning),
@@ -323,5 +324,5 @@ def _write_training(
     write_yaml(output / "config.yaml", config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
     write_json(output / "decisions.json", _decision_log(pruning))
-    with replacing(output / "model.keras") as temporary:
+    with atomic_path(output / "model.keras") as temporary:
         model.save(temporary)

@@ -19,7 +19,7 @@ from builders import TINY_RUN
 import ald_keras.train
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import load_config
-from ald_keras.runs.files import run_folder
+from ald_keras.runs.run_folder import run_folder
 from ald_keras.runs.training import build_model
 from ald_keras.train import main, run
 
@@ -237,7 +237,7 @@ def test_a_finished_run_is_not_run_again(tiny, tmp_path, capsys):
 
 def test_a_run_goes_on_only_if_told(tiny, half, capsys):
     assert command(tiny, half) == 2
-    assert "--resume goes on with a run" in capsys.readouterr().err
+    assert "--resume for a run that was killed" in capsys.readouterr().err
     assert command(tiny, half, "--overwrite") == 0
     record = json.loads((half / "run.json").read_text())
     assert "resumed_after_epochs" not in record

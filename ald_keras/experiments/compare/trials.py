@@ -12,7 +12,7 @@ from ald_keras.experiments.compare.comparison import Comparison
 from ald_keras.experiments.compare.searches import Search
 from ald_keras.experiments.core.runner import Job, is_done
 from ald_keras.experiments.core.runs import run_name
-from ald_keras.runs.files import read_json, write_json
+from ald_keras.files.text_files import read_json, write_json
 
 # Leads the lines in which a process that searches tells about its trials.
 _MARK = "@trial "

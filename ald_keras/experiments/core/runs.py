@@ -7,8 +7,8 @@ import pathlib
 import re
 from typing import Any
 
+from ald_keras.files.text_files import read_json
 from ald_keras.runs.config import UNUSED, Config, load_config
-from ald_keras.runs.files import read_json
 
 # What stands before start and seed in the names of folders.
 FIXED, ONE_SHOT = "fixed", "oneshot"

@@ -18,12 +18,12 @@ from ald_keras.experiments.core.run_checks import (
     check_record,
 )
 from ald_keras.experiments.core.runs import read_record
+from ald_keras.files.model_files import load_model
+from ald_keras.files.text_files import read_csv, read_json
 from ald_keras.reports.figures import Curves
 from ald_keras.reports.model_view import ModelView, view_model
 from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.files import read_csv, read_json
-from ald_keras.runs.model_files import load_model
 from ald_keras.runs.run_files import load_curve
 
 

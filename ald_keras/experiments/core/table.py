@@ -12,7 +12,8 @@ from rich.table import Table
 from ald_keras.experiments.core.edge import TOLERANCE
 from ald_keras.experiments.core.runs import FIXED
 from ald_keras.experiments.core.summary import COLUMNS, Row, Summary
-from ald_keras.runs.files import replacing, write_csv, write_json
+from ald_keras.files.atomic import atomic_path
+from ald_keras.files.text_files import write_csv, write_json
 
 TABLE_FILES = ("table.csv", "table.md", "summary.json")
 
@@ -189,7 +190,7 @@ def write_result(
         values: What `summary.json` holds.
     """
     write_csv(output / "table.csv", columns)
-    with replacing(output / "table.md") as temporary:
+    with atomic_path(output / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     write_json(output / "summary.json", values)
 

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
+from ald_keras.files.atomic import atomic_path
 from ald_keras.reports import check_packages
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.config_parts import Named
-from ald_keras.runs.files import replacing
 from ald_keras.runs.run_files import REPORT
 
 # Rules whose options `--to-the-end` takes over.
@@ -93,7 +93,7 @@ def _write_figures(folder: pathlib.Path, drawings: Iterable[Any]) -> list[pathli
     files = []
     for drawing in drawings:
         file = below / f"{drawing.name}.png"
-        with replacing(file) as temporary:
+        with atomic_path(file) as temporary:
             temporary.write_bytes(to_png(drawing.figure))
         files.append(file)
     return files

@@ -32,10 +32,10 @@ from ald_keras.experiments.figures.drawings import (
     draw_curves,
     draw_experiment,
 )
+from ald_keras.files.versions import versions
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.experiment_report import write_experiment_report
 from ald_keras.runs.run_files import REPORT
-from ald_keras.runs.versions import versions
 
 # `experiment.yaml` holds these beside the comparison.
 _BESIDE = ("seeds", "versions")

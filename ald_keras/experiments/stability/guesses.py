@@ -15,9 +15,9 @@ from sklearn.neighbors import NearestNeighbors
 from ald_keras.cli import run_command
 from ald_keras.datasets import Dataset, LazySamples, load_dataset
 from ald_keras.experiments.core.child import job_parser
+from ald_keras.files.text_files import write_json, write_yaml
+from ald_keras.files.versions import versions
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.files import write_json, write_yaml
-from ald_keras.runs.versions import versions
 
 # Samples that the estimates are made on, at most.
 _SAMPLES = 10_000

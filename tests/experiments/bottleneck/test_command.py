@@ -19,8 +19,8 @@ from ald_keras.experiments.bottleneck.summary import COLUMNS, summarize_bottlene
 from ald_keras.experiments.bottleneck.table import cells, head_lines
 from ald_keras.experiments.core.runs import read_runs
 from ald_keras.experiments.figures.drawings import draw_bottlenecks
+from ald_keras.files.text_files import read_json
 from ald_keras.runs.config_parts import GecoConfig
-from ald_keras.runs.files import read_json
 
 
 def mtimes(folder):

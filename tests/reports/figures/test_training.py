@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from figure_checks import all_axes, check_figure
 
+from ald_keras.files.text_files import read_csv
 from ald_keras.reports.figures import Curves, Event, training_figure
 from ald_keras.reports.figures.training import readable_limits
 from ald_keras.reports.run_facts import run_curves
-from ald_keras.runs.files import read_csv
 
 METRICS = ("reconstruction", "silhouette", "frechet_reconstruction")
 

@@ -1,20 +1,17 @@
-"""Writes files so that a reader finds the old one or the new one, never a part."""
+"""Text files of plain values: YAML, JSON and CSV."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
-import os
 import pathlib
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import filelock
 import yaml
+
+from ald_keras.files.atomic import atomic_path
 
 
 class _Loader(yaml.SafeLoader):
@@ -26,7 +23,6 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
-
 
 # Values that a YAML text may stand for, aliases written out.
 _MOST_NODES = 100_000
@@ -83,113 +79,15 @@ def _count_nodes(node: yaml.Node, counts: dict[int, int]) -> int:
     return total
 
 
-_LOCK = ".lock"
-_SUFFIX = ".part"
-_TEMPORARY = re.compile(rf"\..+{re.escape(_SUFFIX)}")
-
-
-@contextlib.contextmanager
-def replacing(path: pathlib.Path, folder_too: bool = False) -> Iterator[pathlib.Path]:
-    """A temporary path beside `path`, which takes its place if all goes well.
-
-    Args:
-        path: The file or folder to write. The folder that it is in must exist.
-        folder_too: Boolean, replace a folder with all that it holds. Defaults to
-            `False`.
-
-    Yields:
-        A path of the same ending, which does not exist yet.
-    """
-    with tempfile.TemporaryDirectory(
-        prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent
-    ) as folder:
-        temporary = pathlib.Path(folder) / path.name
-        yield temporary
-        if folder_too and path.is_dir():  # which no rename replaces
-            os.replace(path, pathlib.Path(folder) / "replaced")
-        os.replace(temporary, path)
-
-
-@contextlib.contextmanager
-def run_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
-    """A folder for one run's files, removed again if the run fails and it is empty.
-
-    Args:
-        path: The folder; made with its parents where it is missing.
-        overwrite: Boolean, take a folder that is not empty.
-
-    Raises:
-        ValueError: If `path` is a file, or not empty and `overwrite` is `False`, or
-            another process is writing to it.
-        OSError: If it cannot be made or written to.
-    """
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file. Expected a folder for the run.")
-    if path.is_dir() and not overwrite and not _is_empty(path):
-        raise ValueError(
-            f"{path} is not empty, and a run never replaces another unless told: pass "
-            "--overwrite, or another --output; --resume goes on with a run that was "
-            "killed."
-        )
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise PermissionError(f"{path} cannot be written to.")
-    try:
-        with _locked(path):
-            yield path
-    except BaseException:
-        for folder in made:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-        raise
-
-
-def _is_empty(folder: pathlib.Path) -> bool:
-    """Whether a folder holds nothing but what a killed process has left behind."""
-    return all(
-        entry.name == _LOCK or _TEMPORARY.fullmatch(entry.name)
-        for entry in folder.iterdir()
-    )
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """Keep other processes out; the system frees the lock of one that is killed.
-
-    Raises:
-        ValueError: If another process is in.
-    """
-    lock = filelock.FileLock(folder / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise ValueError(f"Another run is writing to {folder} now.") from error
-    try:
-        _clear_temporaries(folder)
-        yield
-    finally:
-        # While it is held: nobody else can be between making and locking it.
-        (folder / _LOCK).unlink(missing_ok=True)
-        lock.release()
-
-
-def _clear_temporaries(folder: pathlib.Path) -> None:
-    """Remove what a process left that was killed while it wrote."""
-    for entry in folder.iterdir():
-        if _TEMPORARY.fullmatch(entry.name) and entry.is_dir():
-            shutil.rmtree(entry)
-
-
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Write plain types as JSON."""
-    with replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def write_yaml(path: pathlib.Path, value: Any) -> None:
     """Write plain types as YAML, keys in their order."""
-    with replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         # Unescaped, some characters would not be read back as they were.
         text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False)
         temporary.write_text(text, encoding="utf-8")
@@ -198,7 +96,7 @@ def write_yaml(path: pathlib.Path, value: Any) -> None:
 def write_csv(path: pathlib.Path, columns: Mapping[str, Sequence[Any]]) -> None:
     """Write columns of one length, their names in the first line."""
     with (
-        replacing(path) as temporary,
+        atomic_path(path) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)

@@ -1,10 +1,10 @@
 import pytest
 import yaml
 
-from ald_keras.runs.files import (
+from ald_keras.files.atomic import atomic_path
+from ald_keras.files.text_files import (
     read_csv,
     read_json,
-    replacing,
     write_csv,
     write_json,
     write_yaml,
@@ -12,7 +12,7 @@ from ald_keras.runs.files import (
 
 
 def write_half(path):
-    with replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_text("half")
         raise KeyError
 
