@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import math
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ald_keras._validation import check_integer
+from ald_keras.metrics.size_curve_csv import OWN_COLUMNS, read_fields, write_columns
 from ald_keras.rules.tolerance import parse_tolerance
 
 LOSS = "loss"
@@ -23,12 +22,9 @@ _TERMS = (LOSS, "reconstruction", "kl")
 TOLERANCE = 0.005
 DEFAULT_TOLERANCE = f"{TOLERANCE:.1%}"
 
-# Columns of a CSV file that are no metrics.
-_OWN_COLUMNS = ("size", "added_dimensions", "increase", "standard_error", "samples")
-_BASELINE = "baseline_nll"
 
 # What no metric of a user's own may be called.
-RESERVED_NAMES = (*_OWN_COLUMNS, _BASELINE, *_TERMS)
+RESERVED_NAMES = (*OWN_COLUMNS, *_TERMS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +101,7 @@ class SizeCurve:
                 f"Received: {[*increase, *errors]!s:.200}"
             )
         if self.baseline_nll is not None:
-            object.__setattr__(self, _BASELINE, float(self.baseline_nll))
+            object.__setattr__(self, "baseline_nll", float(self.baseline_nll))
         metrics = {name: _floats(values) for name, values in self.metrics.items()}
         curves = {**metrics, "increase": increase, "standard_error": errors}
         lengths = {n: len(v) for n, v in curves.items() if len(v) != len(sizes)}
@@ -233,17 +229,12 @@ class SizeCurve:
             "samples": [self.samples] * len(self.sizes),
         }
         if self.baseline_nll is not None:
-            columns[_BASELINE] = [self.baseline_nll] * len(self.sizes)
+            columns["baseline_nll"] = [self.baseline_nll] * len(self.sizes)
         return columns
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the `columns` as a CSV file."""
-        columns = self.columns()
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-        pathlib.Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write_columns(path, self.columns())
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> SizeCurve:
@@ -254,26 +245,7 @@ class SizeCurve:
             ValueError: If the file holds something else, naming it.
         """
         try:
-            text = pathlib.Path(path).read_text(encoding="utf-8-sig")
-            names, *rows = csv.reader(io.StringIO(text))
-            if len(set(names)) < len(names):
-                raise ValueError(f"columns of one name among {names}")
-            columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-            metrics = {
-                name: tuple(map(float, values))
-                for name, values in columns.items()
-                if name not in (*_OWN_COLUMNS, _BASELINE)
-            }
-            baseline = columns.get(_BASELINE)
-            return cls(
-                sizes=tuple(map(int, columns["size"])),
-                increase=tuple(map(float, columns["increase"])),
-                standard_error=tuple(map(float, columns["standard_error"])),
-                metrics=metrics,
-                order=tuple(map(int, " ".join(columns["added_dimensions"]).split())),
-                samples=int(columns["samples"][0]),
-                baseline_nll=None if baseline is None else float(baseline[0]),
-            )
+            return cls(**read_fields(path))
         except (KeyError, IndexError, ValueError, csv.Error) as error:
             raise ValueError(f"{path} holds no size curve: {error!r}") from error
 
