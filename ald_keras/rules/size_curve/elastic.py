@@ -17,6 +17,7 @@ from ald_keras._validation import (
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
+from ald_keras.rules.size_curve.reasons import SETTLING, moved
 from ald_keras.rules.size_curve.sampled_sizes import (
     SampledSizes,
     check_share,
@@ -24,6 +25,7 @@ from ald_keras.rules.size_curve.sampled_sizes import (
 )
 from ald_keras.rules.size_curve.spectra import (
     change_reserve,
+    exchange,
     has_settled,
     informative_dims,
 )
@@ -156,8 +158,7 @@ class ElasticRule(Immutable):
         after = replace(state, spectra=spectra, last_epoch=observation.epoch)
         begins = state.sampling is None and self._may_begin(after, observation.progress)
         if not begins and state.sampling is None:
-            reason = "Training is plain until the informative dimensions have settled."
-            return after, _decision(after, "wait", (), reason)
+            return after, _decision(after, "wait", (), SETTLING)
         return self._sample(after, begins)
 
     def _sample(
@@ -166,17 +167,10 @@ class ElasticRule(Immutable):
         kl = state.spectra[-1]
         size = len(informative_dims(state.active, kl, self.idle_kl))
         surplus, missing = self._change_reserve(state)
-        active = {*state.active, *missing} - {*surplus}
-        removed = {*state.removed, *surplus} - {*missing}
-        after = replace(
-            state, active=tuple(sorted(active)), removed=tuple(sorted(removed))
-        )
-        after = replace(after, sampling=self._sampling(kl, after.active, size))
-        reasons = [f"Removed {len(surplus)} idle dimensions."] if surplus else []
-        if missing:
-            reasons.append(
-                f"Opened {len(missing)} dimensions: idle ones have become informative."
-            )
+        active, removed = exchange(state.active, state.removed, surplus, missing)
+        sampling = self._sampling(kl, active, size)
+        after = replace(state, active=active, removed=removed, sampling=sampling)
+        reasons = [text] if (text := moved(len(surplus), len(missing))) else []
         if begins:
             reasons.append(
                 f"From now on {self.share:.0%} of the examples are decoded from fewer "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ald_keras.rules.size_curve.sampled_sizes import check_share
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
     change_reserve,
+    exchange,
     has_settled,
     informative_dims,
     is_growing,
@@ -56,16 +58,16 @@ class SizeCurveRule(Immutable):
        evaluations, no further dimension has become informative, and the increase one
        size below is not falling so fast that it would be within the tolerance after as
        many more. Where the answer is below two thirds of the dimensions that were
-       informative in the beginning, the network is entangled: it has spread over more
-       dimensions than it needs, and nine tenths of the examples are truncated until the
-       answer stays.
-    4. Fixed. Training goes on at that size. A few idle dimensions stay in reserve,
-       which the size does not count. Where they become informative and are worth more
-       than the tolerance, the size is raised again. They are removed at the end.
+       informative in the beginning, the network is entangled: it uses more dimensions
+       than it needs, and nine tenths of the examples are truncated until the answer
+       stays.
+    4. Fixed. Training continues at that size. A few idle dimensions stay in reserve,
+       not counted in the size. If they become informative and are worth more than the
+       tolerance, the size is raised. They are removed at the end.
 
-    Dimensions that were idle over ten evaluations are removed all along, but for a
+    Throughout, dimensions that were idle over ten evaluations are removed, but for a
     reserve of a quarter as many as are informative (at least 2). Validation, callbacks
-    and checkpoints see the full current size throughout.
+    and checkpoints see the full current size.
 
     Args:
         tolerance: Float > 0 in nats per sample, or a percentage of the gain as text:
@@ -172,9 +174,9 @@ class SizeCurveRule(Immutable):
             idle_kl=self._idle_kl(state, observation),
         )
         if state.phase == "fixed":
-            step = self._watch.update(
-                seen, observation, lambda loss: self._allowed(loss, observation)
-            )
+            watch = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
+            allowed = functools.partial(self._allowed, observation=observation)
+            step = watch.update(seen, observation, allowed)
         elif state.phase == "settle":
             step = self._settle(seen, observation.progress)
         else:
@@ -187,12 +189,8 @@ class SizeCurveRule(Immutable):
         """State without a reserve, for the end of training, and what it decides."""
         if not state.reserve:
             return state, None
-        step = self._watch.finish(state)
+        step = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims).finish(state)
         return step.state, reasons.decision(state, step.state, step)
-
-    @property
-    def _watch(self) -> Watch:
-        return Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
 
     def _idle_kl(self, state: SizeCurveState, observation: Observation) -> float:
         """The threshold now.
@@ -201,9 +199,9 @@ class SizeCurveRule(Immutable):
         it is about `q ** 2` nats higher. So below the square root of the tolerance no
         dimension is worth keeping, whatever the whole gain.
         """
-        reconstruction = observation.metrics.get("reconstruction")
         if not self.targets.uses_loss:
             return self.idle_kl
+        reconstruction = observation.metrics.get("reconstruction")
         if reconstruction is None:
             return state.idle_kl
         loss = reconstruction + sum(observation.kl)
@@ -296,9 +294,6 @@ class SizeCurveRule(Immutable):
         surplus, missing = change_reserve(
             state.active, state.removed, state.spectra, state.idle_kl, self.min_dims
         )
-        active = {*state.active, *missing} - {*surplus}
-        removed = {*state.removed, *surplus} - {*missing}
-        state = state.changed(
-            active=tuple(sorted(active)), removed=tuple(sorted(removed))
-        )
+        active, removed = exchange(state.active, state.removed, surplus, missing)
+        state = state.changed(active=active, removed=removed)
         return state, reasons.moved(len(surplus), len(missing))

@@ -90,3 +90,15 @@ def change_reserve(
     count = min(len(idle) - reserve, len(active) - minimum)
     surplus = idle[: max(0, count)] if len(idle) < len(active) else []
     return tuple(sorted(surplus)), tuple(removed[: max(0, reserve - len(idle))])
+
+
+def exchange(
+    active: Sequence[int],
+    removed: Sequence[int],
+    surplus: Sequence[int],
+    missing: Sequence[int],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Active and removed dimensions once `surplus` is removed and `missing` opened."""
+    now_active = sorted({*active, *missing} - {*surplus})
+    now_removed = sorted({*removed, *surplus} - {*missing})
+    return tuple(now_active), tuple(now_removed)
