@@ -11,7 +11,7 @@ Both get float32 (or float64) tensors of shape `(batch, *data_shape)`. An object
 that is to be saved with its model also needs `get_config`/`from_config` and
 `keras.saving.register_keras_serializable`. Optional:
 
-- `in_support(x)`: a boolean tensor of `x`'s shape that tells which values the
+- `in_support(x)`: a boolean tensor of `x`'s shape that says which values the
   density is defined for (finite ones, where the method is missing);
 - `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
   NLL if it must be the same for all samples of `x`. Against it is measured what a

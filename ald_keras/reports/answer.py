@@ -6,18 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.reports.run_facts import RunFacts
-
-# What each action of a decision is called.
-ACTIONS = {
-    "prune": "removed",
-    "try": "removed on trial",
-    "keep": "removal accepted",
-    "restore": "restored",
-    "open": "opened",
-    "sample": "sizes sampled",
-    "stop": "size fixed",
-    "restart": "restarted",
-}
+from ald_keras.rules.decision import ACTION_TITLES
 
 _MEANING = {
     "fixed": (
@@ -117,7 +106,7 @@ def decision_rows(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]
     return [
         {
             "epoch": str(decision["epoch"] + 1),
-            "decision": ACTIONS.get(decision["action"], decision["action"]),
+            "decision": ACTION_TITLES.get(decision["action"], decision["action"]),
             "dimensions": str(decision["active_dims"]),
             "reason": decision["reason"],
         }

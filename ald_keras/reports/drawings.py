@@ -85,8 +85,8 @@ def _training(facts: RunFacts) -> Drawing:
     if facts.decisions:
         caption += (
             " The numbers above are the active dimensions. The strip at the top shows "
-            "when dimensions went and came back; grey lines carry these epochs through "
-            "the panels."
+            "when dimensions were removed and restored; grey lines carry these epochs "
+            "through the panels."
         )
     alt = (
         f"Line plots of {len(curves.values)} metrics over {len(curves.epochs)} epochs, "
@@ -152,8 +152,8 @@ def _comparison(facts: RunFacts) -> Drawing:
 
 def _kl(view: ModelView) -> Drawing | str:
     caption = (
-        f"What each latent dimension tells: its mean KL divergence on the {view.part}. "
-        "Pruned dimensions tell nothing."
+        f"Mean KL divergence of each latent dimension on the {view.part}. Pruned "
+        "dimensions have none."
     )
     alt = (
         f"Bars of the KL divergence of {len(view.kl)} latent dimensions, of which "
@@ -163,17 +163,17 @@ def _kl(view: ModelView) -> Drawing | str:
 
 
 def _traversals(view: ModelView) -> Drawing | str:
-    seen = view.traversals
-    if seen is None:
+    traversals = view.traversals
+    if traversals is None:
         return "Traversals are left out: the data are no images."
     figure = traversal_figure(
-        seen.images,
-        seen.values,
-        seen.dims,
-        [view.kl[d] for d in seen.dims],
+        traversals.images,
+        traversals.values,
+        traversals.dims,
+        [view.kl[d] for d in traversals.dims],
         _data(view),
     )
-    cut = len(view.active) - len(seen.dims)
+    cut = len(view.active) - len(traversals.dims)
     shown = f" The {cut} least informative ones are not shown." if cut else ""
     clip = " Of each clip, the middle frame." if view.originals.ndim == 5 else ""
     caption = (
@@ -181,7 +181,8 @@ def _traversals(view: ModelView) -> Drawing | str:
         f"values: each row is a dimension, the most informative first.{shown}{clip}"
     )
     alt = (
-        f"Decoded images for {len(seen.dims)} dimensions at {len(seen.values)} values."
+        f"Decoded images for {len(traversals.dims)} dimensions at "
+        f"{len(traversals.values)} values."
     )
     return Drawing("traversals", figure, caption, alt)
 

@@ -1,4 +1,4 @@
-"""The report of a `fit` in a notebook, told by its callback."""
+"""The report of a `fit` in a notebook, from its callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report tells of a run, as its files hold it."""
+"""What a report says of a run, from the files that hold it."""
 
 from __future__ import annotations
 

@@ -19,6 +19,19 @@ Action = Literal[
     "wait", "prune", "try", "keep", "restore", "open", "sample", "stop", "restart"
 ]
 
+# How each is called where it is shown.
+ACTION_TITLES: dict[str, str] = {
+    "wait": "waits",
+    "prune": "removed",
+    "try": "on trial",
+    "keep": "removal accepted",
+    "restore": "restored",
+    "open": "opened",
+    "sample": "sizes sampled",
+    "stop": "size fixed",
+    "restart": "restarted",
+}
+
 # Those that change which dimensions are active.
 _CHANGES = ("prune", "try", "restore", "open")
 

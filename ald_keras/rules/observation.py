@@ -125,7 +125,7 @@ class Observation(Immutable):
         return self.sizes
 
     def check_kl(self) -> None:
-        """Refuses to go on with a mean KL that is not finite.
+        """Raise an error where a mean KL is not finite.
 
         Raises:
             ValueError: If a value of `kl` is not finite.

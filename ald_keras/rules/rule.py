@@ -55,7 +55,7 @@ class Rule(Protocol[StateT]):
         """Decides about one recorded epoch."""
 
     def restart(self, state: StateT, active: Iterable[int]) -> StateT:
-        """State that goes on from dimensions changed from outside."""
+        """State that continues from dimensions changed from outside."""
 
     def state_from_dict(self, data: Mapping[str, Any]) -> StateT:
         """Rebuilds a state of this rule from what its `to_dict` returned."""

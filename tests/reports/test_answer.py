@@ -149,7 +149,7 @@ def test_decisions_count_epochs_from_one():
     assert decision_rows(log) == [
         {
             "epoch": "5",
-            "decision": "removed on trial",
+            "decision": "on trial",
             "dimensions": "7",
             "reason": "Because.",
         }

@@ -192,7 +192,7 @@ def sizes_figure(
     fixed: Mapping[int, Sequence[float]],
     found: Mapping[str, Sequence[tuple[int, float]]],
     answer: int | None = None,
-    least: float | None = None,
+    sufficient: float | None = None,
 ) -> Figure:
     """Test ELBO by size: fixed sizes as a curve, what the rules found as dots.
 
@@ -200,7 +200,7 @@ def sizes_figure(
         fixed: Mapping from fixed sizes to test ELBOs, one a seed, nats per sample.
         found: Mapping from rules to pairs of final size and test ELBO.
         answer: Integer, the right answer, or `None`. Defaults to `None`.
-        least: Float, the ELBO that is good enough, or `None`. Defaults to `None`.
+        sufficient: Float, the ELBO of a sufficient size, or `None`. Defaults to `None`.
     """
     figure = new_figure(4.2)
     axes = figure.add_subplot()
@@ -216,9 +216,9 @@ def sizes_figure(
             label=name,
             zorder=3,
         )
-    if least is not None:
+    if sufficient is not None:
         axes.axhline(
-            least, color=INK, linestyle=":", linewidth=1.2, label="good enough"
+            sufficient, color=INK, linestyle=":", linewidth=1.2, label="sufficient"
         )
     if answer is not None:
         axes.axvline(answer, color=INK, linewidth=1.0, label=f"right answer: {answer}")

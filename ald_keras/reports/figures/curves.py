@@ -1,4 +1,4 @@
-"""What a figure is told about a training run."""
+"""What a figure needs of a training run."""
 
 from __future__ import annotations
 

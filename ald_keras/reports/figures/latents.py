@@ -28,7 +28,7 @@ Array = NDArray[np.float32]
 # Bars that can be labelled one by one.
 _MOST_LABELS = 32
 
-# Classes that are told apart; more get one colour.
+# Classes with a colour of their own; more share one.
 _MOST_CLASSES = 20
 
 

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 WIDTH = 8.0
 DPI = 150
 
-# Okabe and Ito 2008: told apart with any kind of colour blindness.
+# Okabe and Ito 2008: distinct with any kind of colour blindness.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 SERIES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)

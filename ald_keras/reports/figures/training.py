@@ -22,15 +22,16 @@ from ald_keras.reports.figures.style import (
     spaced,
     styled,
 )
+from ald_keras.rules.decision import ACTION_TITLES
 
-# Name, marker, colour and fill of each action, from top to bottom.
+# Marker, colour and fill of each action, from top to bottom.
 LANES = {
-    "prune": ("removed", "v", VERMILLION, True),
-    "try": ("on trial", "v", VERMILLION, False),
-    "keep": ("stay away", "o", GREEN, True),
-    "restore": ("brought back", "^", BLUE, True),
-    "open": ("opened", "^", PURPLE, True),
-    "restart": ("starts over", "X", PURPLE, True),
+    "prune": ("v", VERMILLION, True),
+    "try": ("v", VERMILLION, False),
+    "keep": ("o", GREEN, True),
+    "restore": ("^", BLUE, True),
+    "open": ("^", PURPLE, True),
+    "restart": ("X", PURPLE, True),
 }
 
 _CHANGES = ("prune", "try", "restore", "open")
@@ -131,7 +132,7 @@ def _mark_changes(axes: Axes, curves: Curves) -> None:
 
 def _draw_lanes(axes: Axes, curves: Curves, lanes: Sequence[str]) -> None:
     for height, name in enumerate(reversed(lanes)):
-        _, marker, color, filled = LANES[name]
+        marker, color, filled = LANES[name]
         epochs = [event.epoch for event in curves.events if event.action == name]
         axes.plot(
             epochs,
@@ -145,7 +146,7 @@ def _draw_lanes(axes: Axes, curves: Curves, lanes: Sequence[str]) -> None:
             label=name,
         )
     axes.set_yticks(
-        range(len(lanes)), labels=[LANES[name][0] for name in reversed(lanes)]
+        range(len(lanes)), labels=[ACTION_TITLES[name] for name in reversed(lanes)]
     )
     axes.set_ylim(-0.6, len(lanes) - 0.4)
     axes.tick_params(axis="both", length=0)

@@ -129,7 +129,7 @@ class ALDRule(Immutable):
         )
 
     def restart(self, state: ALDState, active: Iterable[int]) -> ALDState:
-        """State that goes on from dimensions changed from outside.
+        """State that continues from dimensions changed from outside.
 
         For a model whose weights and mask were put back, by a checkpoint for
         instance. What was recorded belongs to other weights: it is dropped, the
@@ -137,7 +137,7 @@ class ALDRule(Immutable):
         stays, so that random choices are not the earlier ones over again.
 
         Args:
-            state: State to go on from.
+            state: State to continue from.
             active: Dimensions that are active now, ascending, at least one.
 
         Raises:
@@ -204,7 +204,7 @@ class ALDRule(Immutable):
             state = replace(state, fixed_epoch=epoch)
             reason = turned_reason(n_active, turns, self.slope_window)
             return state, _decide(epoch, state, "stop", reason, slopes=slopes)
-        held = held_reason(turns, self.slope_window, state.n_records)
+        why = held_reason(turns, self.slope_window, state.n_records)
         step, pace = self._next_step(state)
         indices = select_dims(
             self.selection,
@@ -220,7 +220,7 @@ class ALDRule(Immutable):
             removals=state.removals + 1,
         )
         removed = prune_reason(indices, n_active, step, self.min_dims, self.selection)
-        reason = f"{removed} {held} {pace}"
+        reason = f"{removed} {why} {pace}"
         return state, _decide(epoch, state, "prune", reason, indices, slopes)
 
     def _turns(self, state: ALDState, observation: Observation) -> list[CurveTurn]:

@@ -38,19 +38,19 @@ class ALDToTheEndState(ALDState):
                 "`stop_epoch` and `stop_dims` must be given together. Received: "
                 f"stop_epoch={self.stop_epoch}, stop_dims={self.stop_dims}"
             )
-        for name, least in (("stop_epoch", 0), ("stop_dims", 1)):
+        for name, minimum in (("stop_epoch", 0), ("stop_dims", 1)):
             value = getattr(self, name)
             if value is not None:
-                self._set(**{name: check_integer(name, value, least)})
+                self._set(**{name: check_integer(name, value, minimum)})
 
 
 @dataclass(frozen=True)
 class ALDToTheEndRule(ALDRule):
-    """`ALDRule`, but that its stop is only noted, and dimensions go on to be removed.
+    """`ALDRule` that only records its stop and continues to remove dimensions.
 
     This shows what lies beyond the stop (arXiv 2312.06280, Fig. 2). Up to its stop it
     decides as `ALDRule` does, with the same random choices. It ends when `min_dims` is
-    reached; the state tells where `ALDRule` stops first. The arguments are those of
+    reached; the state holds where `ALDRule` stops first. The arguments are those of
     `ALDRule`.
     """
 

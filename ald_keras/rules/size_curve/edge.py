@@ -133,13 +133,13 @@ def best_size(
     sizes, means = mean_metric(window, name)
     rows = [dict(zip(m.sizes, m.metrics[name], strict=True)) for m in window]
     usable = [(s, sign * m) for s, m in zip(sizes, means, strict=True) if s >= minimum]
-    best, least = min(usable, key=lambda pair: pair[1])
+    best, lowest = min(usable, key=lambda pair: pair[1])
     values = [sign * row[best] for row in rows if best in row]
     scatter = 0.0
     if len(values) > 1:
-        variance = sum((v - least) ** 2 for v in values) / (len(values) - 1)
+        variance = sum((v - lowest) ** 2 for v in values) / (len(values) - 1)
         scatter = math.sqrt(variance / len(values))
-    return next(size for size, mean in usable if mean <= least + scatter)
+    return next(size for size, mean in usable if mean <= lowest + scatter)
 
 
 def mean_metric(

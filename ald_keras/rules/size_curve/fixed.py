@@ -130,8 +130,8 @@ class Watch:
         if len(state.spectra) <= self.settle:
             return []
         idle = idle_dims(state.core, state.spectra, state.idle_kl)
-        most = len(state.core) - self.min_dims
-        return idle[:most] if len(idle) < len(state.core) else []
+        limit = len(state.core) - self.min_dims
+        return idle[:limit] if len(idle) < len(state.core) else []
 
     def _remove_idle(self, state: SizeCurveState, gone: list[int]) -> Step:
         active = tuple(d for d in state.active if d not in gone)

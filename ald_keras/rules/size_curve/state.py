@@ -110,9 +110,9 @@ class SizeCurveState(Immutable):
             )
         for name in ("informative", "steady", "awake"):
             check_integer(name, getattr(self, name), 0)
-        for name, least in (("size", 1), ("fixed_epoch", 0), ("last_epoch", 0)):
+        for name, minimum in (("size", 1), ("fixed_epoch", 0), ("last_epoch", 0)):
             if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), least)
+                check_integer(name, getattr(self, name), minimum)
         check_real("idle_kl", self.idle_kl)
         self._set(spectra=spectra, below=below, window=tuple(self.window))
 

@@ -93,7 +93,7 @@ def test_runs_from_several_starts():
 def test_sizes_and_the_right_answer():
     fixed = {size: [-110.0 + size, -109.0 + size] for size in (*range(8, 18), 64)}
     found = {"size_curve": [(12, -99.0), (13, -98.0)], "ald": [(22, -97.0)]}
-    figure = sizes_figure(fixed, found, answer=13, least=-98.5)
+    figure = sizes_figure(fixed, found, answer=13, sufficient=-98.5)
     check_figure(figure)
     (axes,) = figure.axes
     bars = axes.containers[0]
@@ -104,7 +104,7 @@ def test_sizes_and_the_right_answer():
     dots = {line.get_label(): line for line in axes.get_lines()}
     assert list(dots["size_curve"].get_xdata()) == [12, 13]
     assert dots["right answer: 13"].get_xdata()[0] == 13
-    assert dots["good enough"].get_ydata()[0] == -98.5
+    assert dots["sufficient"].get_ydata()[0] == -98.5
     assert axes.get_xticks()[-1] == 64
 
 

@@ -115,7 +115,7 @@ def test_every_kind_of_decision_has_a_lane_of_its_own():
     check_figure(figure)
     strip = figure.axes[0]
     assert [label.get_text() for label in strip.get_yticklabels()] == [
-        *("starts over", "brought back", "stay away", "on trial", "removed")
+        *("restarted", "restored", "removal accepted", "on trial", "removed")
     ]
     assert lane(figure, "try") == [20, 26]
     heights = {
