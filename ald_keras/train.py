@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.files.text_files import read_json
 from ald_keras.models.replicas import from_chief
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import Config, load_config
+from ald_keras.runs.parts import load_parts
+from ald_keras.runs.record import CONFIG, RECORD, load_record
 from ald_keras.runs.run_files import (
     TENSORBOARD,
     clear_logs,
     holds_run,
-    load_parts,
     write_run,
 )
 from ald_keras.runs.run_folder import run_folder
@@ -71,20 +71,20 @@ def run(
             if not resume:
                 return "anew"
             if is_finished(output):
-                found = load_config(output / "config.yaml").to_dict()
+                found = load_config(output / CONFIG).to_dict()
                 check_config(output, found, config.to_dict())
                 return "finished"
             return "on" if checkpoint.exists() else "anew"
 
         def clear() -> None:
             # From here on, what is in the folder is no finished run.
-            (output / "run.json").unlink(missing_ok=True)
+            (output / RECORD).unlink(missing_ok=True)
             checkpoint.unlink(missing_ok=True)
             clear_logs(output)
 
         how = from_chief(strategy, begin)
         if how == "finished":
-            return read_json(output / "run.json")
+            return load_record(output / RECORD)
         parts = load_parts(config)
         if how == "anew":
             from_chief(strategy, clear)
@@ -119,7 +119,7 @@ def run(
 
 def is_finished(output: pathlib.Path) -> bool:
     """Whether a folder holds a run that has ended, and none that goes on."""
-    return (output / "run.json").is_file() and not (output / CHECKPOINT).exists()
+    return (output / RECORD).is_file() and not (output / CHECKPOINT).exists()
 
 
 def _parser() -> OneLineParser:

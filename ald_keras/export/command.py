@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from ald_keras._validation import check_choice
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.export.formats import (
     ARTIFACTS,
@@ -19,9 +17,9 @@ from ald_keras.export.formats import (
     largest_gap,
     missing,
 )
+from ald_keras.export.table import print_sizes, print_table
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.model_files import load_model
-from ald_keras.files.text_files import read_json
 from ald_keras.models.compaction import (
     TOLERANCE,
     can_slice_optimizer,
@@ -31,6 +29,7 @@ from ald_keras.models.compaction import (
     relative_difference,
 )
 from ald_keras.runs.evaluation import parameter_count
+from ald_keras.runs.record import RECORD, load_record
 from ald_keras.runs.run_files import load_curve
 
 
@@ -84,11 +83,7 @@ def export(
         ValueError: If the model cannot be loaded, cannot be written in this format, has
             no such size, or a file is there already.
     """
-    if format not in ARTIFACTS:
-        raise ValueError(
-            f"`format` must be one of {tuple(ARTIFACTS)}. Received: {format!r}"
-        )
-    artifact = ARTIFACTS[format]
+    artifact = ARTIFACTS[check_choice("format", format, ARTIFACTS)]
     artifact.check_writable(format)
     if output is None:
         output = artifact.beside(model_path.parent, size)
@@ -105,12 +100,12 @@ def export(
             **_size(wide),
             "bytes": before.stat().st_size,
             **_measured(before.parent, wide.active_dims),
-            **_figures(before.parent, "test", wide.active_dims),
+            **_test_metrics(before.parent, "test", wide.active_dims),
         },
         "after": {
             **_size(small),
             **_measured(model_path.parent, small.latent_dim),
-            **_figures(model_path.parent, "test_compact", small.latent_dim),
+            **_test_metrics(model_path.parent, "test_compact", small.latent_dim),
         },
         "largest_difference": _difference(model, small, size),
         "optimizer": "kept" if keep else "fresh",
@@ -177,86 +172,18 @@ def _size(model: Any) -> dict[str, Any]:
     return {"dimensions": model.latent_dim, "parameters": parameter_count(model)}
 
 
-def _figures(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
-    """Test figures of a run, unless there is none or its model has another size."""
-    path = folder / "run.json"
+def _test_metrics(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
+    """Test metrics of a run, unless there is none or its model has another size."""
+    path = folder / RECORD
     if not path.is_file():
         return {}
-    record = read_json(path)
-    figures = record.get(part, {}) if isinstance(record, dict) else record
-    names = ("reconstruction_loss", "silhouette")
-    if not isinstance(figures, dict):
-        raise ValueError(f"{path}: {part!r} must hold figures.")
-    if figures.get("active_dims") != active_dims:
+    metrics = load_record(path).get(part, {})
+    if metrics.get("active_dims") != active_dims:
         return {}
-    if not all(isinstance(figures.get(name), (int, float)) for name in names):
-        raise ValueError(f"{path}: {part!r} must hold the numbers {list(names)}.")
-    return {name: figures[name] for name in names}
-
-
-def print_table(report: dict[str, Any], console: Console | None = None) -> None:
-    """Print what `export` returned."""
-    before, after = report["before"], report["after"]
-    table = Table(title="Compression of the latent space")
-    table.add_column("")
-    table.add_column("before", justify="right")
-    table.add_column("after", justify="right")
-    for name, label, form in (
-        ("dimensions", "latent dimensions", "{:d}"),
-        ("parameters", "parameters", "{:,d}"),
-        ("bytes", "file size, bytes", "{:,d}"),
-        ("reconstruction_loss", "reconstruction loss, nats (test)", "{:.2f}"),
-        ("silhouette", "silhouette (test)", "{:.3f}"),
-        ("increase", "loss above the full size, nats (test)", "{:+.2f}"),
-    ):
-        if name == "increase" and not after.get(name):
-            continue
-        cells = [
-            form.format(side[name]) if name in side else "-" for side in (before, after)
-        ]
-        table.add_row(label, *cells)
-    table.add_row(
-        "largest output difference", "", f"{report['largest_difference']:.1e}"
-    )
-    if report["read_back"] is not None:
-        table.add_row("the same, files read back", "", f"{report['read_back']:.1e}")
-    console = console or Console()
-    console.print(table)
-    if report["optimizer"] == "fresh":
-        console.print("the optimizer's state cannot be sliced: it starts anew")
-    if report["not_read_back"]:
-        packages = " ".join(report["not_read_back"])
-        console.print(f"not read back to compare, which needs: {packages}")
-    for file in report["files"]:
-        console.print(f"written: {file}", soft_wrap=True, highlight=False)
-
-
-def print_sizes(
-    reports: Mapping[int, Mapping[str, Any]], console: Console | None = None
-) -> None:
-    """Print what `export` returned for several sizes, a row each.
-
-    Args:
-        reports: Mapping from sizes to what `export` returned, at least one.
-        console: Where it is printed. Defaults to standard output.
-    """
-    table = Table(title="One model, several sizes")
-    for name in ("dimensions", "parameters", "bytes", "loss, nats (test)", "increase"):
-        table.add_column(name, justify="right")
-    before = next(iter(reports.values()))["before"]
-    for side in (before, *(report["after"] for report in reports.values())):
-        table.add_row(
-            str(side["dimensions"]),
-            f"{side['parameters']:,d}",
-            f"{side['bytes']:,d}",
-            f"{side['loss']:.2f}" if "loss" in side else "-",
-            f"{side['increase']:+.2f}" if "increase" in side else "-",
-        )
-    console = console or Console()
-    console.print(table)
-    for report in reports.values():
-        for file in report["files"]:
-            console.print(f"written: {file}", soft_wrap=True, highlight=False)
+    names = ("reconstruction_loss", "silhouette")
+    if not metrics.keys() >= {*names}:
+        raise ValueError(f"{path}: {part!r} must hold {list(names)}.")
+    return {name: metrics[name] for name in names}
 
 
 def _parser() -> OneLineParser:

@@ -1,8 +1,7 @@
-"""What a training run is measured with, and the files that it leaves."""
+"""The files of a training run."""
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import re
 import shutil
@@ -11,23 +10,32 @@ from typing import Any
 import keras
 import numpy as np
 
-from ald_keras.datasets import Dataset, LazySamples, load_dataset
+from ald_keras.datasets import Dataset, LazySamples
 from ald_keras.export.formats import ARTIFACTS, holds_saved_model
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.text_files import write_csv, write_json, write_yaml
 from ald_keras.files.versions import versions
-from ald_keras.metrics import FeatureExtractor, SizeCurve, build_extractor
+from ald_keras.metrics import SizeCurve
 from ald_keras.models.compaction import compact
 from ald_keras.reports import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
 from ald_keras.runs.checkpoint import CHECKPOINT
 from ald_keras.runs.config import Config
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
+from ald_keras.runs.parts import RunParts
+from ald_keras.runs.record import (
+    CONFIG,
+    RECORD,
+    GatedBound,
+    OpenBound,
+    RuleStop,
+    RunRecord,
+)
 
 REPORT = "report.html"
 CURVE = "size_curve.csv"
 RUN_FILES = (
-    *("model.keras", "history.csv", "decisions.json", "config.yaml", "run.json"),
+    *("model.keras", "history.csv", "decisions.json", CONFIG, RECORD),
     *(CURVE, REPORT),
 )
 
@@ -40,56 +48,7 @@ _CURVE_SAMPLES = 10_000
 # Beside what a run of an experiment that failed has left: why.
 ERROR_FILE = "error.txt"
 
-# Training samples that the features are tried on before training.
-_CHECKED = 256
-
 TENSORBOARD = "tensorboard"
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RunParts:
-    """What a run needs beside its model.
-
-    Args:
-        data: The data set, split.
-        extractor: What the Frechet distances are taken on.
-        n_clusters: Integer >= 2, clusters of the silhouette.
-    """
-
-    data: Dataset
-    extractor: FeatureExtractor
-    n_clusters: int
-
-
-def load_parts(config: Config) -> RunParts:
-    """Load a run's data, and check before training what its final figures need.
-
-    Args:
-        config: The run's config.
-
-    Raises:
-        ValueError: If the config does not fit the data.
-        OSError: If data are missing.
-    """
-    options = dict(config.data)
-    data = load_dataset(
-        config.dataset, options.pop("dir", None), seed=config.seed, **options
-    )
-    extractor = build_extractor(
-        config.probe.features, data.data_shape, weights=config.probe.weights
-    )
-    extractor.check_data(data.x_train[:_CHECKED])
-    return RunParts(data, extractor, _count_clusters(config, data))
-
-
-def _count_clusters(config: Config, data: Dataset) -> int:
-    clusters = config.probe.n_clusters or data.n_classes or 10
-    if clusters >= len(data.x_test):
-        raise ValueError(
-            "`probe.n_clusters` must be below the number of test samples. Received: "
-            f"{clusters} clusters and {len(data.x_test)} samples"
-        )
-    return clusters
 
 
 def write_run(
@@ -98,8 +57,8 @@ def write_run(
     parts: RunParts,
     model: Any,
     history: Any,
-    pruning: Any,
-    **figures: Any,
+    search: Any,
+    **facts: Any,
 ) -> dict[str, Any]:
     """Measure a trained model on the test part and write the files of `RUN_FILES`.
 
@@ -112,28 +71,25 @@ def write_run(
         parts: What `load_parts` gave.
         model: The trained model.
         history: The `History` of its training.
-        pruning: The `ALDCallback`, or `None`.
-        **figures: What else belongs into `run.json`, or replaces what it would hold.
+        search: The `ALDCallback` or `GateSearch`, or `None`.
+        **facts: Further entries of the record, or replacements of its own.
 
     Returns:
-        What `run.json` holds.
+        The record.
     """
-    _write_training(output, config, model, history, pruning)
+    _write_training(output, config, model, history, search)
     data = parts.data
     small = compact(model, keep_optimizer=False)
     measured = {
         name: evaluate_model(
-            part,
+            vae,
             data.x_test,
             parts.n_clusters,
             parts.extractor,
             config.seed,
             data.y_test,
         )
-        for name, part in (
-            ("test", model),
-            ("test_compact", small),
-        )
+        for name, vae in (("test", model), ("test_compact", small))
     }
     curve = None
     if hasattr(model, "size_curve"):
@@ -141,20 +97,21 @@ def write_run(
         with atomic_path(output / CURVE) as temporary:
             curve.to_csv(temporary)
     record = {
-        **_record(config, data, model, history, pruning),
+        **_record(config, data, model, history, search),
         "parameters_compact": parameter_count(small),
-        **figures,
+        **facts,
         "baseline_nll": None if curve is None else curve.baseline_nll,
         "features": parts.extractor.name,
         **measured,
     }
-    # Where it stands, the run is whole.
-    write_json(output / "run.json", record)
+    # Written last: a folder that holds it is a whole run.
+    write_json(output / RECORD, record)
     if config.report:
+        decisions = _decision_log(search)
         try_to_report(
             str(output),
             lambda: _report(
-                output, config, data, model, history, pruning, record, curve
+                output, config, data, model, history, decisions, record, curve
             ),
         )
     return record
@@ -186,7 +143,7 @@ def _report(
     data: Dataset,
     model: Any,
     history: Any,
-    pruning: Any,
+    decisions: list[dict[str, Any]],
     record: dict[str, Any],
     curve: SizeCurve | None,
 ) -> None:
@@ -203,7 +160,7 @@ def _report(
         folder=str(output),
         config=config.to_dict(),
         record=record,
-        decisions=_decision_log(pruning),
+        decisions=decisions,
         history={"epoch": history.epoch, **history.history},
         view=view,
         curve=curve,
@@ -212,9 +169,9 @@ def _report(
 
 
 def _record(
-    config: Config, data: Dataset, model: Any, history: Any, pruning: Any
-) -> dict[str, Any]:
-    return {
+    config: Config, data: Dataset, model: Any, history: Any, search: Any
+) -> RunRecord:
+    record: RunRecord = {
         "versions": versions(),
         "seed": config.seed,
         "seconds": None,
@@ -223,13 +180,11 @@ def _record(
         "start_dims": config.latent_dim,
         "active_dims": model.active_dims,
         "validation_loss": (history.history.get("val_loss") or [None])[-1],
-        "fixed_epoch": None if pruning is None else pruning.fixed_epoch,
-        "fixed_step": None if pruning is None else pruning.fixed_step,
-        "status": None if pruning is None else pruning.status,
-        "outcome": None if pruning is None else pruning.result(),
+        "fixed_epoch": None if search is None else search.fixed_epoch,
+        "fixed_step": None if search is None else search.fixed_step,
+        "status": None if search is None else search.status,
+        "outcome": None if search is None else search.result(),
         "elastic": _is_elastic(model),
-        **_rule_stop(pruning),
-        **_bound(config, model, history, pruning),
         "parameters": parameter_count(model),
         "samples": {
             "train": len(data.x_train),
@@ -237,6 +192,12 @@ def _record(
             "test": len(data.x_test),
         },
     }
+    state = getattr(search, "state", None)
+    if isinstance(state, ALDToTheEndState):
+        record["rule_stop"] = _rule_stop(state)
+    if config.method == "geco":
+        record["bound"] = _bound(model, history, search)
+    return record
 
 
 def _is_elastic(model: Any) -> bool:
@@ -245,41 +206,35 @@ def _is_elastic(model: Any) -> bool:
     return sampling is not None and sampling.is_on
 
 
-def _rule_stop(pruning: Any) -> dict[str, Any]:
-    """Where the paper's rule would have stopped, of a run that went on."""
-    state = None if pruning is None else pruning.state
-    if not isinstance(state, ALDToTheEndState):
-        return {}
-    if state.stop_epoch is None:
-        return {"rule_stop": None}
-    return {"rule_stop": {"epoch": state.stop_epoch, "active_dims": state.stop_dims}}
+def _rule_stop(state: ALDToTheEndState) -> RuleStop | None:
+    if state.stop_epoch is None or state.stop_dims is None:
+        return None
+    return {"epoch": state.stop_epoch, "active_dims": state.stop_dims}
 
 
-def _bound(config: Config, model: Any, history: Any, search: Any) -> dict[str, Any]:
-    """The bound on the error and what became of it, of `method: geco`."""
-    if config.method != "geco":
-        return {}
-    found: dict[str, Any] = {"tau": model.tau}
-    if search is None:
-        errors = history.history.get("val_squared_error", [])
-        found |= {"max_multiplier": model.max_multiplier}
-        found |= {"lowest_error": min(errors, default=None)}
-        if model.tau > 0.0:
-            found |= {"last_error": errors[-1] if errors else None}
-        return {"bound": found}
-    undecided = len(model.undecided_gates)
-    found |= {
-        "tolerance": search.rule.tolerance,
-        "error": search.error,
-        "met": search.met,
-        "undecided_gates": undecided,
+def _bound(model: Any, history: Any, search: Any) -> OpenBound | GatedBound:
+    if search is not None:
+        return {
+            "tau": model.tau,
+            "tolerance": search.rule.tolerance,
+            "error": search.error,
+            "met": search.met,
+            "undecided_gates": len(model.undecided_gates),
+        }
+    errors = history.history["val_squared_error"]
+    bound: OpenBound = {
+        "tau": model.tau,
+        "max_multiplier": model.max_multiplier,
+        "lowest_error": min(errors),
     }
-    return {"bound": found}
+    if model.tau > 0.0:
+        bound["last_error"] = errors[-1]
+    return bound
 
 
-def _decision_log(pruning: Any) -> list[dict[str, Any]]:
-    """What `decisions.json` holds: all that an `ALDCallback` decided, or nothing."""
-    return [] if pruning is None else [d.to_dict() for d in pruning.decisions]
+def _decision_log(search: Any) -> list[dict[str, Any]]:
+    """What `decisions.json` holds: all decisions of a search, none without one."""
+    return [] if search is None else [d.to_dict() for d in search.decisions]
 
 
 def holds_run(output: pathlib.Path) -> bool:
@@ -309,10 +264,10 @@ def _exports(output: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _write_training(
-    output: pathlib.Path, config: Config, model: Any, history: Any, pruning: Any
+    output: pathlib.Path, config: Config, model: Any, history: Any, search: Any
 ) -> None:
     # A run that is replaced leaves nothing that could be taken for part of this one.
-    for name in ("run.json", CURVE, REPORT, ERROR_FILE):
+    for name in (RECORD, CURVE, REPORT, ERROR_FILE):
         (output / name).unlink(missing_ok=True)
     for name in RUN_FIGURES:
         (output / "figures" / f"{name}.png").unlink(missing_ok=True)
@@ -321,8 +276,8 @@ def _write_training(
             stale.unlink()
         elif holds_saved_model(stale):
             shutil.rmtree(stale)
-    write_yaml(output / "config.yaml", config.to_dict())
+    write_yaml(output / CONFIG, config.to_dict())
     write_csv(output / "history.csv", {"epoch": history.epoch, **history.history})
-    write_json(output / "decisions.json", _decision_log(pruning))
+    write_json(output / "decisions.json", _decision_log(search))
     with atomic_path(output / "model.keras") as temporary:
         model.save(temporary)

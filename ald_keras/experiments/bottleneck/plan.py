@@ -10,9 +10,10 @@ from typing import Any
 
 from ald_keras.experiments.core.plan import check_counts, check_settings, with_data_dir
 from ald_keras.experiments.core.runner import Job
-from ald_keras.experiments.core.runs import read_record, run_name
+from ald_keras.experiments.core.runs import run_name
 from ald_keras.runs.config import Config, read_settings
 from ald_keras.runs.config_parts import GecoConfig, Named, section
+from ald_keras.runs.record import read_record
 
 # Keys in which runs of one name may differ: what the references decide.
 MAY_DIFFER = ("geco.tau",)

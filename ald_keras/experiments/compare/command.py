@@ -38,8 +38,9 @@ from ald_keras.experiments.core.command import (
 )
 from ald_keras.experiments.core.plan import check_data_dir, check_settings
 from ald_keras.experiments.core.runner import Job, Runner, is_done, raise_failures
-from ald_keras.experiments.core.runs import FIXED, read_record, run_name
+from ald_keras.experiments.core.runs import FIXED, run_name
 from ald_keras.files.text_files import write_yaml
+from ald_keras.runs.record import read_record
 
 _DECIDED = {"seed": "--seeds", "method": "search.rules"}
 

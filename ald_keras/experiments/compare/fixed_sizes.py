@@ -19,7 +19,8 @@ from ald_keras.experiments.compare.searches import Search
 from ald_keras.experiments.compare.trials import trial_job
 from ald_keras.experiments.core.runner import Job
 from ald_keras.files.model_files import load_model
-from ald_keras.runs.run_files import TENSORBOARD, RunParts, load_parts, write_run
+from ald_keras.runs.parts import RunParts, load_parts
+from ald_keras.runs.run_files import TENSORBOARD, write_run
 from ald_keras.runs.training import build_model, fit_model
 
 OBJECTIVE = "val_loss"

@@ -30,8 +30,8 @@ from ald_keras.experiments.compare.fixed_sizes import OBJECTIVE, FixedSizes
 from ald_keras.experiments.compare.roles import CHIEF, VARIABLES, WORKER, find_role
 from ald_keras.experiments.compare.trials import Event, remove_end, write_end
 from ald_keras.experiments.core.runner import Job, is_done, kind_of
-from ald_keras.experiments.core.runs import read_record
 from ald_keras.files.text_files import write_yaml
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE, clear_logs
 
 # Seconds between two questions of a worker to its chief.

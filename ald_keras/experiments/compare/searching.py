@@ -17,7 +17,7 @@ from ald_keras.experiments.compare.trials import (
     whole_search,
 )
 from ald_keras.experiments.core.runner import Job, Runner, kind_of, run_module
-from ald_keras.experiments.core.runs import read_record
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE
 
 # The process that searches.

@@ -13,12 +13,12 @@ from ald_keras.experiments.compare.trials import ended_with
 from ald_keras.experiments.core.runs import (
     FIXED,
     differences,
-    read_record,
     read_run_config,
     run_name,
 )
 from ald_keras.experiments.core.summary import mean_and_sd, t_interval
 from ald_keras.runs.config import Config
+from ald_keras.runs.record import read_record
 
 Row = dict[str, Any]
 

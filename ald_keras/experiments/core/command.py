@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser
-from ald_keras.experiments.core.runs import read_record
 from ald_keras.files.text_files import read_json, read_yaml, write_yaml
 from ald_keras.files.versions import versions
 from ald_keras.reports import try_to_report
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE
 
 _NOTE = "experiment.yaml"

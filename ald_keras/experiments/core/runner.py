@@ -15,10 +15,11 @@ from typing import Any
 from rich.console import Console
 
 from ald_keras.experiments.core.progress import Board
-from ald_keras.experiments.core.runs import differences, read_record, read_run_config
+from ald_keras.experiments.core.runs import differences, read_run_config
 from ald_keras.files.text_files import write_yaml
 from ald_keras.runs.checkpoint import CHECKPOINT
 from ald_keras.runs.config import Config
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE
 
 

@@ -7,8 +7,8 @@ import pathlib
 import re
 from typing import Any
 
-from ald_keras.files.text_files import read_json
 from ald_keras.runs.config import UNUSED, Config, load_config
+from ald_keras.runs.record import read_record
 
 # What stands before start and seed in the names of folders.
 FIXED, ONE_SHOT = "fixed", "oneshot"
@@ -44,21 +44,6 @@ def run_name(group: str, start: int, seed: int) -> str:
     'size_curve-100-seed0'
     """
     return f"{group}-{start}-seed{seed}"
-
-
-def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
-    """What the `run.json` of a whole run holds, or `None` if the run is not whole.
-
-    Raises:
-        ValueError: If the file is damaged: a run that is killed leaves none.
-    """
-    path = folder / "run.json"
-    if not path.is_file() or not (folder / "config.yaml").is_file():
-        return None
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} must hold a mapping. Received: {record!r:.100}")
-    return record
 
 
 def read_run_config(folder: pathlib.Path) -> Config:

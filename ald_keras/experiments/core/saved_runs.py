@@ -11,19 +11,14 @@ import keras
 import numpy as np
 
 from ald_keras.datasets import Dataset, load_dataset
-from ald_keras.experiments.core.run_checks import (
-    NEEDED,
-    check_decisions,
-    check_history,
-    check_record,
-)
-from ald_keras.experiments.core.runs import read_record
+from ald_keras.experiments.core.run_checks import check_decisions, check_history
 from ald_keras.files.model_files import load_model
 from ald_keras.files.text_files import read_csv, read_json
 from ald_keras.reports.figures import Curves
 from ald_keras.reports.model_view import ModelView, view_model
 from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
 from ald_keras.runs.config import Config, load_config
+from ald_keras.runs.record import NEEDED, RECORD, check_needed, read_record
 from ald_keras.runs.run_files import load_curve
 
 
@@ -113,7 +108,7 @@ def _whole(folder: pathlib.Path, needed: Iterable[str] = ()) -> dict[str, Any]:
         raise ValueError(
             f"{folder} holds no whole run: `run.json` and `config.yaml` are needed."
         )
-    check_record(folder / "run.json", record, needed)
+    check_needed(folder / RECORD, record, needed)
     return record
 
 

@@ -19,7 +19,7 @@ from ald_keras.experiments.compare.table import head_lines as comparison_lines
 from ald_keras.experiments.compare.table import table_cells as comparison_rows
 from ald_keras.experiments.core.command import read_failures, read_note
 from ald_keras.experiments.core.plan import GUESSES
-from ald_keras.experiments.core.runs import ONE_SHOT, read_record, read_runs
+from ald_keras.experiments.core.runs import ONE_SHOT, read_runs
 from ald_keras.experiments.core.summary import Row, Summary, summarize
 from ald_keras.experiments.core.table import NOTES, cells, head_lines
 from ald_keras.experiments.curve.summary import summarize_curves
@@ -35,6 +35,7 @@ from ald_keras.experiments.figures.drawings import (
 from ald_keras.files.versions import versions
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.experiment_report import write_experiment_report
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import REPORT
 
 # `experiment.yaml` holds these beside the comparison.

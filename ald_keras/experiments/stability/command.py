@@ -31,11 +31,12 @@ from ald_keras.experiments.core.plan import (
     read_base,
 )
 from ald_keras.experiments.core.runner import Job, Runner, is_done, raise_failures
-from ald_keras.experiments.core.runs import read_record, read_runs
+from ald_keras.experiments.core.runs import read_runs
 from ald_keras.experiments.core.summary import baseline_of, fixed_figures, summarize
 from ald_keras.experiments.core.table import print_table, write_table
 from ald_keras.rules import RULES
 from ald_keras.runs.config import Config
+from ald_keras.runs.record import read_record
 
 
 def stability(

@@ -14,11 +14,12 @@ from keras import ops
 from ald_keras.cli import run_command
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.experiments.core.child import job_parser
-from ald_keras.experiments.core.runs import read_record
 from ald_keras.files.model_files import load_model
 from ald_keras.metrics.quality import row_blocks
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.run_files import load_parts, write_run
+from ald_keras.runs.parts import load_parts
+from ald_keras.runs.record import read_record
+from ald_keras.runs.run_files import write_run
 
 # Variance of the posterior means below which a unit is idle (Burda et al. 2016).
 IDLE_VARIANCE = 0.01

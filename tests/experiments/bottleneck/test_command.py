@@ -171,7 +171,7 @@ def test_runs_of_another_config_are_found_before_any_is_made(
     assert [folder.name for folder in output.iterdir()] == ["reference-2-seed0"]
 
 
-@pytest.mark.parametrize("error", [None, 0.0, math.nan, math.inf])
+@pytest.mark.parametrize("error", [0.0, math.nan, math.inf])
 def test_an_error_that_can_be_no_bound(tmp_path, plan, write_reference, capsys, error):
     write_reference(tmp_path, 2, 0, error)
     alone = plan(references=(2,), sizes=(4,), seeds=1)
@@ -300,7 +300,7 @@ def test_runs_that_do_not_belong_together(
         summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
     write_run(tmp_path, "gated-b1", 2, 1, 3, -60.0, bound={"tau": 1.0})
     (tmp_path / "gated-b1-2-seed0" / "run.json").unlink()
-    with pytest.raises(ValueError, match="gated-b1-2-seed1: `bound` in run.json"):
+    with pytest.raises(ValueError, match="gated-b1-2-seed1.*`bound` must be"):
         summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
 
 

@@ -12,8 +12,8 @@ import yaml
 
 from ald_keras.experiments.compare import searching
 from ald_keras.experiments.compare.command import main
-from ald_keras.experiments.core.runs import read_record
 from ald_keras.experiments.figures.command import main as draw
+from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE
 
 SEARCH = {"sizes": [2, 3, 5], "rules": ["size_curve"]}

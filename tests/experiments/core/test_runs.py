@@ -1,6 +1,7 @@
 import pytest
 
-from ald_keras.experiments.core.runs import differences, read_record, read_runs
+from ald_keras.experiments.core.runs import differences, read_runs
+from ald_keras.runs.record import read_record
 
 
 def test_only_whole_runs_are_read(tmp_path, write_run):
