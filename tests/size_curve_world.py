@@ -175,7 +175,7 @@ def play(rule, network, epochs, planned=None, state=None, first=0):
     state = rule.init(len(network.places), 0) if state is None else state
     played = []
     for epoch in range(first, first + epochs):
-        state, decision = rule.step(state, network.observe(epoch, state, planned))
+        state, decision = rule.update(state, network.observe(epoch, state, planned))
         played.append((state, decision))
     return played
 

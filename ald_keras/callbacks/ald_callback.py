@@ -242,7 +242,7 @@ class ALDCallback(ReportedRecord):
 
     def _ask(self, observation: Observation) -> None:
         """Ask the rule; what changes the mask stays pending."""
-        state, decision = self.rule.step(self.state, observation)
+        state, decision = self.rule.update(self.state, observation)
         self._records += 1
         if self.stop_training and state.fixed_epoch is not None:
             self.model.stop_training = True

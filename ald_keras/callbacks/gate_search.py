@@ -193,7 +193,7 @@ class GateSearch(PruningRecord):
             bool(_array(self.model.constraint.met)),
             float(_array(self.model.constraint.multiplier)),
         )
-        state, decision = self.rule.step(self.state, observation)
+        state, decision = self.rule.update(self.state, observation)
         # What comes back is not to come back with the weights of its trial.
         settled = decision.action != "restore" and not state.trial
         if self.met and (decision.action == "try" or (settled and self._all_fixed())):

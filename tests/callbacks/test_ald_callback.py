@@ -228,9 +228,9 @@ def test_nothing_is_recorded_while_beta_moves():
 class Watching(SizeCurveRule):
     """Keeps what it has seen."""
 
-    def step(self, state, observation):
+    def update(self, state, observation):
         self.seen.append(observation.metrics)
-        return super().step(state, observation)
+        return super().update(state, observation)
 
 
 def watching(**options):

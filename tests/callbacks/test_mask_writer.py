@@ -40,7 +40,7 @@ class Script:
     def state_from_dict(self, data):
         return ScriptState(**data)
 
-    def step(self, state, observation):
+    def update(self, state, observation):
         action = self.actions.get(observation.epoch, "wait")
         active = set(state.active)
         if action == "prune":

@@ -212,9 +212,9 @@ class Asked(SizeCurveRule):
 
     asked: list = []
 
-    def step(self, state, observation):
+    def update(self, state, observation):
         self.asked.append((observation.epoch, round(observation.progress, 3)))
-        return super().step(state, observation)
+        return super().update(state, observation)
 
 
 @pytest.mark.parametrize(

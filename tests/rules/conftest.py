@@ -18,7 +18,7 @@ def _play(rule, curves, *, n_dims=64, seed=0, state=None, directions=None, kl=No
     for offset, values in enumerate(zip(*curves.values(), strict=True)):
         metrics = dict(zip(curves, values, strict=True))
         seen = _observe(state, first + offset, metrics, kl=kl, directions=directions)
-        state, decision = rule.step(state, seen)
+        state, decision = rule.update(state, seen)
         played.append((state, decision))
     return played
 

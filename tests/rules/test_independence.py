@@ -26,7 +26,7 @@ rule = rules.ALDRule(patience=1)
 state = rule.init(8, seed=0)
 metrics = dict.fromkeys(rules.BUILT_IN_METRICS, 0.0)
 seen = rules.Observation(0, metrics, state.active, (0.0,) * 8)
-print(rule.step(state, seen)[1].active_dims)
+print(rule.update(state, seen)[1].active_dims)
 """
 
 

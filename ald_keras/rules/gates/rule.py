@@ -158,7 +158,7 @@ class GateRule(Immutable):
         state = replace(state, trial=(), errors=(), group=1, shut=shut)
         return replace(state, phase="look", active=active)
 
-    def step(
+    def update(
         self, state: GateState, observation: GateObservation
     ) -> tuple[GateState, Decision]:
         """Records one epoch and decides.

@@ -75,7 +75,7 @@ class ALDRule(Immutable):
     Example:
     >>> rule = ALDRule(selection="kl", thresholds={"reconstruction": 0.0})
     >>> state = rule.init(n_dims=64, seed=0)
-    >>> state, decision = rule.step(state, observation)
+    >>> state, decision = rule.update(state, observation)
     """
 
     initial_step: int = 5
@@ -160,7 +160,7 @@ class ALDRule(Immutable):
         self._check_state(state)
         return state
 
-    def step(
+    def update(
         self, state: ALDState, observation: Observation
     ) -> tuple[ALDState, Decision]:
         """Records one epoch and decides.

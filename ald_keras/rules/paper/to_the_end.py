@@ -72,21 +72,21 @@ class ALDToTheEndRule(ALDRule):
         self._check_state(state)
         return state
 
-    def step(
+    def update(
         self, state: ALDState, observation: Observation
     ) -> tuple[ALDState, Decision]:
-        """Records one epoch and decides; see `ALDRule.step`."""
+        """Records one epoch and decides; see `ALDRule.update`."""
         if not isinstance(state, ALDToTheEndState):
             raise TypeError(
                 f"`state` must be an ALDToTheEndState. Received: {type(state)}"
             )
-        after, decision = super().step(state, observation)
+        after, decision = super().update(state, observation)
         if decision.action != "stop" or after.at_floor:
             return after, decision
         if state.stop_epoch is None:
             dims = len(state.active)
             state = replace(state, stop_epoch=decision.epoch, stop_dims=dims)
-        after, removal = self._without_stop().step(state, observation)
+        after, removal = self._without_stop().update(state, observation)
         removed = prune_reason(
             removal.indices,
             len(state.active),

@@ -149,7 +149,7 @@ class ElasticRule(Immutable):
             values["sampling"] = SampledSizes.from_dict(values["sampling"])
         return ElasticState(**values)
 
-    def step(
+    def update(
         self, state: ElasticState, observation: Observation
     ) -> tuple[ElasticState, Decision]:
         """Observes one epoch; begins to sample, renews the order, keeps the reserve."""

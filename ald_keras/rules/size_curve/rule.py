@@ -162,7 +162,7 @@ class SizeCurveRule(Immutable):
         """
         return SizeCurveState.from_dict(data)
 
-    def step(
+    def update(
         self, state: SizeCurveState, observation: Observation
     ) -> tuple[SizeCurveState, Decision]:
         """Take in one evaluation, and settle, measure, fix or watch the reserve."""

@@ -39,7 +39,7 @@ def searches(draw):
 def play(rule, state, rows, first=0):
     played = []
     for epoch, row in enumerate(rows, first):
-        state, decision = rule.step(state, GateObservation(epoch, *row))
+        state, decision = rule.update(state, GateObservation(epoch, *row))
         played.append((state, decision))
     return played
 

@@ -37,7 +37,7 @@ class World:
                 1.0,
             )
             before = state.active
-            state, decision = rule.step(state, seen)
+            state, decision = rule.update(state, seen)
             since = since + 1 if state.active == before else 0
             decisions.append(decision)
         return state, decisions
@@ -118,7 +118,7 @@ def looked(errors, information):
     state, made = dataclasses.replace(rule().init(n), phase="look"), []
     for epoch, error in enumerate(errors):
         seen = GateObservation(epoch, [1.0] * n, information, error, True, 1.0)
-        state, decision = rule().step(state, seen)
+        state, decision = rule().update(state, seen)
         made.append(decision)
     return state, made
 
@@ -145,7 +145,7 @@ def test_the_least_informative_goes_first_and_the_last_one_shut_opens_first():
     state = dataclasses.replace(state, phase="look", active=(0, 1, 2), trial=())
     state = dataclasses.replace(state, reopened=(1,))
     seen = GateObservation(1, [1.0] * 3, [5.0, 0.3, 2.0], 9.0, True, 1.0)
-    assert rule().step(state, seen)[1].indices == (2,)
+    assert rule().update(state, seen)[1].indices == (2,)
 
 
 def test_a_bound_that_is_never_met_closes_nothing():
@@ -170,7 +170,7 @@ def test_narrowing_ends_when_the_epochs_run_out():
         # One more gate closes all the time.
         p = [0.99 if i > epoch / 10 else 0.3 for i in range(n)]
         seen = GateObservation(epoch, p, [1.0] * n, 9.0, True, 1.0)
-        state, _ = patient.step(state, seen)
+        state, _ = patient.update(state, seen)
         if state.phase != "narrow":
             break
     assert epoch == 59
@@ -192,7 +192,7 @@ def test_gates_have_settled_once_error_and_multiplier_have(errors, multipliers, 
     state, p = rule().init(2), [0.99, 0.97]
     for epoch, (error, multiplier) in enumerate(zip(errors, multipliers, strict=True)):
         seen = GateObservation(epoch, p, [1.0] * 2, error, True, multiplier)
-        state, _ = rule().step(state, seen)
+        state, _ = rule().update(state, seen)
         if state.phase == "look":
             break
     assert epoch == last
@@ -218,7 +218,7 @@ def test_a_single_good_epoch_is_not_enough():
     ]
     made = []
     for observation in seen:
-        state, decision = rule().step(state, observation)
+        state, decision = rule().update(state, observation)
         made.append(decision.action)
     assert made == ["wait", "wait", "wait", "restore"]
 
@@ -231,7 +231,7 @@ def test_an_error_that_is_about_to_get_there_has_twice_the_time():
     for epoch in range(8):
         error = 13.0 - 0.45 * epoch  # at most 10.2 in the eighth epoch
         seen = GateObservation(epoch, [1.0, 1.0, 0.0], [1.0] * 3, error, True, 1.0)
-        state, decision = rule().step(state, seen)
+        state, decision = rule().update(state, seen)
         made.append(decision.action)
     assert made[:7] == ["wait"] * 7
     assert state.phase == "look"
@@ -256,7 +256,7 @@ def test_what_was_shut_may_be_open_again_when_weights_are_restored():
 def test_nothing_is_changed_in_place():
     before = rule().init(4)
     copy = dataclasses.replace(before)
-    rule().step(before, GateObservation(0, [0.9] * 4, [1.0] * 4, 11.0, False, 1.0))
+    rule().update(before, GateObservation(0, [0.9] * 4, [1.0] * 4, 11.0, False, 1.0))
     assert before == copy
     with pytest.raises(AttributeError):
         before.phase = "done"
@@ -291,7 +291,7 @@ def test_an_observation_of_another_number_of_gates(arguments, name):
     seen = {"probabilities": (0.5,) * 3, "information": (0.1,) * 3, **arguments}
     seen |= {"error": 1.0, "met": True, "multiplier": 1.0}
     with pytest.raises(ValueError, match=f"`{name}` must hold a value for each of 3"):
-        rule().step(rule().init(3), GateObservation(0, **seen))
+        rule().update(rule().init(3), GateObservation(0, **seen))
 
 
 def test_wrong_observations_and_states():

@@ -192,17 +192,17 @@ def test_bad_start(n_dims, seed, message):
 def test_bad_observations(changes, message, fixed_epoch):
     rule = ALDRule(**OTHER)
     state = replace(rule.init(8, 0), last_epoch=3, fixed_epoch=fixed_epoch)
-    assert rule.step(state, seen(epoch=4))[1].action == "wait"
+    assert rule.update(state, seen(epoch=4))[1].action == "wait"
     with pytest.raises(ValueError, match=message):
-        rule.step(state, seen(**{"epoch": 4, **changes}))
+        rule.update(state, seen(**{"epoch": 4, **changes}))
 
 
 def test_wrong_types():
     rule = ALDRule()
     with pytest.raises(TypeError, match="`state` must be an ALDState"):
-        rule.step(rule.init(8, 0).to_dict(), seen())
+        rule.update(rule.init(8, 0).to_dict(), seen())
     with pytest.raises(TypeError, match="`observation` must be an Observation"):
-        rule.step(rule.init(8, 0), {"epoch": 0})
+        rule.update(rule.init(8, 0), {"epoch": 0})
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_state_of_another_rule_is_refused(other):
 
 def test_state_is_rebuilt_by_its_rule():
     rule = ALDRule(**OTHER)
-    state, _ = rule.step(rule.init(8, 5), seen())
+    state, _ = rule.update(rule.init(8, 5), seen())
     restored = rule.state_from_dict(json.loads(json.dumps(state.to_dict())))
     assert isinstance(restored, ALDState)
     assert restored == state

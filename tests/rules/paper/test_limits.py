@@ -209,8 +209,8 @@ def test_step_changes_neither_rule_nor_state_nor_observation(play, observe):
     rule, state = ALDRule(), mid_life(19, FALLING)
     seen = observe(state, 41, {name: -9.5 for name in BUILT_IN_METRICS})
     before = [repr(rule), repr(state), repr(seen)]
-    first = rule.step(state, seen)
-    assert rule.step(state, seen) == first
+    first = rule.update(state, seen)
+    assert rule.update(state, seen) == first
     assert [repr(rule), repr(state), repr(seen)] == before
     with pytest.raises(dataclasses.FrozenInstanceError):
         rule.patience = 1

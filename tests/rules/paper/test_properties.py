@@ -53,7 +53,7 @@ def play(rule, state, rows, first=0):
             kl[: state.n_dims],
             {"low": "min", "high": "max"},
         )
-        state, decision = rule.step(state, seen)
+        state, decision = rule.update(state, seen)
         played.append((state, decision))
     return played
 

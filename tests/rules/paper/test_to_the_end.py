@@ -78,11 +78,11 @@ def test_up_to_the_stop_it_decides_as_the_rule_does(levels, n_dims, seed, select
         kl = tuple((7 * i) % 5 for i in range(n_dims))
         if stopped is None:
             seen = Observation(epoch, metrics, state.active, kl)
-            state, decision = rule.step(state, seen)
+            state, decision = rule.update(state, seen)
             if decision.action == "stop" and not state.at_floor:
                 stopped = epoch, len(state.active)
         seen = Observation(epoch, metrics, other.active, kl)
-        other, mine = endless.step(other, seen)
+        other, mine = endless.update(other, seen)
         removed += mine.indices
         if stopped is None:
             assert mine == decision
@@ -132,7 +132,7 @@ def test_states_of_the_plain_rule_are_refused():
     metrics = dict.fromkeys(rule.metrics, 0.0)
     seen = Observation(0, metrics, state.active, (0.0,) * 4)
     with pytest.raises(TypeError, match="ALDToTheEndState"):
-        rule.step(state, seen)
+        rule.update(state, seen)
     with pytest.raises(ValueError, match="stop_epoch"):
         rule.state_from_dict(state.to_dict())
-    assert isinstance(rule.step(rule.init(4, 0), seen)[1], Decision)
+    assert isinstance(rule.update(rule.init(4, 0), seen)[1], Decision)

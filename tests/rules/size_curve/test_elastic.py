@@ -23,7 +23,7 @@ def follow(rule, spectra, state=None, epochs=1000):
     for epoch, kl in enumerate(spectra):
         masked = [v if d in state.active else 0.0 for d, v in enumerate(kl)]
         progress = (epoch + 1) / epochs
-        state, decision = rule.step(state, seen(epoch, masked, state.active, progress))
+        state, decision = rule.update(state, seen(epoch, masked, state.active, progress))
         steps.append((state, decision))
     return steps
 
@@ -132,7 +132,7 @@ def test_sampling_goes_on_when_the_mask_is_changed_from_outside():
     state, _ = follow(rule, [SETTLED] * 2)[-1]
     state = rule.restart(state, [0, 3, 5])
     kl = [2.0, 0, 0, 3.0, 0, 0.5, 0, 0, 0, 0]
-    after, _ = rule.step(state, seen(2, kl, (0, 3, 5)))
+    after, _ = rule.update(state, seen(2, kl, (0, 3, 5)))
     assert after.active == (0, 3, 5)
     assert after.sampling.order[:3] == (3, 0, 5)
 

@@ -35,7 +35,7 @@ def test_the_size_is_the_number_of_dimensions_kept():
     for epoch in range(11):
         # Measuring begins early because 30 % of the run is over.
         seen = network.observe(epoch, state, 19)
-        state, decision = rule.step(state, seen)
+        state, decision = rule.update(state, seen)
     assert decision.code == "fixed"
     assert state.size == len(state.core)
 
@@ -76,7 +76,7 @@ def test_no_dimension_is_lost_when_the_size_is_raised():
     state = state.changed(sampling=sampling_of(state, 0.5, 1))
     for epoch in range(RULE.patience):
         sizes = SizeMeasurement((4, 9), (0.5, 0.0), (0.0, 0.0), 100.0)
-        state, decision = RULE.step(state, observed(epoch, state, kl, sizes))
+        state, decision = RULE.update(state, observed(epoch, state, kl, sizes))
     assert decision.code == "reopened"
     assert {*state.active} | {*state.removed} == set(range(25))
 

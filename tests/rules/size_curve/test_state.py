@@ -97,7 +97,7 @@ def test_a_state_that_went_through_json_continues_alike(rule, network, places):
     state, network = again.init(N_DIMS, 0), ArbitraryNetwork(phases, places, metrics)
     for epoch, (expected, decision) in enumerate(played):
         state = again.state_from_dict(json.loads(json.dumps(state.to_dict())))
-        state, found = again.step(state, network.observe(epoch, state, epochs))
+        state, found = again.update(state, network.observe(epoch, state, epochs))
         assert state == expected
         assert found == decision
         assert Decision.from_dict(json.loads(json.dumps(found.to_dict()))) == found
@@ -167,7 +167,7 @@ def test_every_kind_of_decision_survives_json_in_a_simulated_run():
     state = rule.init(12, 0)
     for epoch, step in enumerate(expected):
         state = rule.state_from_dict(json.loads(json.dumps(state.to_dict())))
-        state, decision = rule.step(state, network.observe(epoch, state, 70))
+        state, decision = rule.update(state, network.observe(epoch, state, 70))
         assert (state, decision) == step
 
 
@@ -178,7 +178,7 @@ def test_no_step_changes_a_state():
         text = json.dumps(state.to_dict())
         epoch = state.last_epoch + 1
         observation = network.observe(epoch, state, None)
-        assert rule.step(state, observation) == rule.step(state, observation)
+        assert rule.update(state, observation) == rule.update(state, observation)
         assert json.dumps(state.to_dict()) == text
 
 
@@ -219,7 +219,7 @@ def test_sizes_that_were_not_measured_are_an_error():
     state, _ = play(rule, network, 20)[-1]
     assert state.phase == "measure"
     with pytest.raises(ValueError, match="`sizes` must hold"):
-        rule.step(
+        rule.update(
             state, Observation(20, {}, state.active, network.kl(20, state.active))
         )
 
@@ -227,7 +227,7 @@ def test_sizes_that_were_not_measured_are_an_error():
 def test_a_kl_that_is_not_finite_is_an_error():
     rule = SizeCurveRule()
     with pytest.raises(ValueError, match="`kl` must be finite"):
-        rule.step(rule.init(2, 0), Observation(0, {}, (0, 1), (1.0, np.nan)))
+        rule.update(rule.init(2, 0), Observation(0, {}, (0, 1), (1.0, np.nan)))
 
 
 def test_a_baseline_that_is_missing_is_an_error():
