@@ -1,6 +1,6 @@
 """Finds the size of a VAE's latent space during one `model.fit`."""
 
-from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
+from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
 from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.metrics import SizeCurve, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
@@ -13,6 +13,7 @@ __all__ = [
     "ALDCallback",
     "ALDRule",
     "ElasticRule",
+    "GateSearch",
     "GatedVAE",
     "GaussianSampling",
     "SizeCurveRule",

@@ -87,7 +87,7 @@ def as_new(make: Callable[..., Any], *arguments: Any) -> Any:
     model, variables, start = _made_once(make, *arguments)
     for variable, value in zip(variables, start, strict=True):
         variable.assign(value)
-    model.memory.clear()
+    model.saved_state.clear()
     keras.utils.set_random_seed(0)
     return model
 

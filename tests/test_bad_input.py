@@ -15,7 +15,7 @@ import tensorflow as tf
 import yaml
 from builders import TINY_RUN, digits, small_decoder, small_encoder, small_vae
 
-from ald_keras import ALDCallback, ALDRule, GatedVAE, compact
+from ald_keras import ALDCallback, ALDRule, GatedVAE, GateSearch, compact
 from ald_keras.train import main
 
 X = digits(120)
@@ -40,9 +40,9 @@ def model(request):
 
 
 def pruning(vae, **options):
-    """What prunes beside `fit`: a GatedVAE does so by itself."""
+    """What decides on the size of a model."""
     if hasattr(vae, "gates"):
-        return []
+        return [GateSearch()]
     options = {"n_clusters": 3, "features": "identity", **options}
     return [ALDCallback(ALDRule(**RULE), probe_size=20, **options)]
 

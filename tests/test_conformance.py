@@ -45,7 +45,6 @@ KERAS_OBJECTS = {
         name="bound",
     ),
     layers.SizeSampling: lambda: layers.SizeSampling(5, seed=3, name="sizes"),
-    layers.SearchMemory: lambda: layers.SearchMemory(name="notes"),
     layers.AxialAttention: lambda: layers.AxialAttention(2, heads=3, seed=4),
     layers.AxialAttention3D: lambda: layers.AxialAttention3D(heads=3, seed=4),
     layers.AxialAttentionBlock: lambda: layers.AxialAttentionBlock(

@@ -1,7 +1,8 @@
-"""Keras callbacks: pruning during `fit`, warm-up of the KL's weight, TensorBoard."""
+"""Keras callbacks: pruning and gate search in `fit`, warm-up of `beta`, TensorBoard."""
 
 from ald_keras.callbacks.ald_callback import ALDCallback
+from ald_keras.callbacks.gate_search import GateSearch
 from ald_keras.callbacks.kl_warmup import KLWarmup
 from ald_keras.callbacks.latent_tensorboard import LatentTensorBoard
 
-__all__ = ["ALDCallback", "KLWarmup", "LatentTensorBoard"]
+__all__ = ["ALDCallback", "GateSearch", "KLWarmup", "LatentTensorBoard"]

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ald_keras.callbacks.argument_checks import check_arguments, choose_rule
-from ald_keras.callbacks.continuation import remember
+from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.epoch_meter import EpochMeter
-from ald_keras.callbacks.mask_writer import MaskWriter
+from ald_keras.callbacks.mask_writer import (
+    continue_sampling,
+    sample_sizes,
+    write_mask,
+)
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import ReportedRecord
@@ -49,18 +53,17 @@ class ALDCallback(ReportedRecord):
     those that the epoch's figures belong to, also in what `ModelCheckpoint` or
     `EarlyStopping` keep. After the last epoch nothing is removed, as no training
     follows in which the network could make up for it. Dimensions that are opened again
-    have the weights that they have at that moment. Put `CSVLogger` after this callback,
-    so that it finds the metrics, and likewise `BackupAndRestore` and `ModelCheckpoint`:
-    what it knows is saved with the model.
+    have the weights that they have at that moment. `fit` calls loggers and savers of
+    Keras after this callback, so that they find its metrics and its state; one of your
+    own must come after it in the list.
 
-    Every `fit` starts the rule anew, from the dimensions that are active then, unless
-    the model was read from a file that was saved in the middle of a search: then a
-    `fit` whose first epoch is the one after that goes on with it. While
-    `beta` moves (see `KLWarmup`) nothing is recorded or decided. Where the mask is
-    changed from outside, for example by `EarlyStopping(restore_best_weights=True)`,
-    weights and mask stay as they were restored, since they belong together: a warning
-    says so, the rule starts over from those dimensions, and a size that had been
-    fixed counts as open again.
+    Every `fit` restarts the rule from the dimensions that are active then, unless the
+    model was loaded from a file that was saved in the middle of a search: then a `fit`
+    whose first epoch is the one after that resumes it. While `beta` moves (see
+    `KLWarmup`) nothing is observed or decided. Where the mask is changed from outside,
+    for example by `EarlyStopping(restore_best_weights=True)`, weights and mask stay as
+    they were restored, since they belong together: a warning says so, the rule
+    restarts from those dimensions, and a size that had been fixed is open again.
 
     Args:
         rule: Rule of `ald_keras.rules`. Defaults to `SizeCurveRule()`.
@@ -95,7 +98,7 @@ class ALDCallback(ReportedRecord):
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
         fixed_epoch: Epoch at which the size was fixed, or `None`.
         collapsed: Whether no active dimension is informative (posterior collapse).
-        seen: Samples of the last epoch of the last `fit`, or `None`.
+        last_probe: `ProbeSample` of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
         curve: `SizeCurve` on at most 2,000 validation samples at the end of the last
             `fit`, or `None`. Unless sizes were sampled, it is an upper bound; see
@@ -109,7 +112,7 @@ class ALDCallback(ReportedRecord):
             what the latent space gains and the likelihood has no `best_constant`.
     """
 
-    _held = (*ReportedRecord._held, "_observer", "_writer")
+    _transient = (*ReportedRecord._transient, "_observer")
 
     def __init__(
         self,
@@ -137,10 +140,10 @@ class ALDCallback(ReportedRecord):
         self.verbose = verbose
         self.interval = interval
         check_arguments(self)
-        self._writer: MaskWriter | None = None
         self._observer: Observer | None = None
         self._code = ""
-        self._last_epoch: int | None = None
+        # Observations that the rule has had since it was restarted.
+        self._observed = 0
         self._clock = EvaluationClock(EPOCH, None)
 
     @property
@@ -159,6 +162,26 @@ class ALDCallback(ReportedRecord):
                 "`ALDCallback` prunes a MaskedVAE; a GatedVAE decides by itself which "
                 "dimensions stay, and would write over its mask."
             )
+        self.curve = self.last_probe = None
+        self._last_epoch = self._pending = self.fixed_step = None
+        self.decisions = []
+        self.sampled = self.collapsed = False
+        self._code, self._observed = "", 0
+        params = self.params or {}
+        self._observer = self._make_observer(int(params.get("epochs") or 1))
+        self.model.call_after_fit(self._end)
+        divides = isinstance(self.rule, (SizeCurveRule, ElasticRule))
+        interval = self.interval if divides else EPOCH
+        self._clock = EvaluationClock(interval, params.get("steps"))
+        mask = self.model.latent_mask
+        self.start_dims = mask.active_dims
+        self.state = self.rule.init(mask.units, self.seed)
+        if mask.active_dims < mask.units:
+            self.state = self.rule.restart(self.state, mask.active_indices)
+        self.state = continue_sampling(self.model, self.rule, self.state)
+        self._resume_saved()
+
+    def _make_observer(self, epochs: int) -> Observer:
         meter = EpochMeter(
             self.model,
             self.probe,
@@ -169,51 +192,29 @@ class ALDCallback(ReportedRecord):
             self.seed,
             BASELINE_NLL in self.rule.metrics,
         )
-        self.curve = None
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
-        epochs = int((self.params or {}).get("epochs") or 1)
-        self._observer = Observer(self.model, meter, directions, epochs)
-        divides = isinstance(self.rule, (SizeCurveRule, ElasticRule))
-        steps = (self.params or {}).get("steps")
-        self._clock = EvaluationClock(self.interval if divides else EPOCH, steps)
-        mask = self.model.latent_mask
-        self.state = self.rule.init(mask.units, self.seed)
-        if mask.active_dims < mask.units:
-            self.state = self.rule.restart(self.state, mask.active_indices)
-        self._writer = MaskWriter(self.model)
-        self.state = self._writer.continue_sampling(self.rule, self.state)
-        self.sampled = False
-        self.fixed_step = None
-        self.decisions = []
-        self.collapsed = False
-        self._pending = None
-        self.start_dims = mask.active_dims
-        self._last_epoch = None
-        self._code = ""
-        self.seen = None
-        self._records = 0
+        return Observer(self.model, meter, directions, epochs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._notice_changed_mask(epoch)
+        self._check_mask(epoch)
         self._apply_pending()
         # Each time, as the order lies in weights that may have been restored.
         self._sample_sizes()
-        self._watching().begin_epoch()
+        self._require_observer().begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         part = self._clock.part_within(batch + 1)
-        observer = self._watching()
+        observer = self._require_observer()
         if part is None or not observer.beta.is_constant_now(self.model):
             return
         epoch = 0 if self._last_epoch is None else self._last_epoch + 1
-        sizes, metrics = self._wanted_sizes()
-        self._ask(observer.observe_within(epoch, part, sizes, metrics))
+        self._ask(observer.observe_within(epoch, part, *self._wanted_sizes()))
         self._apply_pending()
         self._sample_sizes()
 
     def _sample_sizes(self) -> None:
-        if self._writer is not None:
-            self._writer.sample_sizes(_sampling_of(self.state))
+        # Most rules sample none.
+        sample_sizes(self.model, getattr(self.state, "sampling", None))
 
     def _wanted_sizes(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Sizes that the rule wants to know the loss of, and other metrics there."""
@@ -222,60 +223,58 @@ class ALDCallback(ReportedRecord):
         return self.state.sizes_to_measure, self.rule.size_metrics
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._decide(epoch, {} if logs is None else logs)
-        self._remember(epoch)
-
-    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
-        self._notice_changed_mask(epoch)
-        observer = self._watching()
+        self._check_mask(epoch)
+        observer = self._require_observer()
         due = self._clock.is_due_at_end()
         sizes, metrics = self._wanted_sizes() if due else ((), ())
+        logs = {} if logs is None else logs
         observation = observer.observe(epoch, logs, sizes, metrics)
         self._last_epoch = epoch
-        if observer.beta.moved and self._records and self.state.fixed_epoch is None:
-            self._records = 0
+        if observer.beta.moved and self._observed and self.state.fixed_epoch is None:
+            self._observed = 0
             self.state = self.rule.restart(self.state, self.state.active)
-        if observer.beta.rests and due:
+        if observer.beta.is_constant and due:
             self._ask(observation)
         informative = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
         self.collapsed = not any(informative)
+        save_state(self.model, epoch, self.rule, self._to_save())
 
     def _ask(self, observation: Observation) -> None:
         """Ask the rule; what changes the mask stays pending."""
         state, decision = self.rule.update(self.state, observation)
-        self._records += 1
-        if self.stop_training and state.fixed_epoch is not None:
-            self.model.stop_training = True
+        self._observed += 1
         if state.active != self.state.active:
             self._pending = (state, decision)
         else:
             self._accept(state, decision)
+        self._stop_if_fixed(state)
 
-    def _watching(self) -> Observer:
+    def _stop_if_fixed(self, state: Any) -> None:
+        if self.stop_training and state.fixed_epoch is not None:
+            self.model.stop_training = True
+
+    def _require_observer(self) -> Observer:
         if self._observer is None:
             raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
         return self._observer
 
-    def _remember(self, epoch: int) -> None:
-        search = {
-            **self._noted(),
+    def _to_save(self) -> dict[str, Any]:
+        return {
+            **super()._to_save(),
             "collapsed": self.collapsed,
-            "records": self._records,
-            "observer": self._watching().to_dict(),
+            "observed": self._observed,
+            "observer": self._require_observer().to_dict(),
             "clock": self._clock.to_dict(),
             "code": self._code,
         }
-        remember(self.model, epoch, self.rule, search)
 
-    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
-        super()._go_on(epoch, search, arrays)
-        self.collapsed, self._records = search["collapsed"], search["records"]
-        self._watching().go_on(search["observer"])
+    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+        super()._load(search, arrays)
+        self.collapsed, self._observed = search["collapsed"], search["observed"]
+        self._require_observer().load_state(search["observer"])
         self._clock.load(search["clock"])
         self._code = search["code"]
-        latest = self.state if self._pending is None else self._pending[0]
-        if self.stop_training and latest.fixed_epoch is not None:
-            self.model.stop_training = True
+        self._stop_if_fixed(self.state if self._pending is None else self._pending[0])
 
     def _accept(self, state: Any, decision: Decision) -> None:
         if state.fixed_epoch != self.state.fixed_epoch:
@@ -290,8 +289,7 @@ class ALDCallback(ReportedRecord):
             self._log(decision)
 
     def _apply(self, state: Any, decision: Decision) -> None:
-        if self._writer is not None:
-            self._writer.write(state.active)
+        write_mask(self.model, state.active)
         self._accept(state, decision)
 
     def _apply_pending(self) -> None:
@@ -304,48 +302,54 @@ class ALDCallback(ReportedRecord):
         if self.verbose:
             print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
 
-    def _notice_changed_mask(self, epoch: int) -> None:
-        if self._mask_was_changed():
-            found = len(self._active())
-            self._start_over(
-                epoch,
-                f"The mask was changed from outside, from {len(self.state.active)} to "
-                f"{found} active dimensions, for example by restored weights. Both "
-                "stay as restored; the rule starts over from them.",
-            )
-
-    def _start_over(self, epoch: int, reason: str) -> None:
-        warnings.warn(f"ALD: {reason}", stacklevel=2)
+    def _check_mask(self, epoch: int) -> None:
+        """Restart the rule where the mask was changed from outside."""
+        if not self._mask_was_changed():
+            return
         found = self._active()
+        reason = (
+            f"The mask was changed from outside, from {len(self.state.active)} to "
+            f"{len(found)} active dimensions, for example by restored weights. Both "
+            "stay as restored; the rule restarts from them."
+        )
+        warnings.warn(f"ALD: {reason}", stacklevel=2)
         self.state = self.rule.restart(self.state, found)
         self.fixed_step = self._pending = None
-        self._records = 0
+        self._observed = 0
         self._log(
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
         )
 
-    def on_fit_end(self, completed: bool = True) -> None:
-        """Closes the run; `MaskedVAE.fit` calls it after every `on_train_end`.
-
-        Args:
-            completed: Boolean, whether `fit` ended without an error. Defaults to
-                `True`.
-        """
+    def _end(self, completed: bool) -> None:
+        """Close the run, once every callback has ended its own."""
         try:
             if self._last_epoch is not None:
                 if completed:
-                    self._close(self._last_epoch)
+                    self._check_mask(self._last_epoch)
+                    self._fix_pending()
                 self.sampled = self.elastic and self.model.size_sampling.is_on
                 if completed:
                     self.curve = self._measure_curve()
                     self._report_outcome()
-            self.seen = None if self._observer is None else self._observer.seen()
+            self.last_probe = self._require_observer().last_probe()
         finally:
-            self._observer = self._pending = self._writer = None
+            self._observer = self._pending = None
+
+    def _fix_pending(self) -> None:
+        """Apply a size fixed in the last evaluation, and remove the reserve."""
+        if not isinstance(self.rule, SizeCurveRule):
+            return
+        # Half of the examples were trained at that size: no training needs to follow.
+        if self._pending is not None and self._pending[1].code == "fixed":
+            self._apply_pending()
+        self._pending = None
+        state, decision = self.rule.finish(self.state)
+        if decision is not None:
+            self._apply(state, decision)
 
     def _measure_curve(self) -> SizeCurve | None:
         try:
-            return self._watching().size_curve()
+            return self._require_observer().size_curve()
         except Exception as error:
             # The run is whole: a curve that fails must not cost it.
             warnings.warn(
@@ -354,7 +358,7 @@ class ALDCallback(ReportedRecord):
             return None
 
     def _report_outcome(self) -> None:
-        settled = self._records >= 10 or self.state.fixed_epoch is not None
+        settled = self._observed >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled:
             warnings.warn(f"ALD: {COLLAPSED}", stacklevel=2)
         elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
@@ -363,23 +367,3 @@ class ALDCallback(ReportedRecord):
             warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
-
-    def _finish(self, rule: SizeCurveRule) -> None:
-        """Take up a size fixed in the last evaluation, and remove the reserve."""
-        # Half of the examples were trained at that size: no training needs to follow.
-        if self._pending is not None and self._pending[1].code == "fixed":
-            self._apply_pending()
-        self._pending = None
-        state, decision = rule.finish(self.state)
-        if decision is not None:
-            self._apply(state, decision)
-
-    def _close(self, epoch: int) -> None:
-        self._notice_changed_mask(epoch)
-        if isinstance(self.rule, SizeCurveRule):
-            self._finish(self.rule)
-
-
-def _sampling_of(state: Any) -> Any:
-    """Sizes that the next epoch is trained at; most rules sample none."""
-    return getattr(state, "sampling", None)

@@ -1,4 +1,4 @@
-"""Whether the weight of the KL rests, so that epochs can be compared."""
+"""Whether the weight of the KL is constant, so that epochs can be compared."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class BetaWatch:
     Attributes:
         moved: Whether it is another one than at the end of the epoch before, or moved
             within the epoch: what was recorded until then tells nothing of it.
-        rests: Whether the epoch can be recorded: it has not moved within it, and is
-            that of the epoch before or the one that the model was built with, where a
-            warm-up ends.
+        is_constant: Whether the epoch can be observed: it has not moved within it, and
+            is that of the epoch before or the one that the model was built with, where
+            a warm-up ends.
     """
 
     def __init__(self) -> None:
         self._at_begin = self._at_last_end = np.nan
-        self.moved = self.rests = False
+        self.moved = self.is_constant = False
 
     def to_dict(self) -> dict[str, Any]:
         """What the next epochs need to know, in plain types."""
         return {"at_last_end": self._at_last_end}
 
-    def go_on(self, data: dict[str, Any]) -> None:
-        """Take up what `to_dict` returned."""
+    def load_state(self, data: dict[str, Any]) -> None:
+        """Load what `to_dict` returned."""
         self._at_last_end = float(data["at_last_end"])
 
     def begin_epoch(self, model: Any) -> None:
@@ -44,14 +44,14 @@ class BetaWatch:
         return beta == self._at_begin and (beta == self._at_last_end or at_goal)
 
     def end_epoch(self, model: Any) -> None:
-        """Compare, and set `moved` and `rests`."""
+        """Compare, and set `moved` and `is_constant`."""
         beta, before = _beta(model), self._at_last_end
         self._at_last_end = beta
         within = beta != self._at_begin
         self.moved = within or beta != before
         # The model keeps `beta` in float32.
         at_goal = beta == np.float32(model.final_beta)
-        self.rests = not within and (beta == before or bool(at_goal))
+        self.is_constant = not within and (beta == before or bool(at_goal))
 
 
 def _beta(model: Any) -> float:

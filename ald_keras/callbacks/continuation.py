@@ -1,4 +1,4 @@
-"""Takes up a search where the file that a model was read from leaves it."""
+"""Saves the state of a search with the model, and loads it to resume."""
 
 from __future__ import annotations
 
@@ -12,57 +12,56 @@ _SEARCH = "search"
 _REMOVED = "InformationRule"
 
 
-def remember(
+def save_state(
     model: Any, epoch: int, rule: Any, data: Any, snapshot: Any = None
 ) -> None:
-    """Note a search in the model, for whoever saves it next.
+    """Write the state of a search for whoever saves the model next.
 
     Args:
-        model: Model with `memory`.
+        model: Model with `saved_state`.
         epoch: Integer >= 0, the epoch that has ended.
         rule: The rule that decides.
         data: Plain types.
-        snapshot: `Snapshot` that the search may go back to, or `None`. Defaults to
+        snapshot: `Snapshot` that the search may roll back to, or `None`. Defaults to
             `None`.
     """
-    note = {"rule": _describe(rule), "search": data}
+    entry = {"rule": _describe(rule), "search": data}
     arrays = () if snapshot is None else snapshot.arrays
-    model.memory.write(epoch, _SEARCH, note, arrays)
+    model.saved_state.write(epoch, _SEARCH, entry, arrays)
 
 
-def recall(model: Any, epoch: int, rule: Any) -> tuple[Any, Any] | None:
-    """The search that a file has brought, with the arrays of its snapshot.
+def load_state(model: Any, rule: Any) -> tuple[Any, Any] | None:
+    """The state of a search that was saved with the model, and its snapshot's arrays.
 
     Args:
-        model: Model with `memory`.
-        epoch: Integer >= 0, the epoch that `fit` begins with.
+        model: Model with `saved_state`, of which a `fit` begins.
         rule: The rule that is to decide.
 
     Returns:
-        What `remember` was given and its arrays, `None` if there is nothing to go on
-        with.
+        What `save_state` was given and the arrays, `None` if there is nothing to
+        resume.
 
     Raises:
-        ValueError: If another rule had decided, one that is no longer there among them,
-            or the notes are damaged.
+        ValueError: If a callback saves within epochs; if another rule had decided, one
+            that was removed among them; or if the state is damaged.
 
     Warns:
         UserWarning: If `fit` does not begin where the search was left.
     """
-    memory = model.memory
-    note = memory.read(_SEARCH) if memory.is_loaded else None
-    if note is None:
+    model.check_savers()
+    entry, first = model.saved_state.read(_SEARCH), model.first_epoch
+    if entry is None:
         return None
-    last = memory.epoch
+    done = model.saved_state.epoch + 1
     try:
-        before, data = note.data["rule"], note.data["search"]
+        before, data = entry.data["rule"], entry.data["search"]
     except (KeyError, TypeError) as error:
         raise damaged(error) from error
-    if last + 1 != epoch:
+    if done != first:
         warnings.warn(
-            f"The model was saved while its size was looked for, after epoch "
-            f"{last + 1}. `fit` begins with epoch {epoch + 1}, so the search starts "
-            f"anew; with `initial_epoch={last + 1}` it goes on.",
+            f"The model was saved in the middle of a search, after epoch {done}. "
+            f"`fit` begins with epoch {first + 1}, so the search restarts. Pass "
+            f"`initial_epoch={done}` to resume it.",
             stacklevel=2,
         )
         return None
@@ -70,20 +69,22 @@ def recall(model: Any, epoch: int, rule: Any) -> tuple[Any, Any] | None:
         raise ValueError(
             f"`rule` must be the one under which the model was saved, {_REMOVED}, "
             f"which this version no longer has. Received: {_describe(rule)}. Call "
-            "`model.memory.clear()` before `fit` to start another search."
+            "`model.saved_state.clear()` before `fit` to start another search."
         )
     if before != _describe(rule):
         raise ValueError(
-            "`rule` must be the one under which the model was saved, to go on with its "
-            "search; `model.memory.clear()` starts another. "
-            f"Received: {_describe(rule)}. Expected: {before}"
+            "`rule` must be the one under which the model was saved, to resume its "
+            f"search: {before}. Received: {_describe(rule)}. Call "
+            "`model.saved_state.clear()` before `fit` to start another search."
         )
-    return data, list(note.arrays)
+    return data, list(entry.arrays)
 
 
 def damaged(error: Exception) -> ValueError:
-    """What to raise where notes do not hold what they should."""
-    return ValueError(f"The model's notes of its search are damaged: {error!r}")
+    """What to raise where the state does not hold what it should."""
+    return ValueError(
+        f"The state of the search saved with the model is damaged: {error!r}"
+    )
 
 
 def _describe(rule: Any) -> str:

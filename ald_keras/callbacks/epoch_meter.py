@@ -34,7 +34,7 @@ _KEPT_VALUES = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SeenSample:
+class ProbeSample:
     """What was measured on in the last epoch.
 
     Args:
@@ -90,7 +90,7 @@ class EpochMeter:
         self._baseline_nll = self._measure_baseline_nll() if needs_baseline else None
         self._last: tuple[Any, Any] | None = None
 
-    def seen(self) -> SeenSample | None:
+    def last_probe(self) -> ProbeSample | None:
         """Some samples of the last epoch, few enough to be kept; `None` before it."""
         if self._last is None:
             return None
@@ -98,7 +98,7 @@ class EpochMeter:
         rows = max(16, _KEPT_VALUES // max(1, int(np.prod(x.shape[1:]))))
         kept = x[:rows].copy() if rows < len(x) else x
         labels = None if y is None else y[:rows]
-        return SeenSample(kept, labels, self._quality.features_name)
+        return ProbeSample(kept, labels, self._quality.features_name)
 
     def size_curve(self) -> SizeCurve:
         """The size curve on a sample of the validation data."""

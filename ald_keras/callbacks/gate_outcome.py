@@ -34,7 +34,7 @@ def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
         return f"{text}, their error not known."
     if search.state.phase == "reach":
         return (
-            f"{text}: the bound of {search.tau:g} was never met, the error is "
+            f"{text}: the bound of {search.rule.tau:g} was never met, the error is "
             f"{search.error:.4g}. No gate has closed."
         )
     within = "within" if search.met else "ABOVE"

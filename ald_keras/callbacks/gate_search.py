@@ -9,12 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ald_keras.callbacks.continuation import remember
+from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import PruningRecord
-from ald_keras.callbacks.weight_watch import WeightWatch
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
 from ald_keras.rules.outcome import Status
@@ -39,7 +38,7 @@ class _Weights:
 class GateSearch(PruningRecord):
     """Asks `GateRule` at the end of each epoch, and carries out what it decides.
 
-    `GatedVAE.fit` brings it along. What changes takes effect when the next epoch
+    What changes takes effect when the next epoch
     begins. The bound is on validation data: as far as their error is above that of
     training, training is held below the bound. What is on trial when `fit` ends comes
     back; and if the error has risen above the bound again by then, or is not known of
@@ -47,9 +46,6 @@ class GateSearch(PruningRecord):
     all were fixed by then. Once `harden` is called nothing more is decided. Where the
     optimizer has averaged the weights (`use_ema`) the error of validation data is
     measured once more when `fit` ends.
-
-    Args:
-        tau: Float > 0, the bound.
 
     Attributes:
         rule: The `GateRule`, once `fit` has begun.
@@ -62,12 +58,11 @@ class GateSearch(PruningRecord):
         is_validated: Whether the error is that of validation data.
     """
 
-    _held = (*PruningRecord._held, "_good", "_watch")
+    _transient = (*PruningRecord._transient, "_good")
 
-    def __init__(self, tau: float):
+    def __init__(self) -> None:
         super().__init__()
-        self.tau = tau
-        self.rule = GateRule(tau)
+        self.rule: Any = None
         self.error: float | None = None
         self.weights_epoch: int | None = None
         self.undecided: list[int] | None = None
@@ -88,18 +83,24 @@ class GateSearch(PruningRecord):
         return None if self.state is None else self.state.fixed_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.rule = GateRule(self.tau)
+        if not getattr(self.model, "gated", False):
+            raise TypeError(
+                "`GateSearch` needs a GatedVAE with `gated=True`. Received: "
+                f"{type(self.model).__name__}. Leave it out of `callbacks`."
+            )
+        self.rule = self._saved_rule()
+        self.model.call_after_fit(self._end)
         self.state = self.rule.init(self.model.latent_dim)
         if self._all_fixed():
             self.state = self._all_fixed_state()
         self.start_dims = self.model.active_dims
         self._steps = steps_taken(self.model)
-        self._watch = WeightWatch(self.model)
         self._is_paced = self.is_stale = self._returned = False
         self.is_validated = self.model.validation_data is not None
         self.error = self._good = self.undecided = self._last_epoch = None
         self.decisions = []
         self._pending = None
+        self._resume_saved()
 
     def _all_fixed_state(self) -> GateState:
         """The state of a search that finds all gates fixed, perhaps not for good."""
@@ -135,16 +136,16 @@ class GateSearch(PruningRecord):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._decide(epoch, {} if logs is None else logs)
-        self._remember(epoch)
+        self._save(epoch)
 
-    def _named_rule(self) -> GateRule:
+    def _saved_rule(self) -> GateRule:
         # Without the pace, which is known only after an epoch.
-        return GateRule(self.tau)
+        return GateRule(self.model.tau)
 
-    def _remember(self, epoch: int) -> None:
+    def _save(self, epoch: int) -> None:
         good, rule = self._good, self.rule
         search = {
-            **self._noted(),
+            **self._to_save(),
             "pace": [rule.trial, rule.patience, rule.epochs],
             "error": [self.error, self.weights_epoch],
             "is_stale": self.is_stale,
@@ -152,13 +153,13 @@ class GateSearch(PruningRecord):
             "returned": self._returned,
         }
         snapshot = good and good.snapshot
-        remember(self.model, epoch, self._named_rule(), search, snapshot)
+        save_state(self.model, epoch, self._saved_rule(), search, snapshot)
 
-    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
+    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
         trial, patience, epochs = search["pace"]
         self.rule = replace(self.rule, trial=trial, patience=patience, epochs=epochs)
         self._is_paced = True
-        super()._go_on(epoch, search, arrays)
+        super()._load(search, arrays)
         self.error, self.weights_epoch = search["error"]
         self.is_stale = search["is_stale"]
         self._returned = search["returned"]
@@ -237,22 +238,13 @@ class GateSearch(PruningRecord):
         self.error, self.weights_epoch = self._good.error, self._good.epoch
         self.is_stale = False
 
-    def on_training_end(self) -> None:
-        """Notes the weights; `GatedVAE.fit` calls it before any `on_train_end`."""
-        self._watch.note()
-
-    def on_fit_end(self, completed: bool = True) -> None:
-        """Closes the run; `GatedVAE.fit` calls it after every `on_train_end`.
-
-        Args:
-            completed: Boolean, whether `fit` ended without an error. Defaults to
-                `True`.
-        """
-        if self.state is None or self._last_epoch is None:
+    def _end(self, completed: bool) -> None:
+        """Close the run, once every callback has ended its own."""
+        if self._last_epoch is None:
             return
         self._yield_to_harden()
         pending, self._pending = self._pending, None
-        if completed and self._watch.were_changed():
+        if completed and self.model.weights_were_restored():
             self._tell_of_restored_weights()
             self.undecided = self.model.undecided_gates
             return

@@ -1,4 +1,4 @@
-"""Carries a rule's decisions out on a model."""
+"""Carries a rule's decisions out on a model with `latent_mask` and `size_sampling`."""
 
 from __future__ import annotations
 
@@ -11,40 +11,33 @@ import keras
 from ald_keras.rules import ElasticRule, SampledSizes
 
 
-class MaskWriter:
-    """Switches dimensions off and on, and sets the sizes that are sampled.
+def write_mask(model: Any, active: Sequence[int]) -> None:
+    """Write the mask; weights stay as they are.
 
     Args:
-        model: Model with `latent_mask` and `size_sampling`.
+        model: The model.
+        active: The dimensions that are to be active.
     """
+    mask = model.latent_mask
+    before = {*mask.active_indices.tolist()}
+    mask.activate(sorted({*active} - before))
+    mask.deactivate(sorted(before - {*active}))
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
 
-    def write(self, active: Sequence[int]) -> None:
-        """Write the mask; weights stay as they are.
+def sample_sizes(model: Any, sampling: SampledSizes | None) -> None:
+    """Train at these sizes from the next step on; at the full one for `None`."""
+    layer = model.size_sampling
+    if sampling is None:
+        layer.stop()
+    else:
+        layer.start(sampling.order, sampling.probabilities)
 
-        Args:
-            active: The dimensions that are to be active.
-        """
-        mask = self._model.latent_mask
-        before = {*mask.active_indices.tolist()}
-        mask.activate(sorted({*active} - before))
-        mask.deactivate(sorted(before - {*active}))
 
-    def sample_sizes(self, sampling: SampledSizes | None) -> None:
-        """Train at these sizes from the next step on; at the full one for `None`."""
-        layer = self._model.size_sampling
-        if sampling is None:
-            layer.stop()
-        else:
-            layer.start(sampling.order, sampling.probabilities)
-
-    def continue_sampling(self, rule: Any, state: Any) -> Any:
-        """The state of an `ElasticRule` whose model samples sizes already."""
-        layer = self._model.size_sampling
-        if not isinstance(rule, ElasticRule) or not layer.is_on:
-            return state
-        probabilities = keras.ops.convert_to_numpy(layer.probabilities)
-        sampling = SampledSizes(layer.order, probabilities)
-        return dataclasses.replace(state, sampling=sampling)
+def continue_sampling(model: Any, rule: Any, state: Any) -> Any:
+    """The state of an `ElasticRule` whose model samples sizes already."""
+    layer = model.size_sampling
+    if not isinstance(rule, ElasticRule) or not layer.is_on:
+        return state
+    probabilities = keras.ops.convert_to_numpy(layer.probabilities)
+    sampling = SampledSizes(layer.order, probabilities)
+    return dataclasses.replace(state, sampling=sampling)

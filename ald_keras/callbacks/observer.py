@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ald_keras.callbacks.beta_watch import BetaWatch
-from ald_keras.callbacks.epoch_meter import EpochMeter, SeenSample
+from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.metrics import SizeCurve
 from ald_keras.rules import Direction, Observation, SizeMeasurement
@@ -22,7 +22,7 @@ class Observer:
         epochs: Integer >= 1, the number of the last epoch that is planned.
 
     Attributes:
-        beta: Whether the weight of the KL rests.
+        beta: Whether the weight of the KL is constant.
     """
 
     def __init__(
@@ -147,17 +147,17 @@ class Observer:
         found = self._model.from_chief(lambda: self._meter.size_curve().to_dict())
         return SizeCurve.from_dict(found)
 
-    def seen(self) -> SeenSample | None:
+    def last_probe(self) -> ProbeSample | None:
         """Some samples of the last epoch; `None` before it."""
-        return self._meter.seen()
+        return self._meter.last_probe()
 
     def to_dict(self) -> dict[str, Any]:
         """What the next epochs need to know, in plain types."""
         return {"beta": self.beta.to_dict()}
 
-    def go_on(self, data: dict[str, Any]) -> None:
-        """Take up what `to_dict` returned."""
-        self.beta.go_on(data["beta"])
+    def load_state(self, data: dict[str, Any]) -> None:
+        """Load what `to_dict` returned."""
+        self.beta.load_state(data["beta"])
 
 
 def _measurement(data: dict[str, Any] | None) -> SizeMeasurement | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 
-from ald_keras.callbacks.continuation import damaged, recall
-from ald_keras.callbacks.epoch_meter import SeenSample
+from ald_keras.callbacks.continuation import damaged, load_state
+from ald_keras.callbacks.epoch_meter import ProbeSample
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE
 from ald_keras.rules import Decision, ElasticRule
@@ -29,7 +29,7 @@ class PruningRecord(keras.callbacks.Callback):
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
         collapsed: Whether no active dimension is informative (posterior collapse).
         state: State of the rule, or `None` before the first `fit`.
-        seen: Samples of the last epoch of the last `fit`, or `None`.
+        last_probe: `ProbeSample` of the last epoch of the last `fit`, or `None`.
         start_dims: Active dimensions when the last `fit` began.
         curve: `SizeCurve` on validation data at the end of the last `fit`, or `None`.
         fixed_step: Optimizer steps after which the present size was fixed, or `None`.
@@ -38,7 +38,7 @@ class PruningRecord(keras.callbacks.Callback):
     """
 
     # Attributes that belong to a `fit` and do not go into a copy.
-    _held: tuple[str, ...] = ("_model", "seen")
+    _transient: tuple[str, ...] = ("_model", "last_probe")
 
     rule: Any
 
@@ -47,7 +47,7 @@ class PruningRecord(keras.callbacks.Callback):
         self.decisions: list[Decision] = []
         self.collapsed = False
         self.state: Any = None
-        self.seen: SeenSample | None = None
+        self.last_probe: ProbeSample | None = None
         self.start_dims = 0
         self.curve: SizeCurve | None = None
         self.sampled = False
@@ -57,30 +57,25 @@ class PruningRecord(keras.callbacks.Callback):
         # `Decision.code` of the last evaluation.
         self._code = ""
 
-    def on_fit_begin(self, epoch: int) -> None:
-        """Goes on with a search that a file has brought, if there is one.
-
-        `fit` calls it after every `on_train_begin`: one may have restored the model.
-
-        Args:
-            epoch: Integer >= 0, the epoch that `fit` begins with.
+    def _resume_saved(self) -> None:
+        """Resume the search that was saved with the model, if there is one.
 
         Raises:
-            ValueError: If another rule had decided, or the notes are damaged.
+            ValueError: If another rule had decided, or the state is damaged.
         """
-        found = recall(self.model, epoch, self._named_rule())
-        if found is None:
+        saved = load_state(self.model, self._saved_rule())
+        if saved is None:
             return
         try:
-            self._go_on(epoch, *found)
+            self._load(*saved)
         except (KeyError, TypeError) as error:
             raise damaged(error) from error
 
-    def _named_rule(self) -> Any:
+    def _saved_rule(self) -> Any:
         """The rule as it was given, by which a search is known."""
         return self.rule
 
-    def _noted(self) -> dict[str, Any]:
+    def _to_save(self) -> dict[str, Any]:
         """What is decided so far, in plain types."""
         return {
             "state": self.state.to_dict(),
@@ -90,8 +85,8 @@ class PruningRecord(keras.callbacks.Callback):
             "fixed_step": self.fixed_step,
         }
 
-    def _go_on(self, epoch: int, search: dict[str, Any], arrays: list[Any]) -> None:
-        """Take up what was noted after the epoch before `epoch`."""
+    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+        """Load what was saved after the epoch before the first of this `fit`."""
         self.state = self.rule.state_from_dict(search["state"])
         if search["pending"] is not None:
             state, decision = search["pending"]
@@ -100,7 +95,7 @@ class PruningRecord(keras.callbacks.Callback):
         self.decisions = [Decision.from_dict(d) for d in search["decisions"]]
         self.start_dims = search["start_dims"]
         self.fixed_step = search["fixed_step"]
-        self._last_epoch = epoch - 1
+        self._last_epoch = self.model.first_epoch - 1
 
     @property
     def fixed_epoch(self) -> int | None:
@@ -155,13 +150,13 @@ class PruningRecord(keras.callbacks.Callback):
         new = type(self).__new__(type(self))
         memo[id(self)] = new
         for name, value in self.__dict__.items():
-            held = name in self._held
-            new.__dict__[name] = None if held else copy.deepcopy(value, memo)
+            drop = name in self._transient
+            new.__dict__[name] = None if drop else copy.deepcopy(value, memo)
         return new
 
 
 class ReportedRecord(PruningRecord):
-    """A record that can be written as a report, of a run whose samples it has seen."""
+    """A record of which a report can be written, from its last probe."""
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write the run that has ended as one HTML file, figures included.
@@ -178,7 +173,7 @@ class ReportedRecord(PruningRecord):
         """
         from ald_keras.reports import check_packages
 
-        if self.model is None or self.seen is None:
+        if self.model is None or self.last_probe is None:
             raise RuntimeError(
                 "`report` tells of a `fit` that has ended: pass this callback to `fit` "
                 "first, with at least one epoch."

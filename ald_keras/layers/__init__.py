@@ -9,7 +9,6 @@ from ald_keras.layers.constraint_multiplier import ConstraintMultiplier
 from ald_keras.layers.gaussian_sampling import GaussianSampling
 from ald_keras.layers.latent_gates import LatentGates
 from ald_keras.layers.latent_mask import LatentMask
-from ald_keras.layers.search_memory import SearchMemory
 from ald_keras.layers.size_sampling import SizeSampling
 
 __all__ = [
@@ -20,6 +19,5 @@ __all__ = [
     "GaussianSampling",
     "LatentGates",
     "LatentMask",
-    "SearchMemory",
     "SizeSampling",
 ]

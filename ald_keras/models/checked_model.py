@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
-from ald_keras.models import compiled, data_checks, replicas
-from ald_keras.models.fit_guard import FitGuard, as_list
+from ald_keras.models import compiled, data_checks, keras_internals, replicas
+from ald_keras.models.fit_guard import (
+    FitGuard,
+    FitValidation,
+    as_list,
+    restore_backup,
+    surround,
+)
+from ald_keras.models.saved_state import SavedState, without_saved_state
 
 
-@dataclasses.dataclass(frozen=True)
-class FitValidation:
-    """The validation data of the `fit` that is running.
-
-    Args:
-        data: What `fit` was given or split off: a tuple `(x, y, sample_weight)` of
-            arrays whose last ones may be `None`, or a stream.
-        frequency: `validation_freq` of `fit`, in epochs.
-        steps: `validation_steps` of `fit`, batches of a stream that are used, or
-            `None` for all.
-    """
-
-    data: Any
-    frequency: Any = 1
-    steps: int | None = None
-
-
-class CheckedModel(keras.Model):
+class CheckedModel(keras_internals.PrebuiltModel):
     """Training as Keras does it, with checks of what comes in.
 
-    A subclass has `likelihood`, `data_shape`, `memory` (what callbacks know, for files
-    that are written while `fit` runs) and, for batches of streams, counts
-    values that it cannot use in `unusable_values`, inside its steps.
+    A subclass has `likelihood` and `data_shape` and, for batches of streams, counts
+    values that it cannot use in `invalid_values`, inside its steps.
 
     Attributes:
         validation_data: `FitValidation` while `fit` runs, else `None`.
+        saved_state: `SavedState` of callbacks, for files that are written while `fit`
+            runs; after loading such a file, what `fit` resumes.
+        first_epoch: Epoch that the `fit` that runs began with, else 0.
     """
 
     likelihood: Any
     data_shape: Any
-    memory: Any
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self.unusable_values = keras.metrics.Sum(name="unusable_values")
+        self.invalid_values = keras.metrics.Sum(name="invalid_values")
+        self.saved_state = SavedState()
         self.validation_data: FitValidation | None = None
+        self.first_epoch = 0
         self._training_data: Any = None
+        self._fit_guard: FitGuard | None = None
+        self._after_fit = contextlib.ExitStack()
 
     def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
         """Set the optimizer; the loss is the negative ELBO.
@@ -63,8 +57,8 @@ class CheckedModel(keras.Model):
         Raises:
             ValueError: If a loss or metrics are given.
         """
-        unusable = ("loss_weights", "metrics", "weighted_metrics")
-        given = [name for name in unusable if kwargs.get(name)]
+        excluded = ("loss_weights", "metrics", "weighted_metrics")
+        given = [name for name in excluded if kwargs.get(name)]
         if loss is not None or given:
             raise ValueError(
                 "`compile` takes no loss and no metrics: the loss is the negative "
@@ -99,14 +93,15 @@ class CheckedModel(keras.Model):
     ) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, and check the data.
 
-        Labels are not used by the loss; they serve callbacks. Validation data stand
-        in `validation_data` while this runs.
+        Labels are not used by the loss; they serve callbacks. Validation data are in
+        `validation_data` while this runs. The order of callbacks that log or save
+        does not matter: `CSVLogger`, `RemoteMonitor` and `TensorBoard` come after all
+        others, `ModelCheckpoint` and `BackupAndRestore` after these.
 
         Raises:
             ValueError: If arrays hold values outside the likelihood's support,
                 before the first step; if a stream does, at the end of the epoch; if
-                `class_weight` comes without labels; if a callback that saves the
-                model stands before one that decides on its size.
+                `class_weight` comes without labels.
         """
         x, validation_data = data_checks.as_arrays(x, validation_data)
         data_checks.check_class_weight(class_weight, x, y)
@@ -123,23 +118,20 @@ class CheckedModel(keras.Model):
             "validation_data", validation_data, "validation_steps", steps
         )
         frequency = kwargs.get("validation_freq", 1)
-        own = self.own_callbacks()
-        everyone = [*own, *as_list(callbacks)]
-        guard = FitGuard(everyone)
         validation = FitValidation(validation_data, frequency, steps)
-        with self._guarded(x, validation, everyone):
+        with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
             history = super().fit(
                 x=x,
                 y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=guard.around(callbacks, self, own, epochs, initial_epoch),
-                validation_data=_keep_validation_weights(validation_data),
+                callbacks=surround(callbacks, self, epochs, guard),
+                validation_data=data_checks.keep_validation_weights(validation_data),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
                 sample_weight=sample_weight,
-                initial_epoch=initial_epoch,
+                initial_epoch=self.first_epoch,
                 **kwargs,
             )
         return history
@@ -170,34 +162,83 @@ class CheckedModel(keras.Model):
         """
         return replicas.from_chief(self.distribute_strategy, function)
 
-    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
-        # All is built when it is made. Keras would take a batch and, with several
-        # workers, fail to reduce it (Keras 3.15).
-        return
+    def call_after_fit(self, function: Callable[[bool], None]) -> None:
+        """Have a function called when the `fit` that runs has ended.
 
-    def own_callbacks(self) -> list[Any]:
-        """Callbacks that every `fit` has, before those it is given."""
-        return []
+        For what comes after every `on_train_end`, of which one may restore other
+        weights, and for what is due where `fit` fails: Keras has no hook for either.
 
-    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        Args:
+            function: Gets whether `fit` has ended without an error.
+        """
+        self._after_fit.push(lambda error, *_: function(error is None))
+
+    def check_savers(self) -> None:
+        """Raise a `ValueError` if a callback of this `fit` saves within epochs.
+
+        A callback calls it whose state is saved with the model after each epoch.
+        """
+        if self._fit_guard is not None:
+            self._fit_guard.check_savers()
+
+    def weights_were_restored(self) -> bool:
+        """Whether, since training ended, a callback has restored other weights.
+
+        For functions that `call_after_fit` was given.
+        """
+        guard = self._fit_guard
+        return guard is not None and guard.weights_were_restored()
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        self.saved_state.to_store(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        self.saved_state = SavedState()
+        self.saved_state = SavedState.from_store(store)
+        super().load_own_variables(without_saved_state(store))
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Negative ELBO and its terms, as `keras.Model.evaluate` gives them.
 
         Raises:
             ValueError: If the data hold values outside the likelihood's support.
         """
-        if kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked, and guards
-            return super().evaluate(x, y, *args, **kwargs)
+        options = {
+            "batch_size": batch_size,
+            "verbose": verbose,
+            "sample_weight": sample_weight,
+            "steps": steps,
+            "callbacks": callbacks,
+            "return_dict": return_dict,
+            **kwargs,
+        }
+        if keras_internals.validates_fit(kwargs):  # `fit` has checked, and counts
+            return super().evaluate(x, y, **options)
         x, _ = data_checks.as_arrays(x, None)
-        steps = kwargs.get("steps", args[3] if len(args) > 3 else None)
         data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
         # A `fit` that runs, and calls this from a callback, has its own count.
-        count = keras.ops.convert_to_numpy(self.unusable_values.result())
-        self.unusable_values.reset_state()
-        y = data_checks.keep_weights(x, y, kwargs.get("sample_weight"))
-        result = super().evaluate(x, y, *args, **kwargs)
-        self.check_stream()
-        self.unusable_values.update_state(count)
+        count = keras.ops.convert_to_numpy(self.invalid_values.result())
+        self.invalid_values.reset_state()
+        try:
+            y = data_checks.keep_weights(x, y, sample_weight)
+            result = super().evaluate(x, y, **options)
+            self.check_stream()
+        finally:
+            self.invalid_values.reset_state()
+            self.invalid_values.update_state(count)
         return result
 
     def evaluate_validation(self) -> dict[str, float]:
@@ -210,13 +251,14 @@ class CheckedModel(keras.Model):
             raise RuntimeError("There are no validation data to evaluate.")
         data, steps = self.validation_data.data, self.validation_data.steps
         x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-        options = {"steps": steps, "verbose": 0, "return_dict": True}
-        return self.evaluate(x, sample_weight=weight, **options)
+        return self.evaluate(
+            x, sample_weight=weight, steps=steps, verbose=0, return_dict=True
+        )
 
     def check_stream(self) -> None:
         """Raise a `ValueError` if a batch since the last check held unusable values."""
-        count = int(keras.ops.convert_to_numpy(self.unusable_values.result()))
-        self.unusable_values.reset_state()
+        count = int(keras.ops.convert_to_numpy(self.invalid_values.result()))
+        self.invalid_values.reset_state()
         if count:
             raise ValueError(
                 f"The data must be finite and within the support of the "
@@ -237,35 +279,18 @@ class CheckedModel(keras.Model):
 
     @contextlib.contextmanager
     def _guarded(
-        self, x: Any, validation: FitValidation, callbacks: list[Any]
-    ) -> Iterator[None]:
+        self, x: Any, validation: FitValidation, callbacks: list[Any], first: int
+    ) -> Iterator[FitGuard]:
         self._training_data = x
         self.validation_data = None if validation.data is None else validation
-        self.unusable_values.reset_state()
-        completed = False
+        self.invalid_values.reset_state()
+        self._fit_guard = FitGuard(callbacks)
         try:
-            yield
-            completed = True
+            with contextlib.ExitStack() as self._after_fit:
+                self.first_epoch = restore_backup(self, callbacks, first)
+                yield self._fit_guard
         finally:
-            self.memory.clear()
-            # Keras keeps what `BackupAndRestore` sets, for every `fit` to come.
-            self._initial_epoch = None
-            # After every `on_train_end`: one may have restored other weights.
-            try:
-                for callback in callbacks:
-                    getattr(callback, "on_fit_end", _do_nothing)(completed)
-            finally:
-                self.validation_data = self._training_data = None
-            # Keras leaves its iterator over the validation data when `fit` fails.
-            self._eval_epoch_iterator = None
-
-
-def _keep_validation_weights(data: Any) -> Any:
-    if not isinstance(data, tuple) or len(data) != 3:
-        return data
-    x, y, sample_weight = data
-    return x, data_checks.keep_weights(x, y, sample_weight), sample_weight
-
-
-def _do_nothing(completed: bool) -> None:
-    """What a callback without `on_fit_end` does there."""
+            self.saved_state.clear()
+            self.first_epoch = 0
+            self.validation_data = self._training_data = self._fit_guard = None
+            keras_internals.reset_fit(self)

@@ -68,7 +68,7 @@ def compact(
 
 
 def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
-    for layer in (model.z_mean, model.z_log_var, *model.latent_readers):
+    for layer in (model.z_mean, model.z_log_var, *model.latent_input_layers):
         graph.check_plain(layer)
     if keep_optimizer and not can_slice_optimizer(model):
         raise ValueError(
@@ -79,7 +79,7 @@ def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
     small = _smaller_twin(model, kept)
     _copy(model.encoder.variables, small.encoder.variables, kept)
     _copy(model.decoder.variables, small.decoder.variables, kept)
-    _copy(model.carried_variables(), small.carried_variables(), kept)
+    _copy(model.extra_state_variables(), small.extra_state_variables(), kept)
     if hasattr(model, "size_sampling"):
         small.size_sampling.take_over(model.size_sampling, kept)
     if model.compiled:

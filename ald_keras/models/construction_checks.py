@@ -39,7 +39,7 @@ def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:
             f"Received: input shape {tuple(decoder.inputs[0].shape)}"
         )
     graph.check_unshared("decoder", decoder)
-    return graph.latent_readers(decoder)
+    return graph.latent_input_layers(decoder)
 
 
 def check_ends(encoder: keras.Model, decoder: keras.Model) -> None:

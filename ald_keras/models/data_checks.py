@@ -160,6 +160,14 @@ def keep_weights(x: Any, y: Any, sample_weight: Any) -> Any:
     return y
 
 
+def keep_validation_weights(data: Any) -> Any:
+    """Validation data with what `keep_weights` gives for their labels."""
+    if not isinstance(data, tuple) or len(data) != 3:
+        return data
+    x, y, sample_weight = data
+    return x, keep_weights(x, y, sample_weight), sample_weight
+
+
 def split_arrays(arrays: tuple[Any, ...], fraction: float) -> tuple[Any, Any]:
     """Split arrays into the first samples and the last `fraction` of them.
 

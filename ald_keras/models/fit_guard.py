@@ -1,109 +1,171 @@
-"""What stands around the callbacks of a `fit`."""
+"""What stands around the callbacks of a `fit`, and their order."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 
+from ald_keras.models import keras_internals
+
+# They write what others have put into `logs` and into the model.
+_LOGGERS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+)
 _SAVERS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
 _RANDOM = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class FitValidation:
+    """The validation data of the `fit` that is running.
+
+    Args:
+        data: What `fit` was given or split off: a tuple `(x, y, sample_weight)` of
+            arrays whose last ones may be `None`, or a stream.
+        frequency: `validation_freq` of `fit`, in epochs.
+        steps: `validation_steps` of `fit`, batches of a stream that are used, or
+            `None` for all.
+    """
+
+    data: Any
+    frequency: Any = 1
+    steps: int | None = None
 
 
 class FitGuard(keras.callbacks.Callback):
     """Comes before all other callbacks.
 
-    Reads the in-graph count of unusable values at the end of each epoch, notes the
-    random states of all layers for whoever saves the model next, and tells those with
-    an `on_training_end` when the weights are what training left, before any callback
-    restores others.
+    At the end of each epoch it checks the stream's values and saves the random states
+    of all layers in `saved_state`. When training ends it records the weights, before
+    any callback restores others.
 
     Args:
-        others: The callbacks of this `fit`, those of the model among them.
-
-    Raises:
-        ValueError: If one that saves the model stands before one that notes in the
-            model what is to be saved with it, or saves within epochs.
+        callbacks: The user's callbacks of this `fit`.
     """
 
-    def __init__(self, others: list[Any]) -> None:
+    def __init__(self, callbacks: list[Any]) -> None:
         super().__init__()
-        _check_savers(others)
-        self._others = others
-        self.loads_before = 0
+        self._callbacks = callbacks
+        self._weight_sums: list[float] = []
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.loads_before = self.model.memory.loads
+    def check_savers(self) -> None:
+        """Raise a `ValueError` if a callback saves the model within epochs."""
+        for callback in self._callbacks:
+            if isinstance(callback, _SAVERS) and callback.save_freq != "epoch":
+                name = type(callback).__name__
+                raise ValueError(
+                    f"`save_freq` of {name} must be 'epoch': within an epoch the "
+                    "weights and the state of the search belong to different moments. "
+                    f"Received: save_freq={callback.save_freq!r}"
+                )
 
-    def on_train_end(self, logs: Any = None) -> None:
-        for callback in self._others:
-            getattr(callback, "on_training_end", lambda: None)()
+    def weights_were_restored(self) -> bool:
+        """Whether weights are no longer those that training left."""
+        return bool(self._weight_sums) and self._weight_sums != _sums(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.model.check_stream()
         if "loss" not in (logs or {}):
             raise ValueError("`x` must hold at least one batch. Received: none.")
         states = map(keras.ops.convert_to_numpy, _random_states(self.model))
-        self.model.memory.write(epoch, _RANDOM, None, states)
+        self.model.saved_state.write(epoch, _RANDOM, None, states)
 
-    def around(
-        self,
-        callbacks: Any,
-        model: keras.Model,
-        own: list[Any],
-        epochs: int,
-        initial_epoch: int,
-    ) -> Any:
-        """The callbacks of a `fit`, this one first, so that none decides earlier."""
-        last = FitBeginning(self, self._others, initial_epoch)
-        first = [self, *own]
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            return [*first, *as_list(callbacks), last]
-        for callback in (*first, last):
-            callback.set_model(model)
-            callback.set_params({"epochs": epochs})
-        others = callbacks.callbacks
-        replaced = (FitGuard, FitBeginning, *map(type, own))
-        kept = [c for c in others if not isinstance(c, replaced)]
-        others[:] = [*first, *kept, last]
-        return callbacks
+    def on_train_end(self, logs: Any = None) -> None:
+        self._weight_sums = _sums(self.model)
 
 
-class FitBeginning(keras.callbacks.Callback):
-    """Comes after all other callbacks, of which one may have restored the model.
-
-    Tells those with an `on_fit_begin` the first epoch, and with it what they find in
-    the model's `memory`. Where one of these then sets `stop_training`, as the model was
-    saved after its last epoch, none is trained.
+class FitStart(keras.callbacks.Callback):
+    """Comes after all other callbacks, which have loaded their saved state by then.
 
     Args:
-        guard: The callback that came first.
-        others: The callbacks of this `fit`.
-        initial_epoch: Integer >= 0 as `fit` was given it.
+        first: Integer >= 0, the epoch to begin with. Where a callback has set
+            `stop_training` none is trained.
     """
 
-    def __init__(self, guard: FitGuard, others: list[Any], initial_epoch: int) -> None:
+    def __init__(self, first: int) -> None:
         super().__init__()
-        self._guard = guard
-        self._others, self._initial_epoch = others, initial_epoch
+        self._first = first
 
     def on_train_begin(self, logs: Any = None) -> None:
-        memory = self.model.memory
-        first = self.model._initial_epoch or self._initial_epoch
-        # Keras writes the number of the epoch after the weights, and may have been
-        # stopped in between: an epoch is not trained twice.
-        restored = memory.loads > self._guard.loads_before
-        if restored and memory.is_loaded and memory.epoch == first:
-            first = self.model._initial_epoch = first + 1
-        states = memory.read(_RANDOM) if memory.is_loaded else None
-        if states is not None and memory.epoch == first - 1:
-            _set_random_states(self.model, states.arrays)
-        for callback in self._others:
-            if hasattr(callback, "on_fit_begin"):
-                callback.on_fit_begin(first)
-        if self.model.stop_training:
-            self.model._initial_epoch = (self.params or {}).get("epochs")
-        memory.clear()
+        stops = self.model.stop_training
+        first = (self.params or {}).get("epochs") if stops else self._first
+        keras_internals.set_first_epoch(self.model, first)
+        self.model.saved_state.clear()
+
+
+def restore_backup(model: keras.Model, callbacks: list[Any], initial_epoch: int) -> int:
+    """Restore what `BackupAndRestore` and the file that was loaded have saved.
+
+    Keras restores a backup in the order of the callbacks. It is restored here before
+    any of them begins, so that each finds the model, and its saved state, as it is
+    trained on.
+
+    Args:
+        model: The model, about to be trained.
+        callbacks: The callbacks of this `fit`.
+        initial_epoch: Integer >= 0 as `fit` was given it.
+
+    Returns:
+        The epoch to begin with.
+
+    Raises:
+        ValueError: If the saved random states are not those of the model's layers.
+    """
+    before = model.saved_state
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            callback.set_model(model)
+            callback.on_train_begin()
+    first = keras_internals.restored_epoch(model) or initial_epoch
+    state = model.saved_state
+    # Keras writes the number of the epoch after the weights, and may have been stopped
+    # in between: an epoch is not trained twice.
+    if state is not before and state.epoch == first:
+        first += 1
+    random = state.read(_RANDOM)
+    if random is not None and state.epoch == first - 1:
+        _set_random_states(model, random.arrays)
+    return first
+
+
+def surround(callbacks: Any, model: keras.Model, epochs: int, guard: FitGuard) -> Any:
+    """The callbacks of a `fit` in their order, between those of the model.
+
+    Loggers come after the callbacks that put metrics into `logs`, those that save the
+    model after these; others stay in the order given.
+
+    Args:
+        callbacks: As `fit` was given them. A `CallbackList` is changed in place.
+        model: Model with `first_epoch`.
+        epochs: Integer as `fit` was given it.
+        guard: The callback that comes first.
+    """
+    last = FitStart(model.first_epoch)
+    own = (FitGuard, FitStart)
+    others = [c for c in as_list(callbacks) if not isinstance(c, own)]
+    ordered = [guard, *sorted(others, key=_place), last]
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        return ordered
+    for callback in (guard, last):
+        callback.set_model(model)
+        callback.set_params({"epochs": epochs})
+    callbacks.callbacks[:] = ordered
+    return callbacks
+
+
+def _place(callback: Any) -> int:
+    if isinstance(callback, _SAVERS):
+        return 2
+    return 1 if isinstance(callback, _LOGGERS) else 0
+
+
+def _sums(model: keras.Model) -> list[float]:
+    arrays = map(keras.ops.convert_to_numpy, model.trainable_variables)
+    return [float(array.sum(dtype="float64")) for array in arrays]
 
 
 def _random_states(model: keras.Model) -> list[Any]:
@@ -116,7 +178,7 @@ def _set_random_states(model: keras.Model, arrays: Any) -> None:
     states = _random_states(model)
     if [tuple(v.shape) for v in states] != [array.shape for array in arrays]:
         raise ValueError(
-            "The random states noted in the model's file must be those of its layers. "
+            "The random states saved in the model's file must be those of its layers. "
             f"Received: {len(arrays)} for {len(states)}"
         )
     for variable, array in zip(states, arrays, strict=True):
@@ -128,24 +190,3 @@ def as_list(callbacks: Any) -> list[Any]:
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)
     return keras.tree.flatten(callbacks) if callbacks else []
-
-
-def _check_savers(callbacks: list[Any]) -> None:
-    saver = None
-    for callback in callbacks:
-        if isinstance(callback, _SAVERS):
-            saver = callback
-        elif saver is not None and hasattr(callback, "on_fit_begin"):
-            name, other = type(callback).__name__, type(saver).__name__
-            raise ValueError(
-                f"`callbacks` must hold {name} before {other}, which saves with the "
-                f"model what {name} has decided. Received: {other} before {name}"
-            )
-    deciding = any(hasattr(callback, "on_fit_begin") for callback in callbacks)
-    for callback in callbacks:
-        if isinstance(callback, _SAVERS) and callback.save_freq != "epoch" and deciding:
-            raise ValueError(
-                f"`save_freq` of {type(callback).__name__} must be 'epoch': within an "
-                "epoch the weights and what was decided belong to different moments. "
-                f"Received: save_freq={callback.save_freq!r}"
-            )

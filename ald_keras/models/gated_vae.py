@@ -37,7 +37,9 @@ class GatedVAE(LatentVAE):
     Minimises the KL plus a penalty on open gates, subject to a squared error of at most
     `tau` (De Boom et al. 2020, arXiv 2003.10901): GECO's multiplier (Rezende & Viola
     2018) holds the bound, ARM or DisARM (see `LatentGates`) trains the gates. Until the
-    bound is met for the first time all gates stay open.
+    bound is met for the first time all gates stay open. Pass `GateSearch()` to `fit`,
+    which brings every gate to a decision; without it some may stay undecided, until
+    `harden` fixes them.
 
     The error is that of the data's mean under the likelihood, from a sampled code,
     squared and summed over the values of one sample.
@@ -72,8 +74,6 @@ class GatedVAE(LatentVAE):
         latent_mask: The `LatentMask`: the gates at inference, after each step.
         information: Non-trainable weight of shape `(latent_dim,)`: moving average of
             the KL of each dimension, nats.
-        search: The `GateSearch` of the last `fit`, which has decided on the gates, or
-            `None`.
 
     Raises:
         TypeError: If a model or the likelihood is of the wrong type.
@@ -84,7 +84,7 @@ class GatedVAE(LatentVAE):
     ```python
     vae = GatedVAE(encoder, decoder, latent_dim=20, tau=35.0)
     vae.compile(optimizer="adam")
-    vae.fit(x, validation_data=x_val, epochs=100)
+    vae.fit(x, validation_data=x_val, epochs=100, callbacks=[GateSearch()])
     small = compact(vae)
     ```
     """
@@ -142,18 +142,8 @@ class GatedVAE(LatentVAE):
             dtype="float32",
             autocast=False,
         )
-        self.search: Any = None
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
-
-    def own_callbacks(self) -> list[Any]:
-        if not self.gated:
-            return []
-        # Callbacks know models by their public attributes only, and are loaded here.
-        from ald_keras.callbacks.gate_search import GateSearch
-
-        self.search = GateSearch(self.tau)
-        return [self.search]
 
     def snapshot(self, arrays: Sequence[Any] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots, to roll back to.
@@ -167,9 +157,9 @@ class GatedVAE(LatentVAE):
         """
         return Snapshot(self, arrays)
 
-    def carried_variables(self) -> list[Any]:
+    def extra_state_variables(self) -> list[Any]:
         return [
-            *super().carried_variables(),
+            *super().extra_state_variables(),
             self.gates.seed_generator.state,
             *self.gates.weights,
             *self.constraint.weights,
@@ -238,7 +228,7 @@ class GatedVAE(LatentVAE):
         for name, value in values.items():
             self._trackers[name].update_state(batch.mean(value), sample_weight=total)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
-        self.unusable_values.update_state(ops.cast(bad, "float32"))
+        self.invalid_values.update_state(ops.cast(bad, "float32"))
 
     def _gate_figures(self) -> dict[str, Tensor]:
         p = ops.clip(self.gates.probabilities(), 1e-7, 1.0 - 1e-7)

@@ -1,14 +1,12 @@
-"""Reads the layer graph of an encoder or decoder, and rebuilds it at another size.
-
-The only module that looks at Keras's graph nodes (`_keras_history`,
-`_inbound_nodes`), which have no public counterpart.
-"""
+"""Reads the layer graph of an encoder or decoder, and rebuilds it at another size."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+
+from ald_keras.models.keras_internals import nodes, source
 
 # Layers that move or copy values and change none: an activation before them is
 # still the decoder's last one.
@@ -67,27 +65,18 @@ def check_plain(layer: keras.layers.Dense) -> None:
         )
 
 
-def source(tensor: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The operation that made a symbolic tensor, and the tensors it read."""
-    history = tensor._keras_history
-    node = history.operation._inbound_nodes[history.node_index]
-    return history.operation, tuple(node.input_tensors)
-
-
 def _readers(model: Any, tensor: Any) -> list[Any]:
     """Operations of a Functional model that read `tensor`."""
     return [
         operation
         for operation in model.operations
         if any(
-            read is tensor
-            for node in operation._inbound_nodes
-            for read in node.input_tensors
+            read is tensor for node in nodes(operation) for read in node.input_tensors
         )
     ]
 
 
-def latent_readers(decoder: Any) -> list[keras.layers.Dense]:
+def latent_input_layers(decoder: Any) -> list[keras.layers.Dense]:
     """Dense layers of `decoder` that read its input.
 
     Args:
@@ -100,12 +89,12 @@ def latent_readers(decoder: Any) -> list[keras.layers.Dense]:
     """
     if isinstance(decoder, keras.Sequential):
         first = decoder.layers[0]
-        readers = latent_readers(first) if is_graph_model(first) else [first]
+        readers = latent_input_layers(first) if is_graph_model(first) else [first]
     else:
         readers = []
         for operation in _readers(decoder, decoder.inputs[0]):
             nested = is_graph_model(operation)
-            readers += latent_readers(operation) if nested else [operation]
+            readers += latent_input_layers(operation) if nested else [operation]
             _check_reads_latent_only(operation, decoder)
     for layer in readers:
         if not isinstance(layer, keras.layers.Dense):
@@ -121,7 +110,7 @@ def latent_readers(decoder: Any) -> list[keras.layers.Dense]:
 def _check_reads_latent_only(operation: Any, decoder: Any) -> None:
     known = {id(tensor) for op in decoder.operations for tensor in _outputs(op)}
     latent = decoder.inputs[0]
-    for node in operation._inbound_nodes:
+    for node in nodes(operation):
         own = id(node.output_tensors[0]) in known
         if own and any(read is not latent for read in node.input_tensors):
             raise ValueError(
@@ -131,7 +120,7 @@ def _check_reads_latent_only(operation: Any, decoder: Any) -> None:
 
 
 def _outputs(operation: Any) -> list[Any]:
-    return [t for node in operation._inbound_nodes for t in node.output_tensors]
+    return [t for node in nodes(operation) for t in node.output_tensors]
 
 
 def final_activation(model: Any) -> str | None:
@@ -177,7 +166,7 @@ def with_latent_dim(decoder: Any, latent_dim: int) -> Any:
     """A new decoder of the same layers that reads `latent_dim` dimensions.
 
     Args:
-        decoder: Model that `latent_readers` accepts.
+        decoder: Model that `latent_input_layers` accepts.
         latent_dim: Integer >= 1.
 
     Returns:

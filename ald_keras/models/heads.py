@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from ald_keras.models import graph
+from ald_keras.models.keras_internals import source
 
 
 def encoder_with_heads(
@@ -108,7 +109,7 @@ def _new_heads(
 def _own_heads(outputs: list[Any], latent_dim: int) -> Any:
     heads, read = [], []
     for name, output in zip(("mean", "log variance"), outputs, strict=True):
-        layer, inputs = graph.source(output)
+        layer, inputs = source(output)
         if not isinstance(layer, keras.layers.Dense):
             raise ValueError(
                 f"`encoder`: the output for the {name} must come straight from a Dense "

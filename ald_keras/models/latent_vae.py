@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from ald_keras._validation import check_integer, check_seed
-from ald_keras.layers import GaussianSampling, LatentMask, SearchMemory
+from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.likelihoods import get_likelihood
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
@@ -43,11 +43,10 @@ class LatentVAE(CheckedModel):
             encoder, latent_dim, seed
         )
         self.decoder = decoder
-        self.latent_readers = check_decoder(decoder, latent_dim)
+        self.latent_input_layers = check_decoder(decoder, latent_dim)
         check_ends(self.encoder, decoder)
         self.latent_mask = LatentMask(latent_dim, name="latent_mask")
         self.sampling = GaussianSampling(seed, name="sampling")
-        self.memory = SearchMemory(name="memory")
         self.latent_dim = latent_dim
         self.likelihood = get_likelihood(likelihood)
         if hasattr(self.likelihood, "resolve"):
@@ -66,7 +65,6 @@ class LatentVAE(CheckedModel):
         """Number of active latent dimensions."""
         return self.latent_mask.active_dims
 
-    @property
     def encoder_model(self) -> keras.Model:
         """A plain Functional copy of the encoder, data to `(z_mean, z_log_var)`.
 
@@ -75,7 +73,6 @@ class LatentVAE(CheckedModel):
         """
         return plain.plain_encoder(self)
 
-    @property
     def decoder_model(self) -> keras.Model:
         """A plain Functional copy of the decoder, codes to data space.
 
@@ -83,12 +80,7 @@ class LatentVAE(CheckedModel):
         """
         return plain.plain_decoder(self)
 
-    def __dir__(self) -> list[str]:
-        # Keras saves whatever `dir` leads to, and would save these copies as well.
-        copies = ("encoder_model", "decoder_model")
-        return [name for name in super().__dir__() if name not in copies]
-
-    def carried_variables(self) -> list[Any]:
+    def extra_state_variables(self) -> list[Any]:
         """What a compact copy takes over beside the weights of encoder and decoder."""
         return [self.sampling.seed_generator.state]
 

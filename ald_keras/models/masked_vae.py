@@ -95,8 +95,8 @@ class MaskedVAE(LatentVAE):
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
         self.kl_tracker = keras.metrics.Mean(name="kl_loss")
 
-    def carried_variables(self) -> list[Any]:
-        return [*super().carried_variables(), self.beta]
+    def extra_state_variables(self) -> list[Any]:
+        return [*super().extra_state_variables(), self.beta]
 
     def size_curve(
         self,
@@ -217,7 +217,7 @@ class MaskedVAE(LatentVAE):
         ):
             tracker.update_state(value, sample_weight=count)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
-        self.unusable_values.update_state(ops.cast(bad, "float32"))
+        self.invalid_values.update_state(ops.cast(bad, "float32"))
         return loss
 
     def _objective(self, nll: Tensor, kl: Tensor, penalties: list[Tensor]) -> Tensor:

@@ -31,11 +31,11 @@ def plain_encoder(model: Any) -> keras.Model:
 
 def plain_decoder(model: Any) -> keras.Model:
     """Copy of the decoder, codes to data space; pruned rows are zero."""
-    for layer in model.latent_readers:
+    for layer in model.latent_input_layers:
         graph.check_plain(layer)
     copy = graph.with_latent_dim(model.decoder, model.latent_dim)
     pruned = _pruned(model)
-    zeroed = {id(layer.kernel) for layer in model.latent_readers}
+    zeroed = {id(layer.kernel) for layer in model.latent_input_layers}
     for weight, new in zip(model.decoder.variables, copy.variables, strict=True):
         value = keras.ops.convert_to_numpy(weight).copy()
         if id(weight) in zeroed:

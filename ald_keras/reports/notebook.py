@@ -33,7 +33,7 @@ def write_callback_report(callback: Any, path: pathlib.Path) -> None:
         callback: The callback, with its model.
         path: The HTML file; its folder must exist.
     """
-    model, seen = callback.model, callback.seen
+    model, seen = callback.model, callback.last_probe
     part = "validation data"
     facts = RunFacts(
         title=path.stem,
@@ -64,7 +64,7 @@ def _record(callback: Any) -> dict[str, Any]:
         "status": callback.status,
         "outcome": callback.result(),
         "elastic": callback.sampled,
-        "features": callback.seen.features,
+        "features": callback.last_probe.features,
         # With a reserve that was removed after the last epoch, if there was one.
         "validation": {"active_dims": logs["active_dims"][-1], **last},
     }

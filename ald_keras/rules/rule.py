@@ -51,7 +51,9 @@ class Rule(Protocol[StateT]):
     def init(self, n_dims: int, seed: int) -> StateT:
         """State before the first epoch, all `n_dims` dimensions active."""
 
-    def update(self, state: StateT, observation: Observation) -> tuple[StateT, Decision]:
+    def update(
+        self, state: StateT, observation: Observation
+    ) -> tuple[StateT, Decision]:
         """Decides about one recorded epoch."""
 
     def restart(self, state: StateT, active: Iterable[int]) -> StateT:

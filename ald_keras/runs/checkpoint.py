@@ -91,7 +91,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         if now - self._saved < self._seconds and not is_last:
             return
         note = {"config": self._config, "progress": dataclasses.asdict(progress)}
-        self.model.memory.write(epoch, _NOTE, note)
+        self.model.saved_state.write(epoch, _NOTE, note)
         with atomic_path(self._path) as temporary:
             self.model.save(temporary)
         self._saved = time.perf_counter()
@@ -119,11 +119,11 @@ def read_checkpoint(
         load_weights(model, path)
     except ValueError:
         # Of another network, the config tells more clearly than what does not fit.
-        note = model.memory.read(_NOTE)
+        note = model.saved_state.read(_NOTE)
         if note is not None and isinstance(note.data, dict):
             check_config(path, note.data.get("config"), config)
         raise
-    note = model.memory.read(_NOTE)
+    note = model.saved_state.read(_NOTE)
     if note is None:
         raise ValueError(f"{path} holds no notes of a run.")
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from ald_keras.architectures import build_architecture
-from ald_keras.callbacks import ALDCallback, KLWarmup, LatentTensorBoard
+from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
 from ald_keras.callbacks.divergence import FiniteLoss
 from ald_keras.datasets import (
     Dataset,
@@ -185,8 +185,8 @@ def fit_model(
     callbacks: list[Any] = [batches.callback, FiniteLoss()]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
-    pruning = _pruning(config, data, extractor) if config.method == "ald" else None
-    callbacks += [*([] if pruning is None else [pruning]), *more]
+    search = _search(config, data, extractor)
+    callbacks += [*([] if search is None else [search]), *more]
     validation: Any = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data.x_val, LazySamples):
@@ -201,10 +201,15 @@ def fit_model(
         callbacks=callbacks,
         verbose=verbose,
     )
-    return history, getattr(model, "search", pruning)
+    return history, search
 
 
-def _pruning(config: Config, data: Dataset, extractor: FeatureExtractor) -> ALDCallback:
+def _search(config: Config, data: Dataset, extractor: FeatureExtractor) -> Any:
+    """The callback that searches for the size, `None` where it is given."""
+    if config.method == "geco":
+        return GateSearch() if config.geco.gated else None
+    if config.method != "ald":
+        return None
     return ALDCallback(
         rule=config.make_rule(),
         interval=config.interval,

@@ -136,7 +136,6 @@ def gate_cost(x: np.ndarray, rounds: int) -> None:
     masked = MaskedVAE(*networks(), LATENT_DIM, seed=0)
     gated = GatedVAE(*networks(), LATENT_DIM, tau=30.0, gate_penalty=1e-6, seed=0)
     gated.constraint.met.assign(1.0)
-    gated.own_callbacks = list
     for model in (gated, masked):
         model.compile(keras.optimizers.Adam(1e-3))
         epoch_seconds(model, x[:640])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
+from ald_keras import ALDCallback, GatedVAE, GateSearch, MaskedVAE, SizeCurveRule
 from ald_keras.architectures import build_architecture
 from ald_keras.datasets import EpochShuffledBatches
 
@@ -45,7 +45,7 @@ def build(kind):
 
 def pruning_of(kind, rule=RULE):
     if kind == "gated":
-        return []
+        return [GateSearch()]
     return [ALDCallback(rule, **OPTIONS)]
 
 
@@ -62,7 +62,7 @@ def fit(vae, kind, callbacks, **options):
             verbose=0,
             **options,
         )
-    return vae, callbacks[0] if kind == "masked" else vae.search
+    return vae, callbacks[0]
 
 
 def assert_same(found, wanted):
@@ -141,7 +141,7 @@ def test_an_epoch_is_not_trained_twice(whole, tmp_path):
 def test_a_fit_from_another_epoch_starts_anew_and_says_so(whole):
     kind, folder, _ = whole
     vae = keras.saving.load_model(folder / "3.keras")
-    with pytest.warns(UserWarning, match="after epoch 3.*goes on"):
+    with pytest.warns(UserWarning, match="after epoch 3.*restarts.*initial_epoch=3"):
         _, search = fit(vae, kind, pruning_of(kind), initial_epoch=EPOCHS[kind] - 1)
     assert {decision.epoch for decision in search.decisions} <= {EPOCHS[kind] - 1}
 
@@ -169,13 +169,12 @@ def test_another_rule_is_an_error(whole):
 def test_a_model_saved_under_the_rule_that_was_removed_says_what_to_do():
     vae = build("masked")
     rule = "InformationRule(max_loss_increase='1%', idle_kl=0.1, patience=6)"
-    vae.memory.write(2, "search", {"rule": rule, "search": {"state": {}}})
-    vae.memory._held.is_loaded = True
+    vae.saved_state.write(2, "search", {"rule": rule, "search": {"state": {}}})
     with pytest.raises(ValueError, match="InformationRule.*no longer has") as error:
         fit(vae, "masked", pruning_of("masked"), initial_epoch=3)
-    assert "`model.memory.clear()`" in str(error.value)
+    assert "`model.saved_state.clear()`" in str(error.value)
     assert "\n" not in str(error.value)
-    vae.memory.clear()
+    vae.saved_state.clear()
     _, search = fit(vae, "masked", pruning_of("masked"), initial_epoch=22)
     assert search.start_dims == 6
 
@@ -207,7 +206,7 @@ def test_an_empty_backup_moves_no_epoch(whole, tmp_path):
     last = EPOCHS[kind]
     EPOCHS[kind] = 2
     try:
-        with pytest.warns(UserWarning, match="so the search starts anew"):
+        with pytest.warns(UserWarning, match="so the search restarts"):
             fit(vae, kind, [*pruning_of(kind), backup, seen])
     finally:
         EPOCHS[kind] = last
@@ -262,7 +261,7 @@ def test_a_run_that_stops_when_fixed_trains_no_more(tmp_path):
 def test_savers_within_epochs_are_an_error(saver, tmp_path):
     saving = getattr(keras.callbacks, saver)(str(tmp_path / "b.keras"), save_freq=3)
     with pytest.raises(ValueError, match=f"`save_freq` of {saver} must be 'epoch'"):
-        build("masked").fit(TRAIN, callbacks=[*pruning_of("masked"), saving])
+        fit(build("masked"), "masked", [*pruning_of("masked"), saving])
 
 
 @pytest.mark.slow
@@ -298,16 +297,39 @@ def test_a_fit_killed_at_random_moments_goes_on(kind, tmp_path):
         np.testing.assert_array_equal(found[name], wanted[name])
 
 
-@pytest.mark.parametrize("saver", ["BackupAndRestore", "ModelCheckpoint"])
-def test_what_saves_must_come_after_what_decides(saver, tmp_path):
-    saving = getattr(keras.callbacks, saver)(str(tmp_path / "model.keras"))
-    with pytest.raises(ValueError, match=f"must hold ALDCallback before {saver}"):
-        build("masked").fit(TRAIN, callbacks=[saving, *pruning_of("masked")])
+def test_savers_and_loggers_may_stand_anywhere(tmp_path):
+    def run(order, folder):
+        callbacks = [
+            *pruning_of("masked"),
+            keras.callbacks.ModelCheckpoint(folder / "{epoch}.keras"),
+            keras.callbacks.CSVLogger(folder / "log.csv"),
+        ]
+        vae, pruning = build("masked"), callbacks[0]
+        batches = EpochShuffledBatches(TRAIN, batch_size=32, seed=0)
+        vae.fit(
+            batches.dataset,
+            validation_data=(VALIDATION,),
+            epochs=3,
+            callbacks=[*callbacks[::order], batches.callback],
+            verbose=0,
+        )
+        saved = keras.saving.load_model(folder / "2.keras").saved_state
+        return pruning.decisions, (folder / "log.csv").read_text(), saved
+
+    runs = []
+    for order in (1, -1):
+        folder = tmp_path / str(order)
+        folder.mkdir()
+        runs.append(run(order, folder))
+    (decisions, log, saved), (other_decisions, other_log, other_saved) = runs
+    assert decisions == other_decisions
+    assert log == other_log
+    assert "val_silhouette" in log.splitlines()[0]
+    assert saved.read("search").data == other_saved.read("search").data
 
 
-def test_damaged_notes_are_an_error():
+def test_a_damaged_state_is_an_error():
     vae = build("masked")
-    vae.memory.write(2, "search", {"rule": repr(RULE), "search": {"state": 3}})
-    vae.memory._held.is_loaded = True
-    with pytest.raises(ValueError, match="notes of its search are damaged|mapping"):
+    vae.saved_state.write(2, "search", {"rule": repr(RULE), "search": {"state": 3}})
+    with pytest.raises(ValueError, match="saved with the model is damaged|mapping"):
         fit(vae, "masked", pruning_of("masked"), initial_epoch=3)

@@ -136,7 +136,7 @@ def test_outputs_and_parameter_count(model, compiled):
     small = compact(vae)
     assert largest_difference(vae, small) <= TOLERANCE
     assert small.latent_dim == small.active_dims == vae.active_dims == 5
-    readers = sum(layer.units for layer in vae.latent_readers)
+    readers = sum(layer.units for layer in vae.latent_input_layers)
     columns = 2 * (vae.z_mean.kernel.shape[0] + 1)
     saved = 3 * (readers + columns)
     assert sum(np.prod(w.shape) for w in vae.trainable_weights) - saved == sum(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from builders import digits, small_decoder, small_encoder
 
-from ald_keras import ALDCallback, GatedVAE, compact, tau_for
+from ald_keras import ALDCallback, GatedVAE, GateSearch, compact, tau_for
 from ald_keras.architectures import build_architecture
 from ald_keras.datasets import load_dataset
 from ald_keras.models.lagrangian import lagrangian
@@ -30,7 +30,8 @@ def fit(vae, x=X, **options):
     """Train for so short that nothing is decided, which `fit` tells of."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "GatedVAE: ", UserWarning)
-        return vae.fit(x, verbose=0, **options).history
+        callbacks = [GateSearch()] if vae.gated else []
+        return vae.fit(x, verbose=0, callbacks=callbacks, **options).history
 
 
 def gate_gradient(vae, x, weight=None):
@@ -126,7 +127,12 @@ def test_what_is_logged(capsys):
     vae = gated(4, tau=6.0)
     with pytest.warns(UserWarning, match="never met"):
         history = vae.fit(
-            X[:200], validation_data=X[200:], epochs=2, verbose=2, batch_size=50
+            X[:200],
+            validation_data=X[200:],
+            epochs=2,
+            callbacks=[GateSearch()],
+            verbose=2,
+            batch_size=50,
         ).history
     names = {"loss", "squared_error", "reconstruction_loss", "kl_loss"}
     gates = {"constraint", "multiplier", "expected_gates", "gate_entropy"}
@@ -222,9 +228,9 @@ def test_a_bound_does_not_depend_on_the_scale_of_weights():
         vae = gated(3)
         vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
         weight = np.full(64, scale, "float32")
-        fit(vae, X[:64], sample_weight=weight, batch_size=64)
+        history = fit(vae, X[:64], sample_weight=weight, batch_size=64)
         average = float(to_numpy(vae.constraint.average))
-        found.append((average, vae.search.error))
+        found.append((average, history["squared_error"][0]))
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
@@ -345,7 +351,6 @@ def test_without_gates_it_goes_for_the_lowest_error():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         history = vae.fit(X, epochs=130, batch_size=64, verbose=0).history
-    assert vae.search is None
     assert history["multiplier"][-1] == pytest.approx(100.0)
     assert vae.active_dims == 3
     assert history["squared_error"][-1] < 0.8 * history["squared_error"][0]
@@ -354,7 +359,7 @@ def test_without_gates_it_goes_for_the_lowest_error():
 def test_a_bound_that_is_never_met_is_told():
     vae = gated(3, tau=0.01)
     with pytest.warns(UserWarning, match=r"the bound of 0.01 was never met"):
-        vae.fit(X, epochs=2, verbose=0)
+        vae.fit(X, epochs=2, callbacks=[GateSearch()], verbose=0)
     assert vae.active_dims == 3
 
 
@@ -363,7 +368,7 @@ def test_undecided_gates_are_told():
     vae.constraint.met.assign(1.0)
     vae.gates.weight.assign([0.0, 0.0, 0.5])
     with pytest.warns(UserWarning, match="gates undecided: `fit` ended before"):
-        vae.fit(X, epochs=1, verbose=0)
+        vae.fit(X, epochs=1, callbacks=[GateSearch()], verbose=0)
 
 
 @pytest.mark.slow
@@ -383,14 +388,15 @@ def test_a_known_number_of_factors_is_found():
             data.x_train,
             validation_data=(data.x_val, None),
             epochs=130,
+            callbacks=[search := GateSearch()],
             batch_size=32,
             verbose=0,
         )
     assert vae.active_dims == 3
     assert vae.undecided_gates == []
-    assert vae.search.met
-    assert vae.search.fixed_epoch is not None
-    assert "10 -> 3 latent dimensions, decided at epoch" in vae.search.result()
+    assert search.met
+    assert search.fixed_epoch is not None
+    assert "10 -> 3 latent dimensions, decided at epoch" in search.result()
 
 
 def test_a_pruning_callback_has_no_place_here():

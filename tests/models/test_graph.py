@@ -19,11 +19,11 @@ def nested_decoder():
 def test_readers_of_a_sequential_decoder():
     first = layers.Dense(6)
     decoder = keras.Sequential([keras.Input((5,)), first, layers.Dense(3)])
-    assert graph.latent_readers(decoder) == [first]
+    assert graph.latent_input_layers(decoder) == [first]
 
 
 def test_readers_in_several_places_and_nested():
-    names = {layer.name for layer in graph.latent_readers(nested_decoder())}
+    names = {layer.name for layer in graph.latent_input_layers(nested_decoder())}
     assert names == {"deep", "direct"}
 
 
@@ -31,22 +31,22 @@ def test_other_readers_are_errors_that_name_the_layer():
     z = keras.Input((5,))
     dropout = keras.Model(z, layers.Dense(3)(layers.Dropout(0.1, name="noise")(z)))
     with pytest.raises(ValueError, match="Dropout named 'noise'"):
-        graph.latent_readers(dropout)
+        graph.latent_input_layers(dropout)
     reshaped = keras.Sequential([keras.Input((5,)), layers.Reshape((5, 1), name="r")])
     with pytest.raises(ValueError, match="Reshape named 'r'"):
-        graph.latent_readers(reshaped)
+        graph.latent_input_layers(reshaped)
     with pytest.raises(ValueError, match="must be Dense"):
-        graph.latent_readers(keras.Model(z, layers.Dense(3)(ops.sin(z))))
+        graph.latent_input_layers(keras.Model(z, layers.Dense(3)(ops.sin(z))))
     skip = keras.Model(z, layers.Concatenate(name="skip")([layers.Dense(3)(z), z]))
     with pytest.raises(ValueError, match="'skip'"):
-        graph.latent_readers(skip)
+        graph.latent_input_layers(skip)
 
 
 def test_a_reader_that_reads_something_else_too_is_an_error():
     z = keras.Input((5,))
     shared = layers.Dense(5, name="shared")
     with pytest.raises(ValueError, match="'shared'"):
-        graph.latent_readers(keras.Model(z, shared(shared(z))))
+        graph.latent_input_layers(keras.Model(z, shared(shared(z))))
 
 
 def test_a_decoder_is_rebuilt_at_another_size():

@@ -48,7 +48,7 @@ def test_pruned_dimensions_have_no_code_no_kl_and_no_gradient():
         loss = tf.reduce_mean(nll) + tf.reduce_mean(tf.reduce_sum(kl, axis=1))
     assert not np.any(np.asarray(kl)[:, [1, 2]])
     assert np.all(np.asarray(kl)[:, [0, 3]] > 0)
-    reader = vae.latent_readers[0]
+    reader = vae.latent_input_layers[0]
     heads = [vae.z_mean.kernel, vae.z_mean.bias, vae.z_log_var.kernel]
     gradients = tape.gradient(loss, [v.value for v in [*heads, reader.kernel]])
     for gradient in gradients[:3]:
@@ -297,7 +297,7 @@ def test_a_pruned_dimension_s_weights_stay_bit_equal_under_sgd():
     vae.fit(X, epochs=1, verbose=0)
     vae.latent_mask.deactivate([1, 4])
     parts = [vae.z_mean.kernel, vae.z_mean.bias, vae.z_log_var.kernel]
-    reader = vae.latent_readers[0].kernel
+    reader = vae.latent_input_layers[0].kernel
     before = [to_numpy(part) for part in parts], to_numpy(reader)
     vae.fit(X, epochs=1, verbose=0)
     for old, part in zip(before[0], parts, strict=True):
@@ -337,7 +337,7 @@ def test_save_and_reload_with_mask_and_optimizer(tmp_path):
 def test_plain_parts_hold_nothing_of_this_library(tmp_path):
     vae = small_vae(4)
     vae.latent_mask.deactivate([2])
-    encoder, decoder = vae.encoder_model, vae.decoder_model
+    encoder, decoder = vae.encoder_model(), vae.decoder_model()
     mean, log_var = encoder(X)
     for got, wanted in zip((mean, log_var), vae.encode(X), strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-6)
@@ -350,7 +350,7 @@ def test_plain_parts_hold_nothing_of_this_library(tmp_path):
 
 def test_plain_parts_are_copies():
     vae = small_vae(4)
-    decoder = vae.decoder_model
+    decoder = vae.decoder_model()
     before = decoder.get_weights()
     vae.compile()
     vae.fit(X, epochs=1, verbose=0)
@@ -429,6 +429,33 @@ def test_unusable_streams_are_errors_at_the_end_of_the_epoch(value, jit_compile)
     # Last, as it spoils the weights.
     with pytest.raises(ValueError, match="Received: 1 other values"):
         vae.fit(stream, epochs=2, verbose=0)
+
+
+def test_evaluate_takes_the_arguments_of_keras_in_their_order():
+    vae = small_vae(4)
+    vae.compile("adam")
+    weight = np.linspace(0.0, 1.0, len(X)).astype("float32")
+    vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
+    wanted = vae.evaluate(X, sample_weight=weight, verbose=0, batch_size=50)
+    assert vae.evaluate(X, None, 50, 0, weight) == wanted
+    assert vae.evaluate(X, None, 50, 0, None) != wanted
+    with pytest.raises(ValueError, match="not recognized"):
+        vae.evaluate(X, verbose=0, weights=weight)
+
+
+def test_an_evaluation_that_fails_within_fit_keeps_the_count_of_fit():
+    vae = small_vae(4)
+    vae.compile("adam")
+    bad = tf.data.Dataset.from_tensor_slices(X[:8] + 2.0).batch(8)
+
+    class Evaluate(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            with pytest.raises(ValueError, match="in this epoch's batches"):
+                self.model.evaluate(bad, verbose=0)
+
+    stream = tf.data.Dataset.from_tensor_slices(X[:8] - 2.0).batch(8)
+    with pytest.raises(ValueError, match="512 other values"):
+        vae.fit(stream, callbacks=[Evaluate()], verbose=0)
 
 
 def test_data_of_another_shape_are_errors():
@@ -528,9 +555,9 @@ def test_weights_are_saved_once(tmp_path):
 
 def test_plain_dense_layers_only():
     vae = small_vae(4)
-    vae.latent_readers[0].enable_lora(2)
+    vae.latent_input_layers[0].enable_lora(2)
     with pytest.raises(ValueError, match="lora_enabled=True"):
-        _ = vae.decoder_model
+        _ = vae.decoder_model()
     with pytest.raises(ValueError, match="lora_enabled=True"):
         MaskedVAE(small_encoder(), vae.decoder, 4)
 

@@ -20,6 +20,7 @@ from ald_keras import (
     ALDCallback,
     ALDRule,
     GatedVAE,
+    GateSearch,
     MaskedVAE,
     SizeCurve,
     SizeCurveRule,
@@ -324,7 +325,7 @@ def test_memory_and_traces_stay_flat(kind):
     encoder, decoder = build_architecture("mlp", (400,), 32, seed=0, hidden=[256])
     if kind == "gated":
         vae = GatedVAE(encoder, decoder, 32, tau=40.0, warmup=10, seed=0)
-        callbacks = []
+        callbacks = [GateSearch()]
     else:
         rule = ALDRule(initial_step=1, patience=9, thresholds={"silhouette": 1e9})
         rule = rule if kind == "ald" else SizeCurveRule(tolerance="90%")

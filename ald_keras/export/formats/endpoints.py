@@ -19,12 +19,12 @@ def methods(model: Any) -> Endpoints:
 
 def plain(model: Any) -> Endpoints:
     """Encoder and decoder as plain Keras models."""
-    return endpoints(model.encoder_model, model.decoder_model)
+    return endpoints(model.encoder_model(), model.decoder_model())
 
 
 def plain_float32(model: Any) -> Endpoints:
     """The same in float32, whatever the model computes in."""
-    return endpoints(float32(model.encoder_model), float32(model.decoder_model))
+    return endpoints(float32(model.encoder_model()), float32(model.decoder_model()))
 
 
 def endpoints(encoder: keras.Model, decoder: keras.Model) -> Endpoints:

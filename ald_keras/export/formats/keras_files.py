@@ -22,8 +22,8 @@ def read_keras(files: list[pathlib.Path]) -> Endpoints:
 
 def write_parts(model: Any, files: list[pathlib.Path]) -> None:
     """Write encoder and decoder, which load without this library."""
-    model.encoder_model.save(files[0])
-    model.decoder_model.save(files[1])
+    model.encoder_model().save(files[0])
+    model.decoder_model().save(files[1])
 
 
 def read_parts(files: list[pathlib.Path]) -> Endpoints:

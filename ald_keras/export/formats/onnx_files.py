@@ -19,7 +19,7 @@ def write_onnx(model: Any, files: list[pathlib.Path]) -> None:
     Raises:
         ValueError: If the network has an operation that ONNX lacks.
     """
-    encoder, decoder = float32(model.encoder_model), float32(model.decoder_model)
+    encoder, decoder = float32(model.encoder_model()), float32(model.decoder_model())
     z_mean, z_log_var = encoder.outputs
     # A structure of names is what names an ONNX model's outputs.
     parts = (

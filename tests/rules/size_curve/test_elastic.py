@@ -23,7 +23,9 @@ def follow(rule, spectra, state=None, epochs=1000):
     for epoch, kl in enumerate(spectra):
         masked = [v if d in state.active else 0.0 for d, v in enumerate(kl)]
         progress = (epoch + 1) / epochs
-        state, decision = rule.update(state, seen(epoch, masked, state.active, progress))
+        state, decision = rule.update(
+            state, seen(epoch, masked, state.active, progress)
+        )
         steps.append((state, decision))
     return steps
 

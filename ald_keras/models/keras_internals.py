@@ -1,0 +1,53 @@
+"""What is used of Keras's internals, which have no public counterpart (Keras 3.15)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+
+class PrebuiltModel(keras.Model):
+    """A model whose parts are all built when it is made."""
+
+    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+        # Keras would take a batch and, with several workers, fail to reduce it.
+        return
+
+
+def restored_epoch(model: keras.Model) -> int | None:
+    """Epoch that `BackupAndRestore` lets the next `fit` begin with, `None` without."""
+    return model._initial_epoch
+
+
+def set_first_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Let `fit`, whose `on_train_begin` are being called, begin with another epoch."""
+    model._initial_epoch = epoch
+
+
+def reset_fit(model: keras.Model) -> None:
+    """Drop what a `fit` leaves behind and a later one would take for its own.
+
+    That is the first epoch that `BackupAndRestore` has set and, where `fit` has failed,
+    the iterator over the validation data.
+    """
+    model._initial_epoch = None
+    model._eval_epoch_iterator = None
+
+
+def validates_fit(options: Mapping[str, Any]) -> bool:
+    """Whether further arguments of `evaluate` say that `fit` calls it to validate."""
+    return bool(options.get("_use_cached_eval_dataset"))
+
+
+def source(tensor: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The operation that made a symbolic tensor, and the tensors it read."""
+    history = tensor._keras_history
+    node = nodes(history.operation)[history.node_index]
+    return history.operation, tuple(node.input_tensors)
+
+
+def nodes(operation: Any) -> Sequence[Any]:
+    """Calls of an operation, with their `input_tensors` and `output_tensors`."""
+    return operation._inbound_nodes
