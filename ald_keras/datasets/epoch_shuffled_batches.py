@@ -40,9 +40,10 @@ class EpochShuffledBatches:
         ValueError: If an integer is out of range, `x` is empty, or `y` has another
             length.
 
-    Example:
-    >>> batches = EpochShuffledBatches(x, batch_size=64, seed=0)
-    >>> model.fit(batches.dataset, shuffle=False, callbacks=[batches.callback])
+    ```python
+    batches = EpochShuffledBatches(x, batch_size=64, seed=0)
+    model.fit(batches.dataset, shuffle=False, callbacks=[batches.callback])
+    ```
     """
 
     def __init__(

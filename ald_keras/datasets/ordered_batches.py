@@ -24,8 +24,9 @@ class OrderedBatches(keras.utils.PyDataset):
     Raises:
         ValueError: If `batch_size` is below 1, or `y` has another length.
 
-    Example:
-    >>> model.evaluate(OrderedBatches(data.x_test, batch_size=64))
+    ```python
+    model.evaluate(OrderedBatches(data.x_test, batch_size=64))
+    ```
     """
 
     def __init__(

@@ -40,10 +40,11 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
     `0 .. 8`, and `character`, its number within the part, from 0. Each character comes
     with all nine actions. The authors' floats become the bytes they were made of.
 
-    Example:
-    >>> config = tfds.download.DownloadConfig(manual_dir="folder/with/the/files")
-    >>> builder = Sprites()
-    >>> builder.download_and_prepare(download_config=config)
+    ```python
+    config = tfds.download.DownloadConfig(manual_dir="folder/with/the/files")
+    builder = Sprites()
+    builder.download_and_prepare(download_config=config)
+    ```
     """
 
     VERSION = tfds.core.Version("1.0.0")

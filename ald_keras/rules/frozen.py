@@ -24,6 +24,7 @@ class FrozenMapping(Mapping[str, V]):
     >>> limits = FrozenMapping({"silhouette": 0.0})
     >>> limits["silhouette"]
     0.0
+    >>> import copy
     >>> type(copy.deepcopy(limits))
     <class 'dict'>
     """

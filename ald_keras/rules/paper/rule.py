@@ -75,7 +75,11 @@ class ALDRule(Immutable):
     Example:
     >>> rule = ALDRule(selection="kl", thresholds={"reconstruction": 0.0})
     >>> state = rule.init(n_dims=64, seed=0)
+    >>> metrics = {"silhouette": 0.1, "reconstruction": 80.0}
+    >>> observation = Observation(0, metrics, range(64), [0.5] * 64)
     >>> state, decision = rule.update(state, observation)
+    >>> decision.action
+    'wait'
     """
 
     initial_step: int = 5
