@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import random_stream
+from ald_keras.datasets.generated import add_noise, draw_parts, random_stream
 
 _NAME = "clustered_factors"
 
@@ -82,14 +82,11 @@ def load_clustered_factors(
         x = centres[clusters]
         for index in range(n_clusters):
             x[clusters == index] += moves[clusters == index] @ directions[index]
-        x += np.sqrt(noise_variance) * noise.standard_normal((count, n_features))
-        return x.astype(np.float32), clusters
+        return add_noise(x, noise_variance, noise), clusters
 
-    x, y = draw("train", check_integer("samples", samples, 1))
-    x_test, y_test = draw("test", check_integer("test_samples", test_samples, 1))
     # Named here, so that a cluster without a sample does not renumber the others.
     names = tuple(str(index) for index in range(n_clusters))
-    return RawDataset(_NAME, x, y, x_test, y_test, names)
+    return draw_parts(_NAME, draw, samples, test_samples, names)
 
 
 def draw_clusters(

@@ -6,14 +6,13 @@ import math
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_flag
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.splits import split_test
+from ald_keras.datasets.splits import hold_out
 
 
 def load_csv(
@@ -72,10 +71,7 @@ def load_csv(
         names = [str(position) for position in range(len(cells))]
         rows = itertools.chain([first_row], rows)
     x, y = _parse_rows(file, rows, names, label)
-    train, test = split_test(len(x), test_fraction, seed)
-    if y is None:
-        return RawDataset(str(file), x[train], None, x[test], None)
-    return RawDataset(str(file), x[train], y[train], x[test], y[test])
+    return hold_out(str(file), x, y, test_fraction, seed)
 
 
 def _read_rows(file: pathlib.Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -108,7 +104,7 @@ def _has_header(
     if header is not None:
         return header
     label = _find_column(file, first, label_column)
-    numeric = [_is_number(cell) for i, cell in enumerate(first) if i != label]
+    numeric = [_number(cell) is not None for i, cell in enumerate(first) if i != label]
     if any(numeric) and not all(numeric):
         raise ValueError(
             f"{file}: cannot tell whether the first row is a header, since only some "
@@ -142,12 +138,11 @@ def _find_column(
     return label_column % len(first)
 
 
-def _is_number(cell: str) -> bool:
+def _number(cell: str) -> float | None:
     try:
-        float(cell)
+        return float(cell)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _parse_rows(
@@ -164,41 +159,27 @@ def _parse_rows(
                 f"{file}, line {line}: must hold {len(names)} cells as the first row "
                 f"does. Received: {len(cells)}"
             )
-        if label is not None:
-            labels.append(cells[label].strip())
-            if not labels[-1]:
+        values: list[float] = []
+        for column, (name, cell) in enumerate(zip(names, cells, strict=True)):
+            if column == label:
+                labels.append(cell.strip())
+                if not labels[-1]:
+                    raise ValueError(f"{file}, line {line}: empty label in {name!r}.")
+                continue
+            value = _number(cell)
+            if value is None or not math.isfinite(value):
                 raise ValueError(
-                    f"{file}, line {line}: empty label in column {names[label]!r}."
+                    f"{file}, line {line}, column {name!r}: must be a finite number. "
+                    f"Received: {cell!r}"
                 )
-        values = [cell for i, cell in enumerate(cells) if i != label]
-        try:
-            sample = np.array([float(value) for value in values])
-        except ValueError:
-            sample = np.array([np.nan])
-        if not np.isfinite(sample).all():
-            _raise_bad_cell(file, line, cells, names, label)
-        samples.append(sample)
+            values.append(value)
+        samples.append(np.array(values))
     if not samples:
         raise ValueError(f"{file}: must hold rows below its header.")
     return np.stack(samples), None if label is None else _parse_labels(labels)
 
 
-def _raise_bad_cell(
-    file: pathlib.Path, line: int, cells: list[str], names: list[str], label: int | None
-) -> NoReturn:
-    column, cell = next(
-        (i, cell)
-        for i, cell in enumerate(cells)
-        if i != label and not (_is_number(cell) and math.isfinite(float(cell)))
-    )
-    raise ValueError(
-        f"{file}, line {line}, column {names[column]!r}: must be a finite number. "
-        f"Received: {cell!r}"
-    )
-
-
 def _parse_labels(labels: list[str]) -> npt.NDArray[np.generic]:
     # As numbers 10 sorts after 9, as text before it.
-    if all(_is_number(label) for label in labels):
-        return np.array([float(label) for label in labels])
-    return np.array(labels)
+    values = [_number(label) for label in labels]
+    return np.array(labels if None in values else values)

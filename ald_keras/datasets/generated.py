@@ -1,10 +1,14 @@
-"""Random numbers of the generated data sets."""
+"""What the generated data sets share: random numbers, noise, and the two parts."""
 
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ald_keras._validation import check_integer
+from ald_keras.datasets.dataset import RawDataset
 
 
 def random_stream(data_seed: int, *purpose: str) -> np.random.Generator:
@@ -26,3 +30,37 @@ def random_stream(data_seed: int, *purpose: str) -> np.random.Generator:
     return np.random.default_rng(
         [data_seed, *(zlib.crc32(name.encode()) for name in purpose)]
     )
+
+
+def add_noise(
+    signal: npt.NDArray[np.float64], variance: float, random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """A signal with Gaussian noise of one variance in every feature, as float32."""
+    noise = random.standard_normal(signal.shape)
+    return (signal + np.sqrt(variance) * noise).astype(np.float32)
+
+
+def draw_parts(
+    name: str,
+    draw: Callable[[str, int], tuple[Any, Any]],
+    samples: int,
+    test_samples: int,
+    class_names: tuple[str, ...] | None = None,
+) -> RawDataset:
+    """Make a data set of a training and a test part, each drawn on its own.
+
+    Args:
+        name: Name of the data set.
+        draw: Function from `"train"` or `"test"` and a number of samples to samples
+            and labels (or `None`).
+        samples: Positive integer, size of the training part.
+        test_samples: Positive integer, size of the test part.
+        class_names: As `RawDataset` takes it. Defaults to `None`.
+
+    Raises:
+        ValueError: If a size is no positive integer.
+    """
+    check_integer("samples", samples, 1)
+    check_integer("test_samples", test_samples, 1)
+    train, test = draw("train", samples), draw("test", test_samples)
+    return RawDataset(name, *train, *test, class_names)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_flag
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.splits import split_test
+from ald_keras.datasets.splits import hold_out
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,12 +63,7 @@ def load_image_folder(
     target = _check_size(size)
     files, labels, class_names = list_images(folder)
     x = _read_images(files, target, grayscale)
-    train, test = split_test(len(x), test_fraction, seed)
-    if labels is None:
-        return RawDataset(str(folder), x[train], None, x[test], None)
-    return RawDataset(
-        str(folder), x[train], labels[train], x[test], labels[test], class_names
-    )
+    return hold_out(str(folder), x, labels, test_fraction, seed, class_names)
 
 
 def _check_size(size: Sequence[int] | None) -> tuple[int, int] | None:

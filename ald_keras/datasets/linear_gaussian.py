@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import random_stream
+from ald_keras.datasets.generated import add_noise, draw_parts, random_stream
 
 _NAME = "linear_gaussian"
 # Largest and smallest of the default variances, against 1 of the likelihood.
@@ -69,17 +69,13 @@ def load_linear_gaussian(
     check_real("noise_variance", noise_variance, at_least=0.0)
     directions = draw_directions(n_features, len(spread), data_seed)
 
-    def draw(part: str, count: int) -> npt.NDArray[np.float32]:
+    def draw(part: str, count: int) -> tuple[npt.NDArray[np.float32], None]:
         factors = random_stream(data_seed, _NAME, part, "factors")
         noise = random_stream(data_seed, _NAME, part, "noise")
         x = factors.standard_normal((count, len(spread))) * np.sqrt(spread)
-        x = x @ directions.T
-        x += np.sqrt(noise_variance) * noise.standard_normal((count, n_features))
-        return x.astype(np.float32)
+        return add_noise(x @ directions.T, noise_variance, noise), None
 
-    x = draw("train", check_integer("samples", samples, 1))
-    x_test = draw("test", check_integer("test_samples", test_samples, 1))
-    return RawDataset(_NAME, x, None, x_test, None)
+    return draw_parts(_NAME, draw, samples, test_samples)
 
 
 def draw_directions(n_features: int, n_factors: int, data_seed: int = 0) -> _Floats:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ald_keras.datasets.dataset import RawDataset, check_part
-from ald_keras.datasets.splits import split_test
+from ald_keras.datasets.dataset import RawDataset
+from ald_keras.datasets.splits import hold_out
 
 _KEYS = ("x", "x_train", "x_test", "y", "y_train", "y_test")
 _DEFAULT_TEST_FRACTION = 0.1
@@ -61,12 +61,8 @@ def load_npz(
         return RawDataset(str(file), x, y, arrays["x_test"], y_test)
     if "y_test" in arrays:
         raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
-    check_part(str(file), "training", x, y)
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
-    train, test = split_test(len(x), fraction, seed)
-    if y is None:
-        return RawDataset(str(file), x[train], None, x[test], None)
-    return RawDataset(str(file), x[train], y[train], x[test], y[test])
+    return hold_out(str(file), x, y, fraction, seed)
 
 
 def read_arrays(

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
 
 
@@ -37,10 +38,7 @@ class OrderedBatches(keras.utils.PyDataset):
         batch_size: int,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(
-                f"`batch_size` must be at least 1. Received: batch_size={batch_size}"
-            )
+        check_integer("batch_size", batch_size, 1)
         if y is not None and len(y) != len(x):
             raise ValueError(
                 f"`y` must be as long as `x`. Received: lengths {len(y)} and {len(x)}"

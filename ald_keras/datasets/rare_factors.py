@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import random_stream
+from ald_keras.datasets.generated import add_noise, draw_parts, random_stream
 
 _NAME = "rare_factors"
 
@@ -76,7 +76,7 @@ def load_rare_factors(
     check_real("noise_variance", noise_variance, at_least=0.0)
     common, rare, apart = draw_rare_directions(n_common, n_rare, n_features, data_seed)
 
-    def draw(part: str, count: int) -> npt.NDArray[np.float32]:
+    def draw(part: str, count: int) -> tuple[npt.NDArray[np.float32], None]:
         common_factors, rare_factors, on, noise = (
             random_stream(data_seed, _NAME, part, purpose)
             for purpose in ("common", "rare", "on", "noise")
@@ -85,12 +85,9 @@ def load_rare_factors(
         rare_part = scale * rare_factors.standard_normal((count, n_rare)) @ rare.T
         rows = on.random(count) < rare_share
         x[rows] += rare_part[rows] + shift * apart
-        x += np.sqrt(noise_variance) * noise.standard_normal((count, n_features))
-        return x.astype(np.float32)
+        return add_noise(x, noise_variance, noise), None
 
-    x = draw("train", check_integer("samples", samples, 1))
-    x_test = draw("test", check_integer("test_samples", test_samples, 1))
-    return RawDataset(_NAME, x, None, x_test, None)
+    return draw_parts(_NAME, draw, samples, test_samples)
 
 
 def draw_rare_directions(

@@ -2,13 +2,14 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ald_keras._validation import check_integer, check_real, did_you_mean
+from ald_keras._validation import check_choice, check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import random_stream
+from ald_keras.datasets.generated import draw_parts, random_stream
 from ald_keras.datasets.shape_drawing import SHAPES, draw_shapes
 
 FACTORS = ("x", "y", "scale", "rotation", "shape")
@@ -73,25 +74,21 @@ def load_rendered_shapes(
     """
     del data_dir, seed
     check_integer("size", size, _SMALLEST)
-    check_integer("samples", samples, 1)
-    check_integer("test_samples", test_samples, 1)
-
-    def draw(part: str, count: int) -> Factors:
-        turn, chosen = rotation_range, factors
-        return draw_factors(
-            count, chosen, rotation_range=turn, data_seed=data_seed, part=part
-        )
-
-    drawn, drawn_test = draw("train", samples), draw("test", test_samples)
+    _check_factors(factors)
     labelled = "shape" in factors
-    return RawDataset(
-        _NAME,
-        draw_shapes(**drawn, size=size),
-        drawn["shape"] if labelled else None,
-        draw_shapes(**drawn_test, size=size),
-        drawn_test["shape"] if labelled else None,
-        SHAPES if labelled else None,
-    )
+
+    def draw(part: str, count: int) -> tuple[Any, Any]:
+        drawn = draw_factors(
+            count,
+            factors,
+            rotation_range=rotation_range,
+            data_seed=data_seed,
+            part=part,
+        )
+        return draw_shapes(**drawn, size=size), drawn["shape"] if labelled else None
+
+    names = SHAPES if labelled else None
+    return draw_parts(_NAME, draw, samples, test_samples, names)
 
 
 def draw_factors(
@@ -141,11 +138,7 @@ def _check_factors(factors: Sequence[str]) -> None:
             f"Received: factors={factors!r}"
         )
     for name in factors:
-        if name not in FACTORS:
-            raise ValueError(
-                f"`factors` must be among {', '.join(FACTORS)}. "
-                f"Received: {name!r}.{did_you_mean(name, FACTORS)}"
-            )
+        check_choice("factors", name, FACTORS)
     if len(set(factors)) < len(factors):
         raise ValueError(
             f"`factors` must name each factor once. Received: factors={factors!r}"

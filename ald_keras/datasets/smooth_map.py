@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.datasets.dataset import RawDataset
-from ald_keras.datasets.generated import random_stream
+from ald_keras.datasets.generated import add_noise, draw_parts, random_stream
 
 _NAME = "smooth_map"
 # Waves for each factor; about one period over the range that a factor takes.
@@ -62,16 +62,15 @@ def load_smooth_map(
         ValueError: If an option is out of range.
     """
     del data_dir, seed
-    check_integer("samples", samples, 1)
-    check_integer("test_samples", test_samples, 1)
     signal = draw_map(
         n_factors, n_features, scale=scale, curvature=curvature, data_seed=data_seed
     )
-    x, _ = make_smooth_map(signal, samples, noise_variance, data_seed, part="train")
-    x_test, _ = make_smooth_map(
-        signal, test_samples, noise_variance, data_seed, part="test"
-    )
-    return RawDataset(_NAME, x, None, x_test, None)
+
+    def draw(part: str, count: int) -> tuple[npt.NDArray[np.float32], None]:
+        x, _ = make_smooth_map(signal, count, noise_variance, data_seed, part=part)
+        return x, None
+
+    return draw_parts(_NAME, draw, samples, test_samples)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -192,10 +191,7 @@ def make_smooth_map(
     """
     check_integer("samples", samples, 1)
     check_real("noise_variance", noise_variance, at_least=0.0)
-    n_features, n_factors = signal.straight.shape
     factors = random_stream(data_seed, _NAME, part, "factors")
     noise = random_stream(data_seed, _NAME, part, "noise")
-    drawn = factors.standard_normal((samples, n_factors))
-    x = signal(drawn)
-    x += np.sqrt(noise_variance) * noise.standard_normal((samples, n_features))
-    return x.astype(np.float32), drawn
+    drawn = factors.standard_normal((samples, signal.straight.shape[1]))
+    return add_noise(signal(drawn), noise_variance, noise), drawn

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_real
+from ald_keras.datasets.dataset import RawDataset, check_part
 
 # One stream of random numbers a purpose, so that no two splits are correlated.
 _VALIDATION_STREAM = 1
@@ -55,6 +56,34 @@ def split_test(
     entropy = [seed, 0, _TEST_STREAM]
     train, test = _split("test_fraction", n, test_fraction, entropy)
     return np.random.default_rng(entropy).permutation(train), test
+
+
+def hold_out(
+    source: str,
+    x: npt.NDArray[np.generic],
+    y: npt.NDArray[np.generic] | None,
+    test_fraction: float,
+    seed: int,
+    class_names: tuple[str, ...] | None = None,
+) -> RawDataset:
+    """Make a data set of samples that come without a test part.
+
+    Args:
+        source: Where the data came from, for error messages.
+        x: Samples, shape `(n, *data_shape)`.
+        y: Labels, shape `(n,)`, or `None`.
+        test_fraction: As `split_test` takes it.
+        seed: As `split_test` takes it.
+        class_names: As `RawDataset` takes it. Defaults to `None`.
+
+    Raises:
+        ValueError: If the fraction is out of range, or the arrays do not fit together.
+    """
+    check_part(source, "training", x, y)
+    train, test = split_test(len(x), test_fraction, seed)
+    if y is None:
+        return RawDataset(source, x[train], None, x[test], None)
+    return RawDataset(source, x[train], y[train], x[test], y[test], class_names)
 
 
 def _split(
