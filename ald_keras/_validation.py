@@ -104,9 +104,8 @@ def check_real(
         "of at most": at_most,
     }
     words = [f"{word} {end:g}" for word, end in limits.items() if end is not None]
-    kind = "finite float32" if float32 else "finite"
-    expected = f"a {kind} number" if finite or words else "a number"
-    expected = " ".join([expected, " and ".join(words)]).strip()
+    kind = ["finite"] * finite + ["float32"] * float32
+    expected = " ".join(["a", *kind, "number", " and ".join(words)]).strip()
     if _is_bool(value) or not isinstance(value, numbers.Real):
         raise WrongTypeError(_message(name, expected, value))
     number = float(value)

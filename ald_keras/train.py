@@ -35,7 +35,7 @@ def run(
 ) -> dict[str, Any]:
     """Train, measure and write a run: the files of `run_files.RUN_FILES`.
 
-    While it trains, `checkpoint.keras` holds all that a run needs to go on; it is
+    While it trains, `checkpoint.keras` holds all that resuming the run needs; it is
     removed when the others are there.
 
     Args:
@@ -43,14 +43,14 @@ def run(
         output: Folder for the run; made where it is missing.
         overwrite: Boolean, replace the run that is there. Defaults to `False`.
         verbose: As `fit` takes it. Defaults to `"auto"`.
-        resume: Boolean, go on with the run that is there, if it was not finished; with
+        resume: Boolean, resume the run that is there, if it was not finished; with
             the same seed on the same machine it ends as if it had never been stopped.
             Defaults to `False`.
         checkpoint_seconds: Float >= 0, time between two checkpoints; with 0 each epoch
             writes one. Defaults to 30.
 
     Returns:
-        What `run.json` holds.
+        The record, as `run.json` holds it.
 
     Raises:
         ValueError: If the folder is not empty and neither `overwrite` nor `resume` is
@@ -69,12 +69,12 @@ def run(
             takes = overwrite or (resume and holds_run(output))
             stack.enter_context(run_folder(output, takes))
             if not resume:
-                return "anew"
+                return "start"
             if is_finished(output):
                 found = load_config(output / CONFIG).to_dict()
                 check_config(output, found, config.to_dict())
                 return "finished"
-            return "on" if checkpoint.exists() else "anew"
+            return "resume" if checkpoint.exists() else "start"
 
         def clear() -> None:
             # From here on, what is in the folder is no finished run.
@@ -86,11 +86,11 @@ def run(
         if how == "finished":
             return load_record(output / RECORD)
         parts = load_parts(config)
-        if how == "anew":
+        if how == "start":
             from_chief(strategy, clear)
         log_dir = output / TENSORBOARD if config.tensorboard else None
         started = time.perf_counter()
-        model, history, pruning, progress = train(
+        model, history, search, progress = train(
             config,
             parts.data,
             parts.extractor,
@@ -101,15 +101,12 @@ def run(
             strategy,
         )
         seconds = time.perf_counter() - started
-        figures: dict[str, Any] = {"seconds": round(seconds, 3)}
+        facts: dict[str, Any] = {"seconds": round(seconds + progress.seconds_before, 3)}
         if progress.resumed:
-            figures["seconds"] = round(seconds + progress.seconds_before, 3)
-            figures["resumed_after_epochs"] = progress.resumed
+            facts["resumed_after_epochs"] = progress.resumed
 
         def write() -> dict[str, Any]:
-            written = write_run(
-                output, config, parts, model, history, pruning, **figures
-            )
+            written = write_run(output, config, parts, model, history, search, **facts)
             checkpoint.unlink(missing_ok=True)
             return written
 
@@ -118,7 +115,7 @@ def run(
 
 
 def is_finished(output: pathlib.Path) -> bool:
-    """Whether a folder holds a run that has ended, and none that goes on."""
+    """Whether a folder holds a run that has ended, and none that is to be resumed."""
     return (output / RECORD).is_file() and not (output / CHECKPOINT).exists()
 
 
@@ -138,7 +135,7 @@ def _parser() -> OneLineParser:
     there = parser.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace a run")
     there.add_argument(
-        "--resume", action="store_true", help="go on with a run that was killed"
+        "--resume", action="store_true", help="resume a run that was killed"
     )
     parser.add_argument(
         "--checkpoint-seconds",
@@ -153,12 +150,12 @@ def _parser() -> OneLineParser:
     return parser
 
 
-def _how_it_goes_on(output: pathlib.Path) -> str:
+def _resuming_text(output: pathlib.Path) -> str:
     if is_finished(output):
         return f"{output}: the run is finished."
     if (output / CHECKPOINT).exists():
-        return f"{output}: going on from {CHECKPOINT}."
-    return f"{output}: no {CHECKPOINT} there, starting with the first epoch."
+        return f"{output}: resuming from {CHECKPOINT}."
+    return f"{output}: no {CHECKPOINT} there, starting at the first epoch."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -179,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = arguments.output or pathlib.Path("saved_models", arguments.config.stem)
         verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
         if arguments.resume:
-            print(_how_it_goes_on(output))
+            print(_resuming_text(output))
         record = run(
             config,
             output,
@@ -188,12 +185,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.resume,
             arguments.checkpoint_seconds,
         )
-        figures = record["test"]
+        test = record["test"]
         print(
             f"{output}: {record['active_dims']} of {record['start_dims']} latent "
             f"dimensions; test part: reconstruction loss "
-            f"{figures['reconstruction_loss']:.2f} nats, "
-            f"ELBO {figures['elbo']:.2f} nats; {record['seconds']:.0f} s"
+            f"{test['reconstruction_loss']:.2f} nats, "
+            f"ELBO {test['elbo']:.2f} nats; {record['seconds']:.0f} s"
         )
 
     return run_command(parser.prog, command)

@@ -48,7 +48,7 @@ def load_csv(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If a cell is no finite number, rows differ in length, there is no
-            such column, or it cannot be told whether there is a header.
+            such column, or it is not clear whether there is a header.
     """
     file = pathlib.Path(data_dir or "", path).expanduser()
     if not file.is_file():
@@ -107,8 +107,8 @@ def _has_header(
     numeric = [_number(cell) is not None for i, cell in enumerate(first) if i != label]
     if any(numeric) and not all(numeric):
         raise ValueError(
-            f"{file}: cannot tell whether the first row is a header, since only some "
-            "of its cells are numbers; pass `header` as True or False."
+            f"{file}: it is not clear whether the first row is a header: only some "
+            "of its cells are numbers. Pass `header` as True or False."
         )
     return not any(numeric)
 

@@ -24,7 +24,7 @@ class Dataset:
             `None` when the data carry no labels.
         x_val: Like `x_train`, shape `(n_val, *data_shape)`.
         y_val: Like `y_train`, shape `(n_val,)`.
-        x_test: Like `x_train`, shape `(n_test, *data_shape)`: for final figures only.
+        x_test: Like `x_train`, shape `(n_test, *data_shape)`: for final metrics only.
         y_test: Like `y_train`, shape `(n_test,)`.
         n_classes: Number of classes, `None` when the data carry no labels.
         class_names: One name a class, in the order of the labels. Defaults to `None`.

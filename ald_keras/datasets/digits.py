@@ -9,7 +9,7 @@ import sklearn.model_selection
 from ald_keras.datasets.dataset import RawDataset
 
 _TEST_FRACTION = 0.2
-# Fixed, so that runs with different seeds are judged on the same test part.
+# Fixed, so that runs with different seeds are evaluated on the same test part.
 _TEST_SEED = 0
 
 

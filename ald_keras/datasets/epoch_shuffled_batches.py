@@ -158,7 +158,7 @@ class _Position:
 
 
 class _AnnounceEpoch(keras.callbacks.Callback):
-    """Tells the batches which epoch starts."""
+    """Sets the number of the epoch that the batches are of."""
 
     def __init__(self, position: _Position) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ _HINT = (
     "https://zenodo.org/records/7711810"
 )
 _TEST_FRACTION = 0.1
-# Fixed, so that runs with different seeds are judged on the same test part.
+# Fixed, so that runs with different seeds are evaluated on the same test part.
 _TEST_SEED = 0
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError)

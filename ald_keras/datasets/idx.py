@@ -63,7 +63,7 @@ def _read(
         )
     shape = struct.unpack(f">{ndim}I", start[4:])
     values = math.prod(shape)
-    # No more than what the header tells of, however much a gzip file unpacks to; and
+    # No more than what the header states, however much a gzip file unpacks to; and
     # no memory for what a header only claims.
     limit = _DEFLATE_MOST * path.stat().st_size
     content = stream.read(min(values + 1, limit))

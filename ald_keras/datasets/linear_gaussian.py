@@ -46,7 +46,7 @@ def load_linear_gaussian(
             `variances`, and to 7 where they are left out.
         variances: Variance along each direction, noise aside, above 0. Defaults to a
             geometric ramp from 25 down to 6.5. Of the weakest direction the best latent
-            dimension tells 1 nat, and saves 2.
+            dimension has a KL of 1 nat, and saves 2.
         noise_variance: Variance of the noise, at least 0. Defaults to 0.5, so that
             directions without a factor stay below a likelihood of variance 1 in
             a sample too.

@@ -58,7 +58,7 @@ def load_dataset(
     """Load a data set and split it as the paper does (arXiv 2312.06280, section 4).
 
     A share of the training part, chosen with the seed, becomes the validation part.
-    The test part is kept apart, for final figures only. Images come as float32 in
+    The test part is kept apart, for final metrics only. Images come as float32 in
     [0, 1] (uint8 divided by 255), other data keep their values. Large data sets come as
     `LazySamples`, which do so batch by batch.
 

@@ -63,14 +63,14 @@ def export(
             name.
         format: One of the formats. Defaults to `"keras"`.
         overwrite: Boolean, replace files that are there. Defaults to `False`.
-        baseline: Folder of a run of fixed size to take the figures before compression
+        baseline: Folder of a run of fixed size to take the metrics before compression
             from. Defaults to the model itself.
         size: Integer, latent size to export of a model with sampled sizes (`elastic:
             true`). Defaults to `None`: all active dimensions.
 
     Returns:
         `before` and `after` (dimensions, parameters, bytes and, where `run.json` and
-        `size_curve.csv` stand beside the model, test figures), `largest_difference`
+        `size_curve.csv` stand beside the model, test metrics), `largest_difference`
         between the masked and the smaller model, `read_back` (the same between the
         smaller model and the files; `None` where a package to read them is missing,
         which `not_read_back` names), `optimizer` (`"fresh"` where its state cannot be

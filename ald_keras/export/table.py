@@ -46,7 +46,7 @@ def print_table(report: Mapping[str, Any], console: Console | None = None) -> No
     console = console or Console()
     console.print(table)
     if report["optimizer"] == "fresh":
-        console.print("the optimizer's state cannot be sliced: it starts anew")
+        console.print("the optimizer's state cannot be sliced: the model has a new one")
     if report["not_read_back"]:
         packages = " ".join(report["not_read_back"])
         console.print(f"not read back to compare, which needs: {packages}")

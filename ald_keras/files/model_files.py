@@ -34,12 +34,12 @@ def load_model(path: pathlib.Path) -> Any:
     try:
         _check_archive(path)
         # A file that fails says so in its error alone.
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged file fails in many ways
         reason = _reason(error) + _other_version(path)
         raise ValueError(f"{path} is no model that can be loaded: {reason}") from error
-    for each in told:
+    for each in caught:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if not hasattr(model, "latent_mask"):
         raise ValueError(
@@ -50,7 +50,7 @@ def load_model(path: pathlib.Path) -> Any:
 
 
 def load_weights(model: Any, path: pathlib.Path) -> None:
-    """Load into a model what a `.keras` file holds of weights and of its memory.
+    """Load into a model what a `.keras` file holds of weights and saved state.
 
     Args:
         model: Model with the file's structure.

@@ -1,4 +1,4 @@
-"""Versions that the figures of a run rest on."""
+"""Versions of the packages that decide a run's metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ald_keras import __version__
 
 
 def versions() -> dict[str, str]:
-    """Versions of the library, of Python and of the packages that figures rest on."""
+    """Versions of the library, of Python and of the packages that decide metrics."""
     packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"ald_keras": __version__, "python": platform.python_version(), **found}

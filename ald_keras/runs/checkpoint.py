@@ -1,4 +1,4 @@
-"""What a run keeps while it trains, so that a killed one can go on."""
+"""The checkpoint of a run that trains, from which a killed one is resumed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 
 import keras
 
+from ald_keras._validation import check_real
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.model_files import load_weights
 from ald_keras.runs.config import UNUSED
 
 CHECKPOINT = "checkpoint.keras"
 
-_NOTE = "run"
+_KEY = "run"
 
-# What may change when a run goes on, since it does not change what it comes to.
+# Keys that may change when a run is resumed: they do not change its result.
 _ELSEWHERE = ("report", "strategy", "tensorboard")
 
 
@@ -31,8 +32,8 @@ class Progress:
         history: Mapping from the names in `logs` to one value an epoch. Defaults to
             none.
         seconds: Float >= 0, what they took. Defaults to 0.
-        resumed: Epochs after which the run was taken up again. Defaults to none.
-        seconds_before: Float >= 0, what they took until it was taken up last. Defaults
+        resumed: Epochs after which the run was resumed. Defaults to none.
+        seconds_before: Float >= 0, what they took until it was resumed last. Defaults
             to 0.
     """
 
@@ -44,7 +45,7 @@ class Progress:
 
 
 class RunCheckpoint(keras.callbacks.Callback):
-    """Saves the model with all that is known of its run, at the end of epochs.
+    """Saves the model with the state of its run, at the end of epochs.
 
     The one file is written beside the earlier one and then takes its place: whenever
     the run is killed, one whole file is there. The last epoch writes one in any case.
@@ -68,11 +69,8 @@ class RunCheckpoint(keras.callbacks.Callback):
         progress: Progress,
         seconds: float | None,
     ) -> None:
-        if seconds is not None and not seconds >= 0.0:
-            raise ValueError(
-                "`checkpoint_seconds` must be at least 0. "
-                f"Received: checkpoint_seconds={seconds}"
-            )
+        if seconds is not None:
+            check_real("checkpoint_seconds", seconds, at_least=0.0, finite=False)
         super().__init__()
         self._path, self._config = path, config
         self.progress, self._seconds = progress, seconds
@@ -90,8 +88,8 @@ class RunCheckpoint(keras.callbacks.Callback):
             return
         if now - self._saved < self._seconds and not is_last:
             return
-        note = {"config": self._config, "progress": dataclasses.asdict(progress)}
-        self.model.saved_state.write(epoch, _NOTE, note)
+        state = {"config": self._config, "progress": dataclasses.asdict(progress)}
+        self.model.saved_state.write(epoch, _KEY, state)
         with atomic_path(self._path) as temporary:
             self.model.save(temporary)
         self._saved = time.perf_counter()
@@ -100,7 +98,7 @@ class RunCheckpoint(keras.callbacks.Callback):
 def read_checkpoint(
     path: pathlib.Path, model: Any, config: dict[str, Any]
 ) -> Progress | None:
-    """Bring a new model to where a killed run has left its own.
+    """Load the state of a killed run into a new model.
 
     Args:
         path: The file.
@@ -118,18 +116,18 @@ def read_checkpoint(
     try:
         load_weights(model, path)
     except ValueError:
-        # Of another network, the config tells more clearly than what does not fit.
-        note = model.saved_state.read(_NOTE)
-        if note is not None and isinstance(note.data, dict):
-            check_config(path, note.data.get("config"), config)
+        # Of another network, the config says more clearly what differs.
+        saved = model.saved_state.read(_KEY)
+        if saved is not None and isinstance(saved.data, dict):
+            check_config(path, saved.data.get("config"), config)
         raise
-    note = model.saved_state.read(_NOTE)
-    if note is None:
-        raise ValueError(f"{path} holds no notes of a run.")
+    saved = model.saved_state.read(_KEY)
+    if saved is None:
+        raise ValueError(f"{path} holds no saved state of a run.")
     try:
-        before, progress = note.data["config"], Progress(**note.data["progress"])
+        before, progress = saved.data["config"], Progress(**saved.data["progress"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds damaged notes: {error!r}") from error
+        raise ValueError(f"{path} holds a damaged state of a run: {error!r}") from error
     check_config(path, before, config)
     progress.resumed.append(progress.epochs)
     progress.seconds_before = progress.seconds
@@ -156,7 +154,7 @@ def check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> Non
             there, here = ({**(part or {}), "dir": None} for part in (there, here))
         if name not in skipped and there != here:
             raise ValueError(
-                f"{path} is of a run with another config, which cannot go on with "
-                f"this one: `{name}` is {there} there and {here} here. Give it its own "
-                "config, or start it again with --overwrite."
+                f"{path} is of a run with another config and cannot be resumed with "
+                f"this one: `{name}` is {there} there and {here} here. Pass its own "
+                "config, or restart it with --overwrite."
             )

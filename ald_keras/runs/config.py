@@ -70,7 +70,7 @@ class Config:
         rule: Name of a rule, with its fields. Defaults to `size_curve`.
         interval: Optimizer steps between two evaluations of the rule, `"epoch"` or
             `"auto"`, as `ALDCallback` takes it. Defaults to `"auto"`.
-        geco: What `"geco"` is told.
+        geco: Options of `method: geco`.
         probe: What is measured on each epoch.
         batch_size: Integer >= 1. Defaults to 64.
         optimizer: Name of a Keras optimizer, with its arguments. Defaults to Adam with

@@ -123,7 +123,7 @@ class BetaConfig:
 
 @dataclasses.dataclass(frozen=True)
 class GecoConfig:
-    """What `method: geco` is told; see `ald_keras.GatedVAE`.
+    """Options of `method: geco`; see `ald_keras.GatedVAE`.
 
     Args:
         tau: Float, largest squared error a sample, or `None`. Defaults to `None`.

@@ -1,4 +1,4 @@
-"""Final figures of a trained model, on data that training never saw."""
+"""Final metrics of a trained model, on data that training did not use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def evaluate_model(
     seed: int = 0,
     y: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Test figures of a model.
+    """Test metrics of a model.
 
     Args:
         model: A trained VAE.

@@ -28,7 +28,7 @@ class RunParts:
 
 
 def load_parts(config: Config) -> RunParts:
-    """Load a run's data, and check before training what its final figures need.
+    """Load a run's data, and check before training what its final metrics need.
 
     Args:
         config: The run's config.

@@ -70,7 +70,7 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
         _clear_temporaries(folder)
         yield
     finally:
-        # While it is held: nobody else can be between making and locking it.
+        # While it is locked: nobody else can be between making and locking it.
         (folder / _LOCK).unlink(missing_ok=True)
         lock.release()
 

@@ -72,6 +72,6 @@ def together(strategy: Any) -> Iterator[None]:
         ]
         raise RuntimeError(
             "Training together with the other workers has failed; probably one of them "
-            "has ended. Start all of them again, with --resume to go on from the last "
+            "has ended. Start all of them again, with --resume, from the last "
             f"checkpoint. ({lines[-1][:200] if lines else type(error).__name__})"
         ) from error

@@ -99,7 +99,7 @@ def train(
         extractor: What the Frechet distances are taken on.
         verbose: As `fit` takes it. Defaults to `"auto"`.
         log_dir: Folder for TensorBoard, or `None` to write none. Defaults to `None`.
-        checkpoint: File to go on from where it exists, and to keep up to date; or
+        checkpoint: File to resume from where it exists, and to keep up to date; or
             `None`. Defaults to `None`.
         checkpoint_seconds: Float >= 0, time between two writes of it. Defaults to 30.
         strategy: What `open_strategy` gave. Defaults to `None`: that of the config.

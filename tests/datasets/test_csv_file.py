@@ -134,7 +134,7 @@ def test_measurements_are_no_labels(tmp_path):
 
 def test_first_row_that_is_half_a_header(tmp_path):
     rows = [["1", "abc"], *BAD_ROWS]
-    with pytest.raises(ValueError, match="cannot tell whether the first row"):
+    with pytest.raises(ValueError, match="not clear whether the first row"):
         load(write(tmp_path / "own.csv", rows))
 
 

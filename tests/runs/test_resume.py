@@ -108,7 +108,7 @@ def whole(tmp_path_factory):
             config = folder / "config.yaml"
             config.write_text(yaml.safe_dump(CONFIGS[kind]))
             out = finish(config, folder / "whole")
-            assert "starting with the first epoch" in out
+            assert "starting at the first epoch" in out
             made[kind] = config, folder / "whole"
         return made[kind]
 
@@ -142,7 +142,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(
         process.communicate()
         assert process.returncode == -9
         assert (folder / CHECKPOINT).exists()
-    assert "going on from" in finish(config, folder)
+    assert "resuming from" in finish(config, folder)
     assert_same(folder, expected)
     record = json.loads((folder / "run.json").read_text())
     assert record["resumed_after_epochs"] == resumed
@@ -344,7 +344,7 @@ def test_a_model_that_is_no_checkpoint_is_an_error(tiny, half, capsys):
     model.optimizer.build(model.trainable_variables)
     model.save(half / CHECKPOINT)
     assert command(tiny, half, "--resume") == 2
-    assert "holds no notes of a run" in capsys.readouterr().err
+    assert "holds no saved state of a run" in capsys.readouterr().err
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tiny, half, monkeypatch, capsys):
