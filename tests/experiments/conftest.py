@@ -1,12 +1,12 @@
 import json
-import pathlib
 
 import pytest
 import yaml
 from builders import TINY_RUN
 
 from ald_keras.experiments.compare.comparison import Comparison
-from ald_keras.experiments.core.runs import run_name
+from ald_keras.experiments.core.jobs import Job
+from ald_keras.experiments.core.manifest import Manifest
 from ald_keras.runs.config import Config
 
 # Groups of `write_run` whose runs prune.
@@ -35,9 +35,9 @@ def tiny_file(tmp_path):
 
 @pytest.fixture
 def comparison(tiny):
-    """A function from a `search` section to a comparison of tiny runs."""
+    """A function from a `hp_search` section to a comparison of tiny runs."""
     return lambda search, **changes: Comparison.from_dict(
-        {**tiny(**changes).to_dict(), "search": search}
+        {**tiny(**changes).to_dict(), "hp_search": search}
     )
 
 
@@ -46,6 +46,7 @@ def write_run(tiny):
     """A function that writes a whole run without training."""
 
     def write(output, group, start, seed, dims, elbo, fixed_epoch=None, **changes):
+        facts = changes.pop("facts", {})
         method = "ald" if group in PRUNING else "fixed"
         values = {"method": method, "latent_dim": start, "seed": seed}
         config = tiny(**{**values, **changes.pop("config", {})})
@@ -72,9 +73,7 @@ def write_run(tiny):
             **changes,
             "test": test,
         }
-        folder = pathlib.Path(output, run_name(group, start, seed))
-        folder.mkdir(parents=True)
-        (folder / "config.yaml").write_text(yaml.safe_dump(config.to_dict()))
+        folder = Job(group, config, start, facts=facts).prepare(output)
         rows = ["epoch,active_dims,val_reconstruction_loss"]
         rows += [f"{epoch},{dims},{90 - epoch}" for epoch in range(config.epochs)]
         (folder / "history.csv").write_text("\n".join(rows))
@@ -83,6 +82,12 @@ def write_run(tiny):
         return folder
 
     return write
+
+
+@pytest.fixture
+def write_manifest():
+    """A function that writes the manifest of an experiment."""
+    return lambda output, kind, **settings: Manifest(kind, settings).write(output)
 
 
 @pytest.fixture

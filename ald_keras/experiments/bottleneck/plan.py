@@ -1,4 +1,4 @@
-"""What the command on bottlenecks runs: references, gated runs under their errors."""
+"""Jobs of an experiment on bottlenecks: references, gated runs under their errors."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ald_keras.experiments.core.plan import check_counts, check_settings, with_data_dir
-from ald_keras.experiments.core.runner import Job
-from ald_keras.experiments.core.runs import run_name
-from ald_keras.runs.config import Config, read_settings
+from ald_keras.experiments.core.jobs import Job, check_config
+from ald_keras.experiments.core.runner import Runner
+from ald_keras.experiments.core.runs import is_done, read_runs
+from ald_keras.experiments.core.settings import (
+    check_counts,
+    without,
+)
+from ald_keras.runs.config import Config
 from ald_keras.runs.config_parts import GecoConfig, Named, section
 from ald_keras.runs.record import read_record
 
 # Keys in which runs of one name may differ: what the references decide.
 MAY_DIFFER = ("geco.tau",)
 
-# What stands before size and seed in the names of folders. The size of a reference and
-# of what is measured against it is the reference's, that of a run of ALD its start.
+# Groups of jobs. A gated run is listed under its reference's size, and its group and
+# facts hold its budget.
 REFERENCE, ALD = "reference", "ald"
-_GATED = "gated-b"
 
-_DECIDED = {
+DECIDED = {
     "seed": "--seeds",
     "latent_dim": "--references and --sizes",
     "method": "the command",
@@ -35,7 +38,7 @@ _DECIDED = {
 
 @dataclasses.dataclass(frozen=True)
 class BottleneckPlan:
-    """An experiment's runs.
+    """The jobs of an experiment.
 
     Args:
         base: Config that all runs share; that of a reference.
@@ -58,6 +61,7 @@ class BottleneckPlan:
     budgets: Sequence[float]
     seeds: int
     ald: bool = False
+    reports = True
 
     def __post_init__(self) -> None:
         check_counts("--seeds", [self.seeds])
@@ -69,7 +73,7 @@ class BottleneckPlan:
                 f"Received: {list(self.sizes)} for the references "
                 f"{list(self.references)}"
             )
-        names = [gated_group(budget) for budget in self.budgets]
+        names = self.groups
         positive = all(math.isfinite(b) and b > 0.0 for b in self.budgets)
         if not positive or not names or len(set(names)) < len(names):
             raise ValueError(
@@ -95,7 +99,7 @@ class BottleneckPlan:
     def reference_job(self, size: int, seed: int) -> Job:
         """The network of one size, without gates and with no bound but 0."""
         config = dataclasses.replace(self.base, latent_dim=size, seed=seed)
-        return Job(run_name(REFERENCE, size, seed), config)
+        return Job(REFERENCE, config)
 
     def gated_jobs(self, size: int, seed: int, tau: float) -> list[Job]:
         """The gated runs of all budgets that are measured against a reference.
@@ -107,18 +111,15 @@ class BottleneckPlan:
         """
         start = self.sizes[list(self.references).index(size)]
         geco = dataclasses.replace(self.base.geco, tau=tau, gated=True)
+        config = dataclasses.replace(self.base, latent_dim=start, seed=seed, geco=geco)
         return [
             Job(
-                run_name(gated_group(budget), size, seed),
-                dataclasses.replace(
-                    self.base,
-                    latent_dim=start,
-                    seed=seed,
-                    epochs=self.epochs(budget),
-                    geco=geco,
-                ),
+                group,
+                dataclasses.replace(config, epochs=self.epochs(budget)),
+                size,
+                facts={"budget": float(budget)},
             )
-            for budget in self.budgets
+            for group, budget in zip(self.groups, self.budgets, strict=True)
         ]
 
     def ald_jobs(self, seed: int) -> list[Job]:
@@ -132,86 +133,100 @@ class BottleneckPlan:
             seed=seed,
         )
         return [
-            Job(
-                run_name(ALD, start, seed),
-                dataclasses.replace(config, latent_dim=start),
-            )
+            Job(ALD, dataclasses.replace(config, latent_dim=start))
             for start in dict.fromkeys(self.sizes if self.ald else ())
         ]
 
+    def settings(self) -> dict[str, Any]:
+        """The resolved settings."""
+        return {
+            "config": without(self.base, DECIDED),
+            "references": list(self.references),
+            "sizes": list(self.sizes),
+            "budgets": list(self.budgets),
+            "seeds": self.seeds,
+            "ald": self.ald,
+        }
+
+    def check(self, output: pathlib.Path) -> None:
+        """Raise a `ValueError` where a run that is there has another config."""
+        for seed in range(self.seeds):
+            jobs = self.ald_jobs(seed)
+            for size in self.references:
+                reference = self.reference_job(size, seed)
+                if is_done(reference, output):
+                    bound, _ = find_bound(output, reference)
+                    jobs += self.gated_jobs(size, seed, bound) if bound else []
+            for job in jobs:
+                is_done(job, output)
+        # Runs of other sizes and seeds must fit beside these in the table.
+        first = self.references[0]
+        jobs = [self.reference_job(first, 0), *self.gated_jobs(first, 0, 1.0)]
+        configs = {job.group: job.config for job in [*jobs, *self.ald_jobs(0)]}
+        for run in read_runs(output, MAY_DIFFER):
+            asked = configs.get(run.group, run.config)
+            left_out = ("latent_dim", "seed", *MAY_DIFFER)
+            check_config(run.folder, run.config, asked, left_out)
+
+    def run(self, runner: Runner) -> None:
+        """Carry out the jobs."""
+        for seed in range(self.seeds):
+            groups = [REFERENCE, *self.groups] * len(self.references)
+            groups += [job.group for job in self.ald_jobs(seed)]
+            runner.board.announce(groups)
+        for seed in range(self.seeds):
+            for size in self.references:
+                self._narrow(runner, size, seed)
+            runner.run(self.ald_jobs(seed))
+
+    def _narrow(self, runner: Runner, size: int, seed: int) -> None:
+        """A reference, and gated runs under its error."""
+        reference = self.reference_job(size, seed)
+        runner.run([reference])
+        bound, problem = find_bound(runner.output, reference)
+        if problem:
+            runner.fail(reference.name, problem)
+        if bound is None:
+            runner.board.withdraw(self.groups)
+            return
+        runner.run(self.gated_jobs(size, seed, bound))
+
 
 def gated_group(budget: float) -> str:
-    """What gated runs of a budget are called.
+    """Group of the gated runs of a budget.
 
     Example:
     >>> gated_group(1.5)
     'gated-b1.5'
     """
-    return f"{_GATED}{budget:g}"
+    return f"gated-b{budget:g}"
 
 
-def budget_of(group: str) -> float | None:
-    """The budget of gated runs, or `None` of other runs.
-
-    Example:
-    >>> budget_of("gated-b1.5")
-    1.5
-    """
-    if not group.startswith(_GATED):
-        return None
-    try:
-        return float(group.removeprefix(_GATED))
-    except ValueError:
-        return None
-
-
-def find_bound(output: pathlib.Path, size: int, seed: int) -> float | None:
+def find_bound(output: pathlib.Path, reference: Job) -> tuple[float | None, str]:
     """The lowest validation error of a reference.
 
     Args:
         output: The experiment's folder.
-        size: Integer, the reference's.
-        seed: Integer >= 0.
+        reference: Its job.
 
     Returns:
-        Squared error a sample, from sampled codes; `None` if the run is not whole.
-
-    Raises:
-        ValueError: If there is no error that could be a bound.
+        Squared error a sample, from sampled codes, or `None` if the run is not whole or
+        its error can be no bound; and what is wrong with the error, or `""`.
     """
-    folder = output / run_name(REFERENCE, size, seed)
-    record = read_record(folder)
+    record = read_record(output / reference.name)
     if record is None:
-        return None
+        return None, ""
     error = (record.get("bound") or {}).get("lowest_error")
-    if not isinstance(error, (int, float)) or not 0.0 < error < math.inf:
-        raise ValueError(
-            "its lowest validation error must be positive and finite to be a bound. "
-            f"Received: {error}"
-        )
-    return float(error)
+    if isinstance(error, (int, float)) and 0.0 < error < math.inf:
+        return float(error), ""
+    return None, (
+        "its lowest validation error must be positive and finite to be a bound. "
+        f"Received: {error}"
+    )
 
 
-def read_reference(
-    path: pathlib.Path, settings: Sequence[str], data_dir: str | None
-) -> Config:
-    """The config that all runs share, as the references have it.
-
-    Args:
-        path: A run's config; `seed`, `latent_dim`, `method` and the bound in it do not
-            count.
-        settings: Texts `key=value` as `load_config` takes them.
-        data_dir: Folder with the data set's files, or `None`.
-
-    Raises:
-        ValueError: If the config or a setting is wrong.
-        OSError: If a file or folder is missing.
-    """
-    check_settings("--set", settings, _DECIDED)
-    return with_data_dir(read_settings(path, settings, _reference), data_dir)
-
-
-def _reference(values: Mapping[str, Any]) -> Config:
+def read_reference(values: Mapping[str, Any]) -> Config:
+    """The config that all runs share, from a run's whose bound does not count."""
     geco = section("geco", values.get("geco"))
     geco |= {"tau": 0.0, "explained": None, "gated": False}
     decided = {"latent_dim": 1, "seed": 0, "method": "geco", "geco": geco}

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from ald_keras.experiments.bottleneck.plan import ALD, REFERENCE, budget_of
-from ald_keras.experiments.core.runs import Run, run_name
-from ald_keras.experiments.core.summary import (
-    Row,
-    fix_figures,
-    mean_and_sd,
-    size_figures,
+from ald_keras.experiments.bottleneck.plan import ALD, REFERENCE
+from ald_keras.experiments.core.result import Row
+from ald_keras.experiments.core.runs import Run
+from ald_keras.experiments.core.statistics import (
+    fix_statistics,
+    mean_of,
+    size_statistics,
+    with_sd,
 )
 
-# Figures with a mean and a deviation; squared errors are of the test part.
-FIGURES = ("error_to_tau", "squared_error", "squared_error_of_means")
+# Metrics with a mean and a deviation; squared errors are of the test part.
+METRICS = ("error_to_tau", "squared_error", "squared_error_of_means")
 
 # Keys of every row.
 COLUMNS = (
     *("run", "reference", "start", "budget", "runs", "epochs", "tau"),
     *("dims_mean", "dims_sd", "dims_low", "dims_high", "dims_min", "dims_max"),
-    *(f"{name}_{figure}" for name in FIGURES for figure in ("mean", "sd")),
+    *(f"{name}_{statistic}" for name in METRICS for statistic in ("mean", "sd")),
     *("met", "decided", "met_and_decided", "close", "all_three"),
     *("fixed", "fixed_epoch", "max_multiplier", "seconds", "reference_seconds"),
 )
@@ -43,7 +43,7 @@ class BottleneckSummary:
 
     Args:
         rows: One mapping a row of the table, all with the keys `COLUMNS`, `run` being
-            `GATED` or `ALD`; `None` where there is nothing to say. `met`, `decided`,
+            `GATED` or `ALD`; `None` where there is no value. `met`, `decided`,
             `close` (at most `CLOSE` open gates more than the reference has dimensions)
             and so on count runs.
         budgets: One mapping a budget with such counts over all sizes.
@@ -51,10 +51,6 @@ class BottleneckSummary:
 
     rows: list[Row]
     budgets: list[Row]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON."""
-        return dataclasses.asdict(self)
 
 
 def summarize_bottlenecks(runs: Sequence[Run]) -> BottleneckSummary:
@@ -66,17 +62,17 @@ def summarize_bottlenecks(runs: Sequence[Run]) -> BottleneckSummary:
     Raises:
         ValueError: If a gated run does not belong to the reference that is there.
     """
-    references = {(r.start, r.seed): r for r in runs if r.group == REFERENCE}
+    references = {(r.size, r.seed): r for r in runs if r.group == REFERENCE}
     gated: dict[tuple[int, int, float], list[Run]] = {}
     ald: dict[int, list[Run]] = {}
     for run in runs:
-        budget = budget_of(run.group)
+        budget = budget_of(run)
         if budget is not None:
-            _check_bound(run, references.get((run.start, run.seed)))
-            key = (run.start, run.config.latent_dim, budget)
+            _check_bound(run, references.get((run.size, run.seed)))
+            key = (run.size, run.config.latent_dim, budget)
             gated.setdefault(key, []).append(run)
         elif run.group == ALD:
-            ald.setdefault(run.start, []).append(run)
+            ald.setdefault(run.size, []).append(run)
     keyed: dict[tuple[float, int, float], Row] = {
         key: _gated_row(key, members, references) for key, members in gated.items()
     }
@@ -84,29 +80,29 @@ def summarize_bottlenecks(runs: Sequence[Run]) -> BottleneckSummary:
         # Below the gated runs of the smallest reference with this start.
         reference = min((n for n, s, _ in gated if s == start), default=math.inf)
         keyed[reference, start, math.inf] = _row(ALD, start, members)
+    by_budget: dict[float, list[Run]] = {}
+    for (_, _, budget), members in gated.items():
+        by_budget.setdefault(budget, []).extend(members)
     return BottleneckSummary(
         rows=[keyed[key] for key in sorted(keyed)],
         budgets=[
-            {"budget": budget, **_counts(_of_budget(gated, budget))}
-            for budget in sorted({budget for _, _, budget in gated})
+            {"budget": budget, **_counts(by_budget[budget])}
+            for budget in sorted(by_budget)
         ],
     )
 
 
-def _of_budget(
-    gated: dict[tuple[int, int, float], list[Run]], budget: float
-) -> Iterator[Run]:
-    for key, runs in gated.items():
-        if key[2] == budget:
-            yield from runs
+def budget_of(run: Run) -> float | None:
+    """Budget of a gated run, or `None` of other runs."""
+    budget: float | None = run.job.facts.get("budget")
+    return budget
 
 
 def _check_bound(run: Run, reference: Run | None) -> None:
     bound = run.record.get("bound") or {}
-    name = run_name(run.group, run.start, run.seed)
     if not bound.keys() >= _BOUND:
         raise ValueError(
-            f"{name}: `bound` in run.json must hold {sorted(_BOUND)}. "
+            f"{run.job.name}: `bound` in run.json must hold {sorted(_BOUND)}. "
             f"Received: {sorted(bound)}"
         )
     if reference is None:
@@ -114,8 +110,8 @@ def _check_bound(run: Run, reference: Run | None) -> None:
     lowest = (reference.record.get("bound") or {}).get("lowest_error")
     if lowest != bound["tau"]:
         raise ValueError(
-            f"{name} must have the lowest error of "
-            f"{run_name(REFERENCE, run.start, run.seed)} as its bound: move it away. "
+            f"{run.job.name} must have the lowest error of "
+            f"{reference.job.name} as its bound: move it away. "
             f"Received: {bound['tau']} there, {lowest} of the reference"
         )
 
@@ -123,80 +119,68 @@ def _check_bound(run: Run, reference: Run | None) -> None:
 def _gated_row(
     key: tuple[int, int, float],
     runs: Sequence[Run],
-    references: dict[tuple[int, int], Run],
+    references: Mapping[tuple[int, int], Run],
 ) -> Row:
     size, start, budget = key
     bounds = [run.record["bound"] for run in runs]
-    found = [references.get((run.start, run.seed)) for run in runs]
+    found = [references.get((run.size, run.seed)) for run in runs]
     measured = [run.record for run in found if run is not None]
     limits = [record["bound"].get("max_multiplier") for record in measured]
-    ratios = [bound["error"] / bound["tau"] for bound in bounds]
     return {
         **_row(GATED, start, runs),
         "reference": size,
         "budget": budget,
-        "tau": mean_and_sd([bound["tau"] for bound in bounds])[0],
-        **_with_sd("error_to_tau", ratios),
-        **{k: v for k, v in _counts(runs).items() if k != "runs"},
-        "max_multiplier": mean_and_sd(limits)[0],
-        "reference_seconds": mean_and_sd(r.get("seconds") for r in measured)[0],
+        "tau": mean_of(bound["tau"] for bound in bounds),
+        **with_sd("error_to_tau", [bound["error"] / bound["tau"] for bound in bounds]),
+        **_counts(runs),
+        "max_multiplier": mean_of(limits),
+        "reference_seconds": mean_of(record.get("seconds") for record in measured),
     }
 
 
 def _row(name: str, start: int, runs: Sequence[Run]) -> Row:
-    """What is known of gated runs and of those of ALD alike."""
-    records = [run.record for run in runs]
-    fixed = fix_figures(records)
-    return {
+    """Values of gated runs and of those of ALD alike."""
+    fixed = fix_statistics([run.record for run in runs])
+    row: Row = {
         **dict.fromkeys(COLUMNS),
         "run": name,
         "start": start,
         "runs": len(runs),
         "epochs": runs[0].config.epochs,
-        **size_figures([float(record["active_dims"]) for record in records]),
-        **_test_figures(records),
+        **size_statistics([run.active_dims for run in runs]),
         "fixed": fixed["fixed"],
         "fixed_epoch": fixed["fixed_epoch"],
-        "seconds": mean_and_sd(record.get("seconds") for record in records)[0],
+        "seconds": mean_of(run.record.get("seconds") for run in runs),
     }
-
-
-def _test_figures(records: Sequence[dict[str, Any]]) -> Row:
-    figures: Row = {}
-    for name in ("squared_error", "squared_error_of_means"):
-        figures |= _with_sd(name, [record["test"].get(name) for record in records])
-    return figures
-
-
-def _with_sd(name: str, values: Iterable[Any]) -> Row:
-    mean, sd = mean_and_sd(values)
-    return {f"{name}_mean": mean, f"{name}_sd": sd}
+    for metric in ("squared_error", "squared_error_of_means"):
+        row |= with_sd(metric, [run.metric(metric) for run in runs])
+    return row
 
 
 def _counts(runs: Iterable[Run]) -> Row:
     """Of how many gated runs something is true."""
-    told = [_told(run) for run in runs]
+    ends = [_end(run) for run in runs]
     return {
-        "runs": len(told),
-        "met": sum(met for met, _, _ in told),
-        "decided": sum(decided for _, decided, _ in told),
-        "met_and_decided": sum(met and decided for met, decided, _ in told),
-        "close": sum(close for _, _, close in told),
-        "all_three": sum(all(each) for each in told),
+        "runs": len(ends),
+        "met": sum(met for met, _, _ in ends),
+        "decided": sum(decided for _, decided, _ in ends),
+        "met_and_decided": sum(met and decided for met, decided, _ in ends),
+        "close": sum(close for _, _, close in ends),
+        "all_three": sum(all(each) for each in ends),
     }
 
 
 def met_and_decided(run: Run) -> bool:
     """Whether a gated run ended with all gates decided, its bound met."""
-    met, decided, _ = _told(run)
+    met, decided, _ = _end(run)
     return met and decided
 
 
-def _told(run: Run) -> tuple[bool, bool, bool]:
+def _end(run: Run) -> tuple[bool, bool, bool]:
     """Whether the bound is met, all gates are decided, and few enough are open."""
     bound = run.record["bound"]
     return (
         bool(bound["met"]),
         bound["undecided_gates"] == 0,
-        run.record["active_dims"] <= run.start + CLOSE,
+        run.active_dims <= run.size + CLOSE,
     )

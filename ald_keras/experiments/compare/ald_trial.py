@@ -1,7 +1,7 @@
 """Example: keras-tuner searches learning rate and width, and each trial finds its size.
 
 `ALDCallback` is made within `HyperModel.fit`, new for each trial, so that keras-tuner
-has nothing to copy; the latent size comes out as a metric of the trial.
+has nothing to copy; the latent size is a metric of the trial.
 
     python -m ald_keras.experiments.compare.ald_trial --trials 4 --epochs 60
 """
@@ -17,10 +17,11 @@ import keras_tuner as kt
 from rich.console import Console
 from rich.table import Table
 
-from ald_keras import ALDCallback, MaskedVAE
 from ald_keras.architectures import build_architecture
+from ald_keras.callbacks import ALDCallback
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.datasets import load_dataset
+from ald_keras.models import MaskedVAE
 
 
 class PrunedVAE(kt.HyperModel):
@@ -61,7 +62,7 @@ class PrunedVAE(kt.HyperModel):
     def fit(
         self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any
     ) -> dict[str, float]:
-        """Train with pruning; returns what the trial is judged by, and its size."""
+        """Train with pruning; returns the trial's objective and its size."""
         pruning = ALDCallback(self.rule, n_clusters=10, seed=self.seed)
         history = model.fit(*args, callbacks=[pruning, *callbacks], **kwargs)
         return {

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ald_keras._validation import check_integer, check_known
-from ald_keras.experiments.compare.searches import GECO, EarlyStopping, Search
-from ald_keras.experiments.core.plan import check_no_elastic
+from ald_keras.experiments.compare.hp_search import GECO, EarlyStopping, HPSearch
+from ald_keras.experiments.core.settings import check_no_elastic
 from ald_keras.runs.config import Config, read_settings
 from ald_keras.runs.config_parts import GecoConfig, Named, read_section, section
 
@@ -21,7 +21,7 @@ class Comparison:
 
     Args:
         base: Config that all runs share; pruning starts from its `latent_dim`.
-        searches: Searches with distinct names.
+        hp_searches: Searches with distinct names.
         rules: Mapping from names of rules, or `"geco"` for the method of gates, to the
             config of their pruning runs.
 
@@ -31,11 +31,11 @@ class Comparison:
     """
 
     base: Config
-    searches: tuple[Search, ...]
+    hp_searches: tuple[HPSearch, ...]
     rules: Mapping[str, Config]
 
     def __post_init__(self) -> None:
-        names = [search.name for search in self.searches]
+        names = [search.name for search in self.hp_searches]
         for one, other in itertools.combinations(names, 2):
             if one == other:
                 raise ValueError(
@@ -46,7 +46,7 @@ class Comparison:
                 "A comparison needs `strategy: none`: its trials are trained on one "
                 f"device. Received: {self.base.strategy!r}"
             )
-        uneven = [s.name for s in self.searches if s.early_stopping or s.factor]
+        uneven = [s.name for s in self.hp_searches if s.early_stopping or s.factor]
         if self.base.beta.warmup and uneven:
             raise ValueError(
                 "`beta.warmup` must be 0 where trials differ in length: a loss under a "
@@ -56,37 +56,39 @@ class Comparison:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
-        """Read a run's config with a `search` section as YAML gives it.
+        """Read a run's config with a `hp_search` section as YAML gives it.
 
         Raises:
             ValueError: If a key is unknown or missing, or a value is wrong.
         """
         values = section("config", data)
-        if "search" not in values:
-            raise ValueError("config: the key 'search' is missing.")
-        found = section("search", values.pop("search"))
+        if "hp_search" not in values:
+            raise ValueError("config: the key 'hp_search' is missing.")
+        found = section("hp_search", values.pop("hp_search"))
         base = Config.from_dict(values)
         rules = found.pop("rules", [base.rule.name])
         shared = found.pop("sizes", None)
         items: Any = [found]
         if "tuners" in found:
             items = found.pop("tuners")
-            check_known("search", found, ("rules", "sizes", "tuners"))
+            check_known("hp_search", found, ("rules", "sizes", "tuners"))
         if not isinstance(items, Sequence) or isinstance(items, str) or not items:
             raise ValueError(
-                "`search.tuners` must be a list of tuners, each a name or a mapping. "
-                f"Received: {items!r}"
+                "`hp_search.tuners` must be a list of tuners, each a name or a "
+                f"mapping. Received: {items!r}"
             )
-        searches = tuple(_read_search(item, shared, base.epochs) for item in items)
-        return cls(base, searches, _read_rules(rules, base))
+        hp_searches = tuple(
+            _read_hp_search(item, shared, base.epochs) for item in items
+        )
+        return cls(base, hp_searches, _read_rules(rules, base))
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved comparison in plain types; `from_dict` reads it back."""
         return {
             **self.base.to_dict(),
-            "search": {
+            "hp_search": {
                 "rules": [_rule_to_dict(config) for config in self.rules.values()],
-                "tuners": [search.to_dict() for search in self.searches],
+                "tuners": [search.to_dict() for search in self.hp_searches],
             },
         }
 
@@ -96,14 +98,14 @@ def load_comparison(path: pathlib.Path, settings: Iterable[str] = ()) -> Compari
     return read_settings(path, settings, Comparison.from_dict)
 
 
-def _read_search(item: Any, sizes: Any, epochs: int) -> Search:
+def _read_hp_search(item: Any, sizes: Any, epochs: int) -> HPSearch:
     values: dict[str, Any] = {"tuner": item}
     if not isinstance(item, str):
-        values = section("search", item)
+        values = section("hp_search", item)
     values = {"tuner": "grid", "sizes": sizes, **values}
     known = ("tuner", "sizes", "name", "early_stopping", "trials", "factor")
-    check_known("search", values, (*known, "rules", "tuners"))
-    check_known("search.tuners", values, known)
+    check_known("hp_search", values, (*known, "rules", "tuners"))
+    check_known("hp_search.tuners", values, known)
     if values.get("early_stopping") is not None:
         stop = section("early_stopping", values["early_stopping"])
         if "patience" not in stop:
@@ -111,7 +113,7 @@ def _read_search(item: Any, sizes: Any, epochs: int) -> Search:
             raise ValueError("early_stopping: the key 'patience' is missing.")
         values["early_stopping"] = read_section(EarlyStopping, "early_stopping", stop)
     values["sizes"] = _read_sizes(values["sizes"])
-    return Search(epochs=epochs, **values)
+    return HPSearch(epochs=epochs, **values)
 
 
 def _read_sizes(value: Any) -> tuple[int, ...]:
@@ -119,29 +121,29 @@ def _read_sizes(value: Any) -> tuple[int, ...]:
     if value is None:
         raise ValueError("search: the key 'sizes' is missing.")
     if isinstance(value, Mapping):
-        check_known("search.sizes", value, ("min", "max", "step"))
+        check_known("hp_search.sizes", value, ("min", "max", "step"))
         ends = {"step": 1, **value}
         for key in ("min", "max", "step"):
-            check_integer(f"search.sizes.{key}", ends.get(key), 1)
+            check_integer(f"hp_search.sizes.{key}", ends.get(key), 1)
         return tuple(range(ends["min"], ends["max"] + 1, ends["step"]))
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise ValueError(
-            "`search.sizes` must be a list of integers, or a mapping of 'min', 'max' "
-            f"and 'step'. Received: {value!r}"
+            "`hp_search.sizes` must be a list of integers, or a mapping of 'min', "
+            f"'max' and 'step'. Received: {value!r}"
         )
     return tuple(value)
 
 
 def _read_rules(items: Any, base: Config) -> dict[str, Config]:
     if not isinstance(items, Sequence) or isinstance(items, str):
-        raise ValueError(f"`search.rules` must be a list. Received: {items!r}")
+        raise ValueError(f"`hp_search.rules` must be a list. Received: {items!r}")
     rules: dict[str, Config] = {}
     for item in items:
         rule = Named.from_value("rule", item)
         if isinstance(item, str) and item == base.rule.name:
             rule = base.rule
         if rule.name in rules:
-            raise ValueError(f"`search.rules` must be distinct: {rule.name!r}.")
+            raise ValueError(f"`hp_search.rules` must be distinct: {rule.name!r}.")
         if rule.name == GECO:
             values = {**dataclasses.asdict(base.geco), **rule.options}
             geco = read_section(GecoConfig, "geco", values)
@@ -149,7 +151,7 @@ def _read_rules(items: Any, base: Config) -> dict[str, Config]:
         else:
             config = dataclasses.replace(base, rule=rule, method="ald")
         rules[rule.name] = config
-    check_no_elastic("search.rules", rules)
+    check_no_elastic("hp_search.rules", rules)
     return rules
 
 

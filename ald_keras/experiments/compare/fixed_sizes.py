@@ -1,4 +1,4 @@
-"""The model of a search over fixed sizes: built, trained and measured as a run."""
+"""The hypermodel of a search over fixed sizes: built, trained, measured as a run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import keras_tuner as kt
 
 from ald_keras.callbacks import LatentTensorBoard
 from ald_keras.experiments.compare.comparison import Comparison
+from ald_keras.experiments.compare.hp_search import HPSearch
 from ald_keras.experiments.compare.roles import worker_name
-from ald_keras.experiments.compare.searches import Search
 from ald_keras.experiments.compare.trials import trial_job
-from ald_keras.experiments.core.runner import Job
+from ald_keras.experiments.core.jobs import Job
 from ald_keras.files.model_files import load_model
 from ald_keras.runs.parts import RunParts, load_parts
 from ald_keras.runs.run_files import TENSORBOARD, write_run
@@ -31,43 +31,43 @@ class FixedSizes(kt.HyperModel):
 
     Args:
         comparison: What the search belongs to.
-        search: The search.
+        hp_search: The search.
         seed: Integer >= 0, seed of all its trials.
         output: The comparison's folder.
         place: Integer, place of this search among those of the comparison. Defaults to
             0.
 
     Attributes:
-        session: Text of its own, of a worker that of its chief.
+        session: Text by which a worker knows its chief; a new one in each process.
     """
 
     def __init__(
         self,
         comparison: Comparison,
-        search: Search,
+        hp_search: HPSearch,
         seed: int,
         output: pathlib.Path,
         place: int = 0,
     ):
         super().__init__()
         self.comparison = comparison
-        self.search = search
+        self.hp_search = hp_search
         self.seed = seed
         self.output = output
         self.place = place
         self.digest = _digest(comparison)
         self.session = uuid.uuid4().hex
-        config = trial_job(comparison, search, search.sizes[0], seed).config
+        config = trial_job(comparison, hp_search, hp_search.sizes[0], seed).config
         self._parts: RunParts = load_parts(config)
 
     def job(self, hp: Any) -> Job:
         """The trial with these hyperparameters."""
         epochs = hp.values.get("tuner/epochs")
         size = hp.get("latent_dim")
-        return trial_job(self.comparison, self.search, size, self.seed, epochs)
+        return trial_job(self.comparison, self.hp_search, size, self.seed, epochs)
 
     def build(self, hp: Any) -> Any:
-        hp.Choice("latent_dim", list(self.search.sizes), ordered=True)
+        hp.Choice("latent_dim", list(self.hp_search.sizes), ordered=True)
         # By these a worker knows which search its chief is in.
         hp.Fixed("comparison", self.digest)
         hp.Fixed("place", self.place)
@@ -78,7 +78,7 @@ class FixedSizes(kt.HyperModel):
         if not trained:
             return build_model(config, self._parts.data.data_shape)
         before = trial_job(
-            self.comparison, self.search, config.latent_dim, self.seed, trained
+            self.comparison, self.hp_search, config.latent_dim, self.seed, trained
         )
         return load_model(self.output / before.name / "model.keras")
 
@@ -90,13 +90,13 @@ class FixedSizes(kt.HyperModel):
         Args:
             hp: Hyperparameters.
             model: What `build` made of them.
-            begun: When that was begun, as `time.perf_counter` tells.
-            **kwargs: Not used: what keras-tuner hands on from `search`.
+            begun: Start of that, by `time.perf_counter`.
+            **kwargs: Not used: what keras-tuner passes on from its `search`.
 
         Returns:
             The validation loss of the model that is written.
         """
-        job, stop = self.job(hp), self.search.early_stopping
+        job, stop = self.job(hp), self.hp_search.early_stopping
         trained = hp.values.get("tuner/initial_epoch", 0)
         stopping = None if stop is None else _stopping(stop.patience, stop.min_delta)
         more: list[Any] = [] if stopping is None else [stopping]
@@ -113,13 +113,13 @@ class FixedSizes(kt.HyperModel):
             verbose=0,
         )
         seconds = round(time.perf_counter() - begun, 3)
-        figures: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
-        figures["worker"] = worker_name()
+        metrics: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
+        metrics["worker"] = worker_name()
         if stopping is not None:
-            figures["validation_loss"] = float(stopping.best)
-        figures |= job.facts
+            metrics["validation_loss"] = float(stopping.best)
+        metrics |= job.facts
         parts, folder = self._parts, self.output / job.name
-        record = write_run(folder, job.config, parts, model, history, None, **figures)
+        record = write_run(folder, job.config, parts, model, history, None, **metrics)
         return {OBJECTIVE: record["validation_loss"]}
 
 

@@ -7,22 +7,15 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ald_keras.experiments.compare.comparison import Comparison
-from ald_keras.experiments.compare.searches import Search
-from ald_keras.experiments.compare.trials import ended_with
-from ald_keras.experiments.core.runs import (
-    FIXED,
-    differences,
-    read_run_config,
-    run_name,
-)
-from ald_keras.experiments.core.summary import mean_and_sd, t_interval
-from ald_keras.runs.config import Config
-from ald_keras.runs.record import read_record
+from ald_keras.experiments.compare.hp_search import HPSearch
+from ald_keras.experiments.compare.plan import ComparisonPlan
+from ald_keras.experiments.compare.trials import read_end, trial_job
+from ald_keras.experiments.core.jobs import Job, check_config
+from ald_keras.experiments.core.result import Row
+from ald_keras.experiments.core.runs import read_run
+from ald_keras.experiments.core.statistics import mean_of, t_interval, with_sd
 
-Row = dict[str, Any]
-
-# What a row tells about; `CHOSEN` is what a search ends with, at the search's cost, and
+# Kinds of rows; `CHOSEN` is the trial that a search chooses, at the search's cost, and
 # `ROUND` a trial of hyperband, whose epochs and seconds may be those of a part of it.
 TRIAL, ROUND, CHOSEN = "trial", "round", "chosen"
 PRUNING, SCRATCH = "pruning", "from scratch"
@@ -44,24 +37,20 @@ class ComparisonSummary:
             `size` (of trials), `runs`, `trials`, `failed` and `workers` (of searches;
             0 workers where this machine alone has trained), `not_fixed` (pruning runs
             that ended before the size was) and `missed` (those above the bound of
-            `method: geco`), and of each figure `_mean`, `_sd`, `_low` and `_high` over
-            seeds, the ends of the 95 % interval of the mean. `None` where there is
-            nothing to say.
-        figures: Names of the figures.
+            `method: geco`), and of each metric `_mean`, `_sd`, `_low` and `_high` over
+            seeds, the ends of the 95 % interval of the mean. `None` where there is no
+            value.
+        metrics: Names of the metrics.
         ratios: Names of the quotients of seconds and differences of ELBOs, taken seed
             by seed. Seconds of workers are not compared with those of this machine.
     """
 
     rows: list[Row]
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     ratios: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON."""
-        return {"rows": self.rows}
 
-
-# A run's figures by seed.
+# A run's metrics by seed.
 _Seeds = dict[int, dict[str, float]]
 
 
@@ -80,71 +69,68 @@ class _Entry:
     workers: dict[int, set[str]] = dataclasses.field(default_factory=dict)
 
 
-def compare_runs(
-    comparison: Comparison, output: pathlib.Path, seeds: int
-) -> ComparisonSummary:
+def compare_runs(plan: ComparisonPlan, output: pathlib.Path) -> ComparisonSummary:
     """Put the runs of a comparison that are there into numbers.
 
-    A search counts once it has come to its end, with the trials that it had; what was
-    searched in another way before does not.
+    A search counts once it has ended, with its trials; trials of a search with other
+    settings do not.
 
     Args:
-        comparison: Its searches and rules.
+        plan: Its searches, rules and seeds.
         output: Its folder.
-        seeds: Integer >= 1.
 
     Raises:
         ValueError: If a run that is there was made from another config.
     """
+    comparison = plan.comparison
     entries: list[_Entry] = []
-    for search in comparison.searches:
-        entries += _search_entries(comparison, search, output, seeds)
+    for hp_search in comparison.hp_searches:
+        entries += _search_entries(plan, hp_search, output)
     searched = [entry for entry in entries if entry.what == CHOSEN]
     chosen = {entry.run: entry.seeds for entry in searched}
     rules: dict[str, _Seeds] = {}
-    for rule, config in comparison.rules.items():
-        pruning, scratch = _rule_entries(rule, config, output, seeds)
+    for rule in comparison.rules:
+        pruning, scratch = _rule_entries(plan, rule, output)
         rules[rule] = pruning.seeds
         entries += [pruning, scratch]
-        _add_ratios(pruning.seeds, "seconds", {"scratch": scratch.seeds})
+        _add_ratios(pruning.seeds, {"scratch": scratch.seeds})
         _add_differences(pruning.seeds, chosen)
     for entry in searched:
         here = {s: v for s, v in entry.seeds.items() if not entry.workers[s]}
-        _add_ratios(here, "seconds", rules)
+        _add_ratios(here, rules)
     entries = [entry for entry in entries if entry.seeds]
     found = {name for e in entries for values in e.seeds.values() for name in values}
     if all(config.method != "geco" for config in comparison.rules.values()):
-        # Nobody has asked for a bound on it.
+        # No bound on it was asked for.
         found.discard("squared_error")
     ratios = [f"seconds_to_{rule}" for rule in rules] + ["seconds_to_scratch"]
-    ratios += [f"elbo_to_{search}" for search in chosen]
-    figures = _order(found.difference(ratios))
+    ratios += [f"elbo_to_{name}" for name in chosen]
+    metrics = _order(found.difference(ratios))
     kept = tuple(name for name in ratios if name in found)
-    rows = [_row(entry, (*figures, *kept)) for entry in entries]
-    return ComparisonSummary(rows, figures, kept)
+    rows = [_row(entry, (*metrics, *kept)) for entry in entries]
+    return ComparisonSummary(rows, metrics, kept)
 
 
 def _search_entries(
-    comparison: Comparison, search: Search, output: pathlib.Path, seeds: int
+    plan: ComparisonPlan, hp_search: HPSearch, output: pathlib.Path
 ) -> list[_Entry]:
     trials: dict[tuple[int, int], _Entry] = {}
-    what = ROUND if search.tuner == "hyperband" else TRIAL
-    chosen = _Entry(search.name, CHOSEN)
-    for seed in range(seeds):
-        end = ended_with(output, search, seed)
+    what = ROUND if hp_search.tuner == "hyperband" else TRIAL
+    chosen = _Entry(hp_search.name, CHOSEN)
+    for seed in range(plan.seeds):
+        end = read_end(output, hp_search, seed)
         if end is None:
             continue
-        base = dataclasses.replace(comparison.base, method="fixed")
         found: list[dict[str, float]] = []
-        for name, (size, epochs) in end["trials"].items():
-            values = _read(
-                output / name, dataclasses.replace(base, epochs=epochs), size, seed
-            )
-            if values is not None:
+        workers = set()
+        for size, epochs in end["trials"].values():
+            job = trial_job(plan.comparison, hp_search, size, seed, epochs)
+            values, record = _read(output, job)
+            if values:
                 found.append(values)
-                entry = _Entry(search.group(epochs), what, size)
-                entry = trials.setdefault((epochs, size), entry)
-                entry.seeds[seed] = values
+                entry = _Entry(hp_search.group(epochs), what, size)
+                trials.setdefault((epochs, size), entry).seeds[seed] = values
+                workers.add(record.get("worker"))
         chosen.failed += len(end["trials"]) - len(found)
         if found:
             best = min(found, key=lambda values: values["validation_loss"])
@@ -154,82 +140,69 @@ def _search_entries(
             }
             chosen.seeds[seed] = {**best, **whole}
             chosen.trials.append(len(end["trials"]))
-            records = (read_record(output / name) or {} for name in end["trials"])
-            names = {record.get("worker") for record in records}
-            chosen.workers[seed] = {str(name) for name in names if name is not None}
+            chosen.workers[seed] = {str(name) for name in workers if name is not None}
     return [*(trials[key] for key in sorted(trials)), chosen]
 
 
 def _rule_entries(
-    rule: str, config: Config, output: pathlib.Path, seeds: int
+    plan: ComparisonPlan, rule: str, output: pathlib.Path
 ) -> tuple[_Entry, _Entry]:
     pruning, scratch = _Entry(rule, PRUNING), _Entry(rule, SCRATCH)
-    fixed = dataclasses.replace(config, method="fixed")
-    for seed in range(seeds):
-        start = config.latent_dim
-        values = _read(output / run_name(rule, start, seed), config, start, seed)
-        if values is None:
-            continue
-        pruning.seeds[seed] = values
-        record = read_record(output / run_name(rule, start, seed)) or {}
-        pruning.not_fixed += record.get("fixed_epoch") is None
-        pruning.missed += not record.get("bound", {}).get("met", True)
-        size = int(values["size"])
-        values = _read(output / run_name(FIXED, size, seed), fixed, size, seed)
-        if values is not None:
+    for seed in range(plan.seeds):
+        values, record = _read(output, plan.rule_job(rule, seed))
+        if values:
+            pruning.seeds[seed] = values
+            pruning.not_fixed += record.get("fixed_epoch") is None
+            pruning.missed += not record.get("bound", {}).get("met", True)
+        job = plan.scratch_job(rule, seed, output)
+        values = _read(output, job)[0] if job else {}
+        if values:
             scratch.seeds[seed] = values
     return pruning, scratch
 
 
-def _read(
-    folder: pathlib.Path, config: Config, size: int, seed: int
-) -> dict[str, float] | None:
-    """A run's figures by name, or `None` if it is not whole."""
-    record = read_record(folder)
-    if record is None:
-        return None
-    config = dataclasses.replace(config, latent_dim=size, seed=seed)
-    differing = differences(read_run_config(folder), config)
-    if differing:
-        raise ValueError(
-            f"{folder} holds a run of another config. Received: other "
-            f"{', '.join(differing)}"
-        )
-    test, features = record["test"], record["features"]
-    values = {"size": record["active_dims"]}
+def _read(output: pathlib.Path, job: Job) -> tuple[dict[str, float], Mapping[str, Any]]:
+    """A run's metrics by name and its record, both empty if it is not whole."""
+    run = read_run(output / job.name)
+    if run is None:
+        return {}, {}
+    check_config(run.folder, run.config, job.config)
+    features = run.record["features"]
+    values: dict[str, float] = {"size": run.active_dims}
     for name in _TEST:
-        if name in test:
+        value = run.metric(name)
+        if value is not None:
             # Values of two extractors could not be compared.
             key = f"{name}_{features}" if name.startswith("frechet") else name
-            values[key] = test[name]
-    values["parameters"] = record["parameters_compact"]
+            values[key] = value
+    values["parameters"] = run.record["parameters_compact"]
     for name in ("epochs", "seconds", "validation_loss"):
-        values[name] = record[name]
-    return values
+        values[name] = run.record[name]
+    return values, run.record
 
 
 def _order(found: Iterable[str]) -> tuple[str, ...]:
     names = ("size", *_TEST, "parameters", "epochs", "seconds", "validation_loss")
     rank = {name: index for index, name in enumerate(names)}
 
-    def place(figure: str) -> int:
-        return min(rank[name] for name in names if figure.startswith(name))
+    def place(metric: str) -> int:
+        return min(rank[name] for name in names if metric.startswith(name))
 
     return tuple(sorted(found, key=place))
 
 
-def _add_ratios(values: _Seeds, name: str, others: Mapping[str, _Seeds]) -> None:
+def _add_ratios(values: _Seeds, others: Mapping[str, _Seeds]) -> None:
     for other, theirs in others.items():
         for seed in values.keys() & theirs.keys():
-            values[seed][f"{name}_to_{other}"] = values[seed][name] / theirs[seed][name]
+            ratio = values[seed]["seconds"] / theirs[seed]["seconds"]
+            values[seed][f"seconds_to_{other}"] = ratio
 
 
 def _add_differences(values: _Seeds, others: Mapping[str, _Seeds]) -> None:
     for other, theirs in others.items():
         for seed in values.keys() & theirs.keys():
-            values[seed][f"elbo_to_{other}"] = (
-                values[seed]["elbo"] - theirs[seed]["elbo"]
-            )
+            difference = values[seed]["elbo"] - theirs[seed]["elbo"]
+            values[seed][f"elbo_to_{other}"] = difference
 
 
 def _row(entry: _Entry, names: Iterable[str]) -> Row:
@@ -239,14 +212,14 @@ def _row(entry: _Entry, names: Iterable[str]) -> Row:
         "what": entry.what,
         "size": entry.size,
         "runs": len(entry.seeds),
-        "trials": mean_and_sd(entry.trials)[0],
+        "trials": mean_of(entry.trials),
         "failed": entry.failed if entry.what == CHOSEN else None,
         "workers": len(workers) if entry.what == CHOSEN else None,
         "not_fixed": entry.not_fixed if entry.what == PRUNING else None,
         "missed": entry.missed if entry.what == PRUNING else None,
     }
     for name in names:
-        values = [figures[name] for figures in entry.seeds.values() if name in figures]
-        row[f"{name}_mean"], row[f"{name}_sd"] = mean_and_sd(values)
+        values = [metrics[name] for metrics in entry.seeds.values() if name in metrics]
+        row |= with_sd(name, values)
         row[f"{name}_low"], row[f"{name}_high"] = t_interval(values)
     return row

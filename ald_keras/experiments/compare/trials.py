@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
 
 from ald_keras.experiments.compare.comparison import Comparison
-from ald_keras.experiments.compare.searches import Search
-from ald_keras.experiments.core.runner import Job, is_done
-from ald_keras.experiments.core.runs import run_name
+from ald_keras.experiments.compare.hp_search import HPSearch
+from ald_keras.experiments.core.jobs import Job
+from ald_keras.experiments.core.runs import is_done
 from ald_keras.files.text_files import read_json, write_json
 
-# Leads the lines in which a process that searches tells about its trials.
+# First in the lines in which a process that searches reports on its trials.
 _MARK = "@trial "
 
 
@@ -33,110 +33,123 @@ class Event:
     what: str
     reason: str = ""
 
-    def tell(self) -> None:
+    def send(self) -> None:
         """Print it for the process that listens."""
         print(_MARK + json.dumps(dataclasses.asdict(self)), flush=True)
 
     @classmethod
     def read(cls, line: str) -> Event | None:
-        """The event that a line tells, or `None`."""
+        """The event of a line, or `None`."""
         if not line.startswith(_MARK):
             return None
         return cls(**json.loads(line[len(_MARK) :]))
 
 
+class End(TypedDict):
+    """How a search has ended.
+
+    `hp_search` is its description, `trials` a mapping from names of trials to size and
+    epochs, `failures` one from those that failed to the reason.
+    """
+
+    hp_search: dict[str, Any]
+    trials: dict[str, tuple[int, int]]
+    failures: dict[str, str]
+
+
 def trial_job(
     comparison: Comparison,
-    search: Search,
+    hp_search: HPSearch,
     size: int,
     seed: int,
     epochs: int | None = None,
 ) -> Job:
-    """A trial as a run that is to be there.
+    """The job of a trial.
 
     Args:
         comparison: What it belongs to.
-        search: The search.
+        hp_search: The search.
         size: Integer >= 1, its latent size.
         seed: Integer >= 0.
         epochs: Integer >= 1, or `None` for all. Defaults to `None`.
     """
-    epochs = search.epochs if epochs is None else epochs
+    epochs = hp_search.epochs if epochs is None else epochs
     config = dataclasses.replace(
         comparison.base, latent_dim=size, seed=seed, epochs=epochs, method="fixed"
     )
-    name = run_name(search.group(epochs), size, seed)
-    return Job(name, config, facts=search.facts())
+    return Job(hp_search.group(epochs), config, facts=hp_search.facts())
+
+
+def possible_jobs(
+    comparison: Comparison, hp_search: HPSearch, seed: int
+) -> Iterator[Job]:
+    """Every possible trial of a search."""
+    for epochs in sorted({epochs for _, epochs, _ in hp_search.rounds()}):
+        for size in hp_search.sizes:
+            yield trial_job(comparison, hp_search, size, seed, epochs)
 
 
 def write_end(
     output: pathlib.Path,
-    search: Search,
+    hp_search: HPSearch,
     seed: int,
     trials: Mapping[str, tuple[int, int]],
     failures: Mapping[str, str],
 ) -> None:
-    """Write that a search has come to its end.
+    """Write that a search has ended.
 
     Args:
         output: The comparison's folder.
-        search: The search.
+        hp_search: The search.
         seed: Its seed.
         trials: Mapping from the names of its trials to size and epochs.
         failures: Mapping from those that failed to the reason.
     """
-    path = _end_path(output, search.name, seed)
+    path = _end_path(output, hp_search, seed)
     path.parent.mkdir(exist_ok=True)
-    record = {
-        "search": search.to_dict(),
-        "trials": {name: list(trial) for name, trial in trials.items()},
+    end: End = {
+        "hp_search": hp_search.to_dict(),
+        "trials": dict(trials),
         "failures": dict(failures),
     }
-    write_json(path, record)
+    write_json(path, end)
 
 
-def read_end(output: pathlib.Path, name: str, seed: int) -> dict[str, Any] | None:
-    """What `write_end` wrote, or `None` if the search has not come to its end."""
-    path = _end_path(output, name, seed)
-    return read_json(path) if path.is_file() else None
-
-
-def ended_with(
-    output: pathlib.Path, search: Search, seed: int
-) -> dict[str, Any] | None:
-    """What `read_end` gives if the search that has ended is this one, else `None`."""
-    end = read_end(output, search.name, seed)
-    same = end is not None and end["search"] == search.to_dict()
+def read_end(output: pathlib.Path, hp_search: HPSearch, seed: int) -> End | None:
+    """What `write_end` wrote, or `None` before this search has ended."""
+    path = _end_path(output, hp_search, seed)
+    end: End | None = read_json(path) if path.is_file() else None
+    same = end is not None and end["hp_search"] == hp_search.to_dict()
     return end if same else None
 
 
-def whole_search(search: Search, seed: int) -> str:
-    """What a search as a whole is called where it fails."""
-    return f"{search.name}-seed{seed}"
-
-
-def remove_end(output: pathlib.Path, name: str, seed: int) -> None:
+def remove_end(output: pathlib.Path, hp_search: HPSearch, seed: int) -> None:
     """Remove what `write_end` wrote, where there is something."""
-    _end_path(output, name, seed).unlink(missing_ok=True)
+    _end_path(output, hp_search, seed).unlink(missing_ok=True)
 
 
-def has_ended(
-    comparison: Comparison, search: Search, seed: int, output: pathlib.Path
-) -> bool:
-    """Whether a search has come to its end without a failure, and its runs are whole.
+def ended_jobs(
+    output: pathlib.Path, comparison: Comparison, hp_search: HPSearch, seed: int
+) -> list[Job] | None:
+    """The jobs of a search that has ended without a failure; `None` if one is missing.
 
     Raises:
         ValueError: If a run that is there was made from another config.
     """
-    end = ended_with(output, search, seed)
+    end = read_end(output, hp_search, seed)
     if end is None or end["failures"]:
-        return False
+        return None
     jobs = [
-        trial_job(comparison, search, size, seed, epochs)
+        trial_job(comparison, hp_search, size, seed, epochs)
         for size, epochs in end["trials"].values()
     ]
-    return all([is_done(job, output) for job in jobs])
+    return jobs if all([is_done(job, output) for job in jobs]) else None
 
 
-def _end_path(output: pathlib.Path, name: str, seed: int) -> pathlib.Path:
-    return output / "searches" / f"{name}-seed{seed}.json"
+def search_name(hp_search: HPSearch, seed: int) -> str:
+    """Name of a search with one seed, also for its failure as a whole."""
+    return f"{hp_search.name}-seed{seed}"
+
+
+def _end_path(output: pathlib.Path, hp_search: HPSearch, seed: int) -> pathlib.Path:
+    return output / "hp_searches" / f"{search_name(hp_search, seed)}.json"

@@ -2,7 +2,7 @@
 
 `python -m ald_keras.experiments.core.child MODULE ARGUMENTS` runs `MODULE.main`. When
 standard input closes, as it does when whoever holds its other end is killed, the
-process ends at once: an orphan would go on writing into a folder that the next start
+process ends at once: an orphan would keep writing into a folder that the next start
 of the experiment writes into as well.
 """
 
@@ -31,7 +31,7 @@ def job_parser(prog: str, description: str | None) -> OneLineParser:
 
 
 def _end_with_parent() -> None:
-    # Not `sys.stdin`, whose lock would be held when the interpreter shuts down.
+    # Not `sys.stdin`, whose lock would block the interpreter's shutdown.
     while os.read(0, 1):
         pass
     os._exit(1)

@@ -1,20 +1,66 @@
-"""What the commands over many runs share: arguments, note and report."""
+"""What the commands over many runs share: arguments, and the way from plan to table."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
-from ald_keras.cli import OneLineParser
-from ald_keras.files.text_files import read_json, read_yaml, write_yaml
-from ald_keras.files.versions import versions
+from rich.console import Console
+
+from ald_keras.cli import OneLineParser, run_command
+from ald_keras.experiments.core.manifest import (
+    MANIFEST,
+    Manifest,
+    find_failures,
+    read_manifest,
+)
+from ald_keras.experiments.core.result import NothingToReportError, Result
+from ald_keras.experiments.core.runner import Runner, raise_failures
 from ald_keras.reports import try_to_report
-from ald_keras.runs.record import read_record
-from ald_keras.runs.run_files import ERROR_FILE
 
-_NOTE = "experiment.yaml"
+
+class Plan(Protocol):
+    """What is run in an experiment."""
+
+    @property
+    def reports(self) -> bool:
+        """Whether this process reports on the runs: a worker of another does not."""
+
+    def settings(self) -> dict[str, Any]:
+        """The resolved settings, plain types, for the manifest."""
+
+    def check(self, output: pathlib.Path) -> None:
+        """Raise a `ValueError` where a run that is there has another config."""
+
+    def run(self, runner: Runner) -> None:
+        """Carry out the runs that are not there yet."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of experiment.
+
+    Args:
+        name: Name of its command below `ald_keras.experiments`.
+        summarize: From the experiment's folder and the settings of its manifest to the
+            result of the runs that are there. Raises `NothingToReportError` where
+            there is no whole run, and a `ValueError` where runs do not belong together
+            or a file is damaged.
+        find_failures: From the same to what has failed and is not whole now. Defaults
+            to what the last command and a killed one have left.
+        report_needs_config: Boolean, whether `--report` needs `--config`, which then
+            decides what is reported on. Defaults to `False`.
+    """
+
+    name: str
+    summarize: Callable[[pathlib.Path, Mapping[str, Any]], Result]
+    find_failures: Callable[[pathlib.Path, Mapping[str, Any]], dict[str, str]] = (
+        lambda output, settings: find_failures(output)
+    )
+    report_needs_config: bool = False
 
 
 def experiment_parser(
@@ -39,100 +85,110 @@ def experiment_parser(
     return parser
 
 
-def parse(
-    parser: OneLineParser, argv: Sequence[str] | None, needs_config: bool = False
-) -> argparse.Namespace:
-    """Parse arguments and choose the output's folder where none is given.
+def add_variants(parser: OneLineParser, example: str) -> None:
+    """Add `--variant`: settings to run beside the others."""
+    parser.add_argument(
+        "--variant",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME:KEY=VALUE,...",
+        help=f"settings to run beside the default, e.g. {example}",
+    )
+
+
+def run_experiment(
+    kind: Kind,
+    parser: OneLineParser,
+    argv: Sequence[str] | None,
+    make_plan: Callable[[argparse.Namespace], Plan],
+) -> int:
+    """Run a command: carry out what is missing, then print and write the results.
 
     Args:
-        parser: What `experiment_parser` gave, with arguments of its own.
+        kind: Its kind of experiment.
+        parser: What `experiment_parser` returned, with further arguments.
         argv: The arguments, or `None` for the process's.
-        needs_config: Boolean, whether `--report` asks for `--config` too. Defaults to
-            `False`.
+        make_plan: Reads the plan from the arguments.
 
     Returns:
-        The arguments, with `output` set.
+        The exit code.
     """
+    arguments = _parse(parser, argv, kind)
+    output, console = arguments.output, Console()
+
+    def report() -> None:
+        manifest = read_manifest(output, kind.name)
+        if kind.report_needs_config:
+            settings = make_plan(arguments).settings()
+            manifest = dataclasses.replace(manifest, settings=settings)
+        failures = kind.find_failures(output, manifest.settings)
+        report_on(kind, output, manifest, failures, console)
+
+    def run() -> None:
+        plan = make_plan(arguments)
+        plan.check(output)
+        manifest = Manifest(kind.name, plan.settings())
+        if (output / MANIFEST).is_file():
+            read_manifest(output, kind.name)
+        if plan.reports:
+            manifest.write(output)
+        with Runner(output, console) as runner:
+            plan.run(runner)
+        if plan.reports:
+            report_on(kind, output, manifest, runner.failures, console)
+        raise_failures(runner.failures)
+
+    return run_command(parser.prog, report if arguments.report else run)
+
+
+def _parse(
+    parser: OneLineParser, argv: Sequence[str] | None, kind: Kind
+) -> argparse.Namespace:
+    """The arguments, with the output's folder chosen where none is given."""
     arguments = parser.parse_args(argv)
-    told = arguments.report and arguments.output is not None and not needs_config
-    if arguments.config is None and not told:
+    only_reports = arguments.report and arguments.output is not None
+    if arguments.config is None and (kind.report_needs_config or not only_reports):
         parser.error("the following arguments are required: --config")
     if arguments.output is None:
-        name = f"{parser.prog.rpartition('.')[2]}-{arguments.config.stem}"
+        name = f"{kind.name}-{arguments.config.stem}"
         arguments.output = pathlib.Path("saved_models", name)
     return arguments
 
 
-def write_note(
-    output: pathlib.Path, settings: Mapping[str, Any], again: bool = False
+def report_on(
+    kind: Kind,
+    output: pathlib.Path,
+    manifest: Manifest,
+    failures: Mapping[str, str],
+    console: Console | None = None,
 ) -> None:
-    """Write `experiment.yaml`: the resolved settings and versions.
+    """Print and write the table of what is there, and the HTML report.
 
     Args:
-        output: The experiment's folder; made where it is missing.
-        settings: What is told about all runs.
-        again: Boolean, keep the versions that are noted there, as nothing was run.
-            Defaults to `False`.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    noted = read_note(output) if again else {}
-    used = noted.get("versions", versions())
-    write_yaml(output / _NOTE, {**settings, "versions": used})
-
-
-def read_note(output: pathlib.Path) -> dict[str, Any]:
-    """What `write_note` wrote, or nothing.
+        kind: The kind of experiment.
+        output: Its folder.
+        manifest: Its manifest, which is written again.
+        failures: Mapping from runs that failed to the reason.
+        console: Where the table is printed. Defaults to standard output.
 
     Raises:
-        ValueError: If the file is damaged, naming it.
+        RuntimeError: If there is nothing to report on but failures.
+        ValueError: If there is no whole run, or runs do not belong together.
     """
-    path = output / _NOTE
-    return read_yaml(path) if path.is_file() else {}
-
-
-def read_failures(output: pathlib.Path) -> dict[str, str]:
-    """What had failed when the last command came to its end, and is not whole now.
-
-    Args:
-        output: The experiment's folder.
-
-    Returns:
-        Mapping from names, of runs mostly, to the reason.
-
-    Raises:
-        ValueError: If a file is damaged, naming it.
-    """
-    path = output / "summary.json"
-    summary = read_json(path) if path.is_file() else {}
-    noted = summary.get("failures", {}) if isinstance(summary, dict) else None
-    if not isinstance(noted, dict) or {type(why) for why in noted.values()} - {str}:
-        raise ValueError(f"{path} must hold a mapping, of `failures` to texts.")
-    return {n: why for n, why in noted.items() if read_record(output / n) is None}
-
-
-def find_failures(output: pathlib.Path) -> dict[str, str]:
-    """As `read_failures`, with what a command that was killed has left of failed runs.
-
-    Args:
-        output: The experiment's folder.
-
-    Raises:
-        ValueError: If a file is damaged, naming it.
-    """
-    found = read_failures(output)
-    for path in output.glob(f"*/{ERROR_FILE}"):
-        if read_record(path.parent) is None:
-            found[path.parent.name] = path.read_text("utf-8", "replace").strip()
-    return found
-
-
-def try_to_report_on(output: pathlib.Path) -> None:
-    """Write the experiment's `report.html`; it may fail as `try_to_report` says."""
+    try:
+        result = kind.summarize(output, manifest.settings)
+    except NothingToReportError:
+        raise_failures(failures)
+        raise
+    manifest.write(output)
+    result.write(output, failures)
+    result.print(console)
 
     def write() -> None:
         # Loads matplotlib.
-        from ald_keras.experiments.figures.reports import write_report
+        from ald_keras.experiments.core.report import write_report
 
-        write_report(output)
+        write_report(output, manifest, result, failures)
 
     try_to_report(str(output), write)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import statistics
 import time
 from collections import Counter
@@ -48,40 +49,26 @@ class Board:
         self._finished: dict[str, list[float]] = {}
         self._to_come: Counter[str] = Counter()
         self._running: tuple[str, float] | None = None
-        self._progress = Progress(
-            Words("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _TimeLeft(self),
-            console=console or Console(),
-        )
+        self._done = 0
+        columns = (Words("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = console or Console()
+        self._progress = Progress(*columns, _TimeLeft(self), console=console)
         self._bar = self._progress.add_task("runs", total=0)
-        self._total = self._done = 0
-
-    def start(self) -> None:
-        """Show the bar."""
-        self._progress.start()
-
-    def stop(self) -> None:
-        """Leave it as it is."""
-        self._progress.stop()
+        self.start, self.stop = self._progress.start, self._progress.stop
 
     def announce(self, kinds: Iterable[str]) -> None:
         """Runs that are to come, beside those announced before."""
-        more = Counter(kinds)
-        self._to_come += more
-        self._total += more.total()
+        self._to_come += Counter(kinds)
         self._draw()
 
     def announce_missing(self, kinds: Iterable[str]) -> None:
         """Runs that are to come, those announced before among them."""
-        self.announce((Counter(kinds) - self._to_come).elements())
+        self._to_come |= Counter(kinds)
+        self._draw()
 
     def withdraw(self, kinds: Iterable[str]) -> None:
         """Runs that were announced and will not come."""
-        less = Counter(kinds) & self._to_come
-        self._to_come -= less
-        self._total -= less.total()
+        self._to_come -= Counter(kinds)
         self._draw()
 
     def begin(self, name: str, kind: str) -> None:
@@ -90,15 +77,14 @@ class Board:
         self._draw(name)
 
     def finish(self, kind: str, seconds: Any = None) -> None:
-        """A run has come to its end, or was there already.
+        """A run has ended, or was there already.
 
         Args:
             kind: Its kind.
-            seconds: How long runs of its kind take, if it tells. Defaults to `None`.
+            seconds: How long runs of its kind take, if it is known. Defaults to `None`.
         """
         if isinstance(seconds, (int, float)):
             self._finished.setdefault(kind, []).append(float(seconds))
-        self.announce_missing([kind])
         self._to_come -= Counter([kind])
         self._done += 1
         self._running = None
@@ -117,18 +103,18 @@ class Board:
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(
-            line, soft_wrap=True, highlight=False, markup=False
-        )
+        console = self._progress.console
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _draw(self, description: str = "runs") -> None:
+        total = self._done + self._to_come.total()
         self._progress.update(
-            self._bar, description=description, total=self._total, completed=self._done
+            self._bar, description=description, total=total, completed=self._done
         )
 
 
 class _TimeLeft(ProgressColumn):
-    """Hours, minutes and seconds to go."""
+    """Time to go; rich's own column takes all runs to last alike."""
 
     max_refresh = 0.5
 
@@ -140,6 +126,4 @@ class _TimeLeft(ProgressColumn):
         left = self._board.seconds_left()
         if left is None:
             return Text("-:--:-- left")
-        minutes, seconds = divmod(round(max(0.0, left)), 60)
-        hours, minutes = divmod(minutes, 60)
-        return Text(f"{hours}:{minutes:02d}:{seconds:02d} left")
+        return Text(f"{datetime.timedelta(seconds=round(max(0.0, left)))} left")

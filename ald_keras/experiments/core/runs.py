@@ -1,19 +1,21 @@
-"""Runs on disk: which folder is a whole run, and of which config."""
+"""Runs on disk: which jobs have been carried out, and with which result."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-import re
+from collections.abc import Collection
 from typing import Any
 
-from ald_keras.runs.config import UNUSED, Config, load_config
+from ald_keras.experiments.core.jobs import (
+    Job,
+    check_config,
+    differences,
+    read_job,
+    refuse,
+)
+from ald_keras.runs.config import Config
 from ald_keras.runs.record import read_record
-
-# What stands before start and seed in the names of folders.
-FIXED, ONE_SHOT = "fixed", "oneshot"
-
-_NAME = re.compile(r"(?P<group>.+)-(?P<size>\d+)-seed(?P<seed>\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,47 +23,87 @@ class Run:
     """A whole run.
 
     Args:
-        group: What is repeated over starts and seeds: a rule, a variant, `FIXED` or
-            `ONE_SHOT`.
-        start: Integer, latent dimensions at the start.
-        seed: Integer.
-        config: Its config.
+        folder: Its folder.
+        job: Its job.
         record: What its `run.json` holds.
     """
 
-    group: str
-    start: int
-    seed: int
-    config: Config
+    folder: pathlib.Path
+    job: Job
     record: dict[str, Any]
 
+    @property
+    def group(self) -> str:
+        """Group of its job."""
+        return self.job.group
 
-def run_name(group: str, start: int, seed: int) -> str:
-    """Name of a run's folder.
+    @property
+    def size(self) -> int:
+        """Size that its job is listed under."""
+        return self.job.size or self.config.latent_dim
 
-    Example:
-    >>> run_name("size_curve", 100, 0)
-    'size_curve-100-seed0'
-    """
-    return f"{group}-{start}-seed{seed}"
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return self.config.seed
+
+    @property
+    def config(self) -> Config:
+        """Its config."""
+        return self.job.config
+
+    @property
+    def active_dims(self) -> int:
+        """Latent dimensions at its end."""
+        return int(self.record["active_dims"])
+
+    def metric(self, name: str) -> float | None:
+        """A metric of the test part, or `None` where it was not measured."""
+        value: float | None = self.record["test"].get(name)
+        return value
 
 
-def read_run_config(folder: pathlib.Path) -> Config:
-    """The config of the run in a folder.
+def read_run(folder: pathlib.Path) -> Run | None:
+    """The run in a folder, or `None` if it is not whole.
 
     Raises:
-        ValueError: If it is not from this version, naming the folder.
+        ValueError: If a file is damaged or not from this version.
     """
-    try:
-        return load_config(folder / "config.yaml")
-    except ValueError as error:
-        raise ValueError(
-            f"{folder}: not from this version's config: {error}"
-        ) from error
+    record = read_record(folder)
+    return None if record is None else Run(folder, read_job(folder), record)
 
 
-def read_runs(output: pathlib.Path, may_differ: tuple[str, ...] = ()) -> list[Run]:
-    """All whole runs of an experiment, in the order of group, start and seed.
+def is_done(job: Job, output: pathlib.Path) -> bool:
+    """Whether a job's run is whole.
+
+    Raises:
+        ValueError: If the run that is there was made from another config, or from other
+            facts.
+    """
+    run = read_run(output / job.name)
+    if run is None:
+        return False
+    check_config(run.folder, run.config, job.config)
+    for name in {**run.job.facts, **job.facts}:
+        values = (run.job.facts.get(name), job.facts.get(name))
+        if values[0] != values[1]:
+            refuse(run.folder, name, {name: values})
+    return True
+
+
+def find_runs(output: pathlib.Path) -> list[Run]:
+    """Every whole run of an experiment, by group, size and seed.
+
+    Raises:
+        ValueError: If a file is damaged or not from this version.
+    """
+    folders = output.iterdir() if output.is_dir() else ()
+    found = [run for folder in folders if (run := read_run(folder)) is not None]
+    return sorted(found, key=lambda run: (run.group, run.size, run.seed))
+
+
+def read_runs(output: pathlib.Path, may_differ: Collection[str] = ()) -> list[Run]:
+    """The whole runs of an experiment that have trained a model, as `find_runs` does.
 
     Args:
         output: The experiment's folder.
@@ -69,72 +111,37 @@ def read_runs(output: pathlib.Path, may_differ: tuple[str, ...] = ()) -> list[Ru
             may differ beside `latent_dim` and `seed`. Defaults to none.
 
     Raises:
-        ValueError: If runs that belong together were made from different configs, or a
-            file is damaged.
+        ValueError: If runs of one group were made from different configs, or a file is
+            damaged or not from this version.
     """
-    runs = []
-    for folder in output.iterdir() if output.is_dir() else ():
-        found = _NAME.fullmatch(folder.name)
-        record = read_record(folder) if found else None
-        if found is None or record is None:
-            continue
-        _check_figures(folder, record)
-        config = load_config(folder / "config.yaml")
-        start, seed = int(found["size"]), int(found["seed"])
-        runs.append(Run(found["group"], start, seed, config, record))
-    runs.sort(key=lambda run: (run.group, run.start, run.seed))
+    runs = [run for run in find_runs(output) if run.job.trains]
+    for run in runs:
+        _check_metrics(run)
     _check_groups(output, runs, may_differ)
     return runs
 
 
-def _check_figures(folder: pathlib.Path, record: dict[str, Any]) -> None:
-    figures = record.get("test")
+def _check_metrics(run: Run) -> None:
     needed = {"elbo", "reconstruction_loss", "active_units"}
-    if not isinstance(figures, dict) or not needed <= figures.keys():
+    metrics = run.record.get("test")
+    if not isinstance(metrics, dict) or not needed <= metrics.keys():
         raise ValueError(
-            f"{folder / 'run.json'} must hold {sorted(needed)} of the test part."
+            f"{run.folder / 'run.json'} must hold {sorted(needed)} of the test part."
         )
-    if not isinstance(record.get("active_dims"), int):
-        raise ValueError(f"{folder / 'run.json'} must hold `active_dims`.")
+    if not isinstance(run.record.get("active_dims"), int):
+        raise ValueError(f"{run.folder / 'run.json'} must hold `active_dims`.")
 
 
 def _check_groups(
-    output: pathlib.Path, runs: list[Run], may_differ: tuple[str, ...]
+    output: pathlib.Path, runs: list[Run], may_differ: Collection[str]
 ) -> None:
-    left_out = ("latent_dim", "seed", *may_differ)
     first: dict[str, Run] = {}
     for run in runs:
         other = first.setdefault(run.group, run)
+        left_out = ("latent_dim", "seed", *may_differ)
         differing = differences(run.config, other.config, left_out)
         if differing:
-            names = [run_name(r.group, r.start, r.seed) for r in (other, run)]
             raise ValueError(
-                f"{output}: {names[0]} and {names[1]} must be of one config. "
+                f"{output}: {other.job.name} and {run.job.name} must be of one config. "
                 f"Received: other {', '.join(differing)}"
             )
-
-
-def differences(
-    one: Config, other: Config, left_out: tuple[str, ...] = ()
-) -> list[str]:
-    """Keys in which two configs would give different runs.
-
-    Where the data lie does not count, nor whether a report or logs are written, nor
-    what another method is told.
-
-    Args:
-        one: A config.
-        other: Another.
-        left_out: Further keys that do not count, of which some may be dotted, such as
-            `"geco.tau"`. Defaults to none.
-    """
-    first, second = one.to_dict(), other.to_dict()
-    skipped = {*left_out, "report", "tensorboard"}
-    if one.method == other.method:
-        skipped |= UNUSED[one.method]
-    for values in (first, second):
-        for name in ("data.dir", *left_out):
-            section, _, key = name.partition(".")
-            if key:
-                values[section].pop(key, None)
-    return [key for key in first if key not in skipped and first[key] != second[key]]

@@ -1,9 +1,10 @@
-"""What is told of a run, read back from its folder."""
+"""A saved run, read back from its folder for figures and reports."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,12 +12,12 @@ import keras
 import numpy as np
 
 from ald_keras.datasets import Dataset, load_dataset
-from ald_keras.experiments.core.run_checks import check_decisions, check_history
 from ald_keras.files.model_files import load_model
 from ald_keras.files.text_files import read_csv, read_json
 from ald_keras.reports.figures import Curves
 from ald_keras.reports.model_view import ModelView, view_model
 from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
+from ald_keras.rules import Decision
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.record import NEEDED, RECORD, check_needed, read_record
 from ald_keras.runs.run_files import load_curve
@@ -93,13 +94,36 @@ def load_curves(folder: pathlib.Path, label: str) -> Curves:
 
 
 def _history(folder: pathlib.Path) -> Mapping[str, list[float]]:
+    """Columns of `history.csv`, in which epochs and sizes are numbers that can be."""
     path = folder / "history.csv"
-    return check_history(path, read_csv(path))
+    history = read_csv(path)
+    if not history.get("epoch") or "active_dims" not in history:
+        raise ValueError(
+            f"{path} must hold `epoch` and `active_dims` of an epoch or more. "
+            f"Received: {sorted(history)}"
+        )
+    for name in ("epoch", "active_dims"):
+        wrong = [value for value in history[name] if not 0 <= value < 1 << 31]
+        if wrong:
+            raise ValueError(
+                f"{path}: `{name}` must hold numbers of at least 0. "
+                f"Received: {wrong[0]}"
+            )
+    return history
 
 
 def _decisions(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """What `decisions.json` holds, in plain types."""
     path = folder / "decisions.json"
-    return check_decisions(path, read_json(path))
+    decisions = read_json(path)
+    if not isinstance(decisions, list):
+        raise ValueError(
+            f"{path} must hold a list of decisions. Received: {reprlib.repr(decisions)}"
+        )
+    try:
+        return [Decision.from_dict(decision).to_dict() for decision in decisions]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} must hold decisions: {error}") from error
 
 
 def _whole(folder: pathlib.Path, needed: Iterable[str] = ()) -> dict[str, Any]:
@@ -153,7 +177,7 @@ def _check_test_part(
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Whether samples are the same, looked at block by block."""
+    """Whether samples are the same, compared block by block."""
     return len(one) == len(other) and all(
         np.array_equal(one[start : start + 256], other[start : start + 256])
         for start in range(0, len(one), 256)

@@ -6,21 +6,23 @@ import dataclasses
 import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from ald_keras.experiments.core.runs import FIXED, Run, run_name
-from ald_keras.experiments.core.summary import Row, fixed_figures, mean_and_sd
+from ald_keras.experiments.core.jobs import FIXED
+from ald_keras.experiments.core.result import NothingToReportError, Row
+from ald_keras.experiments.core.runs import Run
+from ald_keras.experiments.core.statistics import (
+    groups_of,
+    mean_and_sd,
+    mean_of,
+    metrics_by_size,
+)
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.size_curve import TOLERANCE
 from ald_keras.runs.run_files import load_curve
 
-# Sizes below the edge down to which a curve is to agree with sizes from scratch.
+# A curve is to agree with sizes from scratch from so far below the smallest sufficient
+# size up.
 BELOW = 2
-
-COLUMNS = (
-    *("size", "scratch_elbo", "scratch_sd", "scratch_runs", "run", "curve_elbo"),
-    *("curve_sd", "curve_runs", "increase", "standard_error", "excess", "allowed"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,17 +30,17 @@ class CurveSummary:
     """An experiment on size curves in numbers.
 
     Args:
-        rows: One mapping for each size and kind of elastic run, keys `COLUMNS`: test
-            ELBO from scratch and of the curve in nats per sample (mean and sd over
-            seeds), mean increase and standard error of the curve, `excess` (ELBO from
-            scratch minus the curve's) and what is `allowed` (the larger of 0.5 % of the
-            gain and two sd from scratch); `None` where a size was not run.
-        runs: Mapping from each kind of elastic run to `edge` (smallest size whose loss
-            from scratch is within 0.5 % of the gain of the best), `within` (whether no
-            excess from two below the edge up exceeds what is allowed), `full` (ELBO at
-            the full size minus that from scratch), `smallest` (each seed's smallest
-            size within 0.5 % of the gain), `seconds` and `grid_seconds` (of all sizes,
-            one seed).
+        rows: One mapping for each size and group of elastic runs (`run`): mean test
+            ELBO, sd and number of seeds from scratch and of the curve (`scratch_elbo`,
+            `scratch_sd`, `scratch_runs`, `curve_elbo`, ...) in nats per sample, mean
+            `increase` and `standard_error` of the curve, `excess` (ELBO from scratch
+            minus the curve's) and what is `allowed` (the larger of 0.5 % of the gain
+            and two sd from scratch); `None` where a size was not run.
+        runs: Mapping from each group of elastic runs to `smallest_sufficient_size` (of
+            those from scratch), `within` (whether no excess from two below it up
+            exceeds what is allowed), `full` (ELBO at the full size minus that from
+            scratch), `smallest` (each seed's smallest size within 0.5 % of the gain),
+            `seconds` and `grid_seconds` (of all sizes, one seed).
         gain: Float, baseline NLL minus the best loss from scratch or of a curve.
     """
 
@@ -46,19 +48,14 @@ class CurveSummary:
     runs: dict[str, Row]
     gain: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON."""
-        return dataclasses.asdict(self)
-
 
 def read_size_curves(
-    output: pathlib.Path, runs: Sequence[Run], elastic: bool = True
+    runs: Sequence[Run], elastic: bool = True
 ) -> dict[str, dict[int, SizeCurve]]:
-    """Size curves of runs without a fixed size: by kind of run, then by seed.
+    """Size curves of runs without a fixed size: by group, then by seed.
 
     Args:
-        output: The experiment's folder.
-        runs: Its whole runs.
+        runs: An experiment's whole runs.
         elastic: Boolean, leave out runs in which no sizes were sampled. Defaults to
             `True`.
 
@@ -67,7 +64,7 @@ def read_size_curves(
     """
     found: dict[str, dict[int, SizeCurve]] = {}
     for run in runs:
-        curve = load_curve(output / run_name(run.group, run.start, run.seed))
+        curve = load_curve(run.folder)
         wanted = run.record.get("elastic") or not elastic
         if run.group != FIXED and wanted and curve is not None:
             found.setdefault(run.group, {})[run.seed] = curve
@@ -79,35 +76,37 @@ def summarize_curves(output: pathlib.Path, runs: Sequence[Run]) -> CurveSummary:
 
     Args:
         output: The experiment's folder.
-        runs: What `read_runs` gave.
+        runs: What `read_runs` returned.
 
     Raises:
-        ValueError: If there is no whole elastic run, or a file is damaged.
+        NothingToReportError: If there is no whole elastic run.
+        ValueError: If a file is damaged.
     """
-    groups = read_size_curves(output, runs)
-    if not groups:
-        raise ValueError(f"{output} holds no whole elastic run to report on.")
-    scratch = fixed_figures(runs)
-    gain = _gain(groups, scratch)
-    rows = [
-        row
-        for group, curves in groups.items()
-        for row in _rows(group, list(curves.values()), scratch, gain)
-    ]
-    seconds = {
-        group: [r.record.get("seconds") for r in runs if r.group == group]
-        for group in (*groups, FIXED)
+    curves = read_size_curves(runs)
+    if not curves:
+        raise NothingToReportError(f"{output} holds no whole elastic run to report on.")
+    groups = groups_of(runs)
+    fixed = groups.get(FIXED, [])
+    scratch = metrics_by_size(fixed)
+    gain = _gain(curves, scratch)
+    rows = {
+        group: _rows(group, list(members.values()), scratch, gain)
+        for group, members in curves.items()
     }
     return CurveSummary(
-        rows,
+        [row for each in rows.values() for row in each],
         {
             group: {
-                **_against_scratch([r for r in rows if r["run"] == group], gain),
-                "smallest": _smallest(curves),
-                "seconds": mean_and_sd(seconds[group])[0],
-                "grid_seconds": _grid_seconds(runs),
+                **_against_scratch(rows[group], gain),
+                "smallest": [
+                    curve.smallest_size()
+                    for curve in members.values()
+                    if curve.gain is not None
+                ],
+                "seconds": mean_of(r.record.get("seconds") for r in groups[group]),
+                "grid_seconds": _grid_seconds(fixed),
             }
-            for group, curves in groups.items()
+            for group, members in curves.items()
         },
         gain,
     )
@@ -163,8 +162,8 @@ def _rows(
                 "curve_elbo": elbo,
                 "curve_sd": curve_sd,
                 "curve_runs": len(own),
-                "increase": mean_and_sd(increase)[0],
-                "standard_error": mean_and_sd(errors)[0],
+                "increase": mean_of(increase),
+                "standard_error": mean_of(errors),
                 "excess": excess,
                 "allowed": max(TOLERANCE * (gain or 0.0), 2 * (sd or 0.0), 0.0),
             }
@@ -173,32 +172,28 @@ def _rows(
 
 
 def _against_scratch(rows: Sequence[Row], gain: float | None) -> Row:
-    """Where the edge is, and how a curve agrees with the sizes from scratch."""
+    """The smallest sufficient size, and how a curve agrees with sizes from scratch."""
     known = [row for row in rows if row["scratch_elbo"] is not None]
     if not known or gain is None:
-        return {"edge": None, "within": None, "full": None}
+        return dict.fromkeys(("smallest_sufficient_size", "within", "full"))
     best = max(row["scratch_elbo"] for row in known)
     allowed = TOLERANCE * max(gain, 0.0)
-    edge = min(r["size"] for r in known if best - r["scratch_elbo"] <= allowed)
-    near = [row for row in known if row["size"] >= edge - BELOW]
+    size = min(r["size"] for r in known if best - r["scratch_elbo"] <= allowed)
+    near = [row for row in known if row["size"] >= size - BELOW]
     excesses = [(row["excess"], row["allowed"]) for row in near]
     full = rows[-1]["excess"]
     return {
-        "edge": edge,
+        "smallest_sufficient_size": size,
         "within": all(e is not None and e <= limit for e, limit in excesses),
         "full": None if full is None else -full,
     }
 
 
-def _smallest(curves: Mapping[int, SizeCurve]) -> list[int]:
-    return [c.smallest_size() for c in curves.values() if c.gain is not None]
-
-
-def _grid_seconds(runs: Sequence[Run]) -> float | None:
+def _grid_seconds(fixed: Sequence[Run]) -> float | None:
     """Seconds of one run of each size: means over seeds, summed up."""
-    by_size: dict[int, list[Any]] = {}
-    for run in runs:
-        if run.group == FIXED:
-            by_size.setdefault(run.start, []).append(run.record.get("seconds"))
-    means = [mean_and_sd(values)[0] for values in by_size.values()]
+    sizes = {run.size for run in fixed}
+    means = [
+        mean_of(run.record.get("seconds") for run in fixed if run.size == size)
+        for size in sizes
+    ]
     return sum(mean for mean in means if mean is not None) if means else None

@@ -2,7 +2,7 @@
 
 Of a run's folder it draws the run, of an experiment's the comparison of its runs: PNGs
 in `figures/` below it, and `report.html`. With `--to-the-end` it trains first, by the
-paper's rule, which goes on to its lower limit and notes where it would have stopped.
+paper's rule, which prunes to its lower limit and records where it would have stopped.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ald_keras.cli import OneLineParser, run_command
+from ald_keras.experiments.bottleneck.result import KIND as BOTTLENECK
+from ald_keras.experiments.compare.result import KIND as COMPARE
+from ald_keras.experiments.core.manifest import MANIFEST, read_manifest
+from ald_keras.experiments.curve.result import KIND as CURVE
+from ald_keras.experiments.stability.result import KIND as STABILITY
 from ald_keras.files.atomic import atomic_path
 from ald_keras.reports import check_packages
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.config_parts import Named
 from ald_keras.runs.run_files import REPORT
+
+KINDS = {kind.name: kind for kind in (STABILITY, BOTTLENECK, CURVE, COMPARE)}
 
 # Rules whose options `--to-the-end` takes over.
 _PAPERS = ("ald", "ald_to_the_end")
@@ -76,12 +83,19 @@ def _draw_run(
     return [*files, folder / REPORT], missing + left_out
 
 
-def _draw_experiment(
-    folder: pathlib.Path,
-) -> tuple[list[pathlib.Path], list[str]]:
-    from ald_keras.experiments.figures.reports import write_report
+def _draw_experiment(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:
+    from ald_keras.experiments.core.report import write_report
 
-    files = _write_figures(folder, write_report(folder))
+    manifest = read_manifest(folder)
+    if manifest.kind not in KINDS:
+        raise ValueError(
+            f"{folder / MANIFEST}: `kind` must be one of {sorted(KINDS)}. "
+            f"Received: {manifest.kind!r}"
+        )
+    kind = KINDS[manifest.kind]
+    result = kind.summarize(folder, manifest.settings)
+    failures = kind.find_failures(folder, manifest.settings)
+    files = _write_figures(folder, write_report(folder, manifest, result, failures))
     return [*files, folder / REPORT], []
 
 

@@ -6,19 +6,21 @@ import shutil
 import pytest
 from figure_checks import check_figure
 
-from ald_keras.experiments.bottleneck.command import bottleneck, main
+from ald_keras.experiments.bottleneck.command import main
+from ald_keras.experiments.bottleneck.drawings import draw_bottlenecks
 from ald_keras.experiments.bottleneck.plan import (
+    DECIDED,
     MAY_DIFFER,
     BottleneckPlan,
-    budget_of,
     find_bound,
     gated_group,
     read_reference,
 )
+from ald_keras.experiments.bottleneck.result import answers, bottleneck_failures, cells
 from ald_keras.experiments.bottleneck.summary import COLUMNS, summarize_bottlenecks
-from ald_keras.experiments.bottleneck.table import cells, head_lines
+from ald_keras.experiments.core.runner import Runner
 from ald_keras.experiments.core.runs import read_runs
-from ald_keras.experiments.figures.drawings import draw_bottlenecks
+from ald_keras.experiments.core.settings import read_base
 from ald_keras.files.text_files import read_json
 from ald_keras.runs.config_parts import GecoConfig
 
@@ -33,7 +35,7 @@ def plan(tiny_file):
 
     def make(settings=(), **changes):
         values = {"references": (2, 3), "sizes": (4, 7), "budgets": (1.0, 1.5)}
-        base = read_reference(tiny_file, settings, None)
+        base = read_base(tiny_file, settings, None, DECIDED, read_reference)
         return BottleneckPlan(base, **{**values, "seeds": 2, **changes})
 
     return make
@@ -67,6 +69,7 @@ def write_gated(write_run):
         test |= changes.pop("test", {})
         folder = write_run(
             *(output, gated_group(budget), size, seed, dims, -60.0),
+            facts={"budget": float(budget)},
             **{"config": config, "bound": bound, "test": test, **changes},
         )
         rows = ["epoch,active_dims,val_squared_error"]
@@ -167,7 +170,7 @@ def test_runs_of_another_config_are_found_before_any_is_made(
     assert main([*arguments, "--references", "3", "--budgets", "1"]) == 2
     error = capsys.readouterr().err
     assert "reference-2-seed0 holds a run of another config" in error
-    assert "other epochs" in error
+    assert "epochs: 5 there, 2 here" in error
     assert [folder.name for folder in output.iterdir()] == ["reference-2-seed0"]
 
 
@@ -175,9 +178,11 @@ def test_runs_of_another_config_are_found_before_any_is_made(
 def test_an_error_that_can_be_no_bound(tmp_path, plan, write_reference, capsys, error):
     write_reference(tmp_path, 2, 0, error)
     alone = plan(references=(2,), sizes=(4,), seeds=1)
-    failures = bottleneck(alone, tmp_path)
-    assert list(failures) == ["bound of reference-2-seed0"]
-    assert "must be positive and finite" in failures["bound of reference-2-seed0"]
+    with Runner(tmp_path) as runner:
+        alone.run(runner)
+    assert list(runner.failures) == ["reference-2-seed0"]
+    assert "must be positive and finite" in runner.failures["reference-2-seed0"]
+    assert bottleneck_failures(tmp_path, {}) == runner.failures
     assert [folder.name for folder in tmp_path.glob("gated*")] == []
     # Nothing more is to come.
     assert " 1/1 " in capsys.readouterr().out
@@ -192,7 +197,8 @@ def test_what_a_plan_runs(plan):
     assert (config.geco.tau, config.geco.gated, config.geco.gate_penalty) == (0, 0, 3)
     short, long = made.gated_jobs(3, 1, 5.25)
     assert (short.name, long.name) == ("gated-b1-3-seed1", "gated-b1.5-3-seed1")
-    assert (short.kind, long.kind) == ("gated-b1", "gated-b1.5")
+    assert (short.group, long.group) == ("gated-b1", "gated-b1.5")
+    assert (short.facts, long.facts) == ({"budget": 1.0}, {"budget": 1.5})
     assert (short.config.epochs, long.config.epochs) == (2, 3)
     assert (long.config.latent_dim, long.config.seed) == (7, 1)
     geco = long.config.geco
@@ -215,17 +221,10 @@ def test_the_bound_in_a_config_does_not_count(tiny_file, tmp_path):
     for more in ("method: geco\n", "geco: {explained: 0.9}\nmethod: geco\n"):
         path = tmp_path / "geco.yaml"
         path.write_text(text + more)
-        config = read_reference(path, [], str(tmp_path))
+        config = read_base(path, [], str(tmp_path), DECIDED, read_reference)
         geco = config.geco
         assert (geco.tau, geco.explained, geco.gated) == (0.0, None, False)
         assert config.data["dir"] == str(tmp_path)
-
-
-def test_budgets_are_in_the_names_of_groups():
-    for budget in (1.0, 1.5, 0.25, 12.0, 1e-6):
-        assert budget_of(gated_group(budget)) == budget
-    for group in ("reference", "ald", "gated-b", "gated-bx", "gated-1"):
-        assert budget_of(group) is None
 
 
 def test_numbers_of_the_table(tmp_path, write_run, write_reference, write_gated):
@@ -263,7 +262,7 @@ def test_numbers_of_the_table(tmp_path, write_run, write_reference, write_gated)
     assert first["max_multiplier"] == 1e4
     assert (third["squared_error_mean"], ald["squared_error_mean"]) == (5.0, 7.0)
     assert third["squared_error_of_means_mean"] == 2.0
-    assert head_lines(summary) == [
+    assert answers(summary) == [
         "Budget 1: of 3 runs, 2 met tau with all gates decided, 2 ended with at most "
         "n + 1 open gates, 2 did both.",
         "Budget 2: of 1 run, 0 met tau with all gates decided, 1 ended with at most "
@@ -284,7 +283,7 @@ def test_rows_without_their_reference_and_references_alone(
     write_reference(tmp_path, 2, 0, 8.0)
     summary = summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
     assert summary.rows == []
-    assert head_lines(summary) == ["No gated run is whole yet."]
+    assert answers(summary) == ["No gated run is whole yet."]
     write_gated(tmp_path, 1, 3, 0, 3, 7.0)
     (row,) = summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER)).rows
     assert (row["max_multiplier"], row["reference_seconds"]) == (None, None)
@@ -298,19 +297,22 @@ def test_runs_that_do_not_belong_together(
     write_reference(tmp_path, 2, 0, 7.5)
     with pytest.raises(ValueError, match=r"gated-b1-2-seed0 .* 8\.0 there, 7\.5 of"):
         summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
-    write_run(tmp_path, "gated-b1", 2, 1, 3, -60.0, bound={"tau": 1.0})
+    bound = {"bound": {"tau": 1.0}, "facts": {"budget": 1.0}}
+    write_run(tmp_path, "gated-b1", 2, 1, 3, -60.0, **bound)
     (tmp_path / "gated-b1-2-seed0" / "run.json").unlink()
     with pytest.raises(ValueError, match="gated-b1-2-seed1.*`bound` must be"):
         summarize_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
 
 
-def test_the_bound_of_a_reference(tmp_path, write_reference):
-    assert find_bound(tmp_path, 2, 0) is None
+def test_the_bound_of_a_reference(tmp_path, plan, write_reference):
+    job = plan().reference_job(2, 0)
+    assert find_bound(tmp_path, job) == (None, "")
     write_reference(tmp_path, 2, 0, 7.5)
-    assert find_bound(tmp_path, 2, 0) == 7.5
-    (tmp_path / "reference-2-seed0" / "run.json").write_text(json.dumps({}))
-    with pytest.raises(ValueError, match="Received: None"):
-        find_bound(tmp_path, 2, 0)
+    assert find_bound(tmp_path, job) == (7.5, "")
+    (tmp_path / job.name / "run.json").write_text(json.dumps({}))
+    bound, problem = find_bound(tmp_path, job)
+    assert bound is None
+    assert "Received: None" in problem
 
 
 def test_the_figures(tmp_path, write_reference, write_gated):
@@ -319,7 +321,7 @@ def test_the_figures(tmp_path, write_reference, write_gated):
         for budget in (2, 10, 1.5):
             bound = {"undecided_gates": int((budget, size) == (1.5, 2))}
             write_gated(tmp_path, budget, size, 0, size, tau, bound=bound)
-    drawings = draw_bottlenecks(tmp_path, read_runs(tmp_path, MAY_DIFFER))
+    drawings = draw_bottlenecks(read_runs(tmp_path, MAY_DIFFER))
     names = [drawing.name for drawing in drawings]
     assert names == ["gates", "gates-b1.5", "gates-b2", "gates-b10"]
     for drawing in drawings:
@@ -341,7 +343,7 @@ def test_the_figures(tmp_path, write_reference, write_gated):
 
 def test_references_alone_are_no_figure(tmp_path, write_reference):
     write_reference(tmp_path, 2, 0, 8.0)
-    assert draw_bottlenecks(tmp_path, read_runs(tmp_path, MAY_DIFFER)) == []
+    assert draw_bottlenecks(read_runs(tmp_path, MAY_DIFFER)) == []
 
 
 @pytest.mark.parametrize(
@@ -367,7 +369,7 @@ def test_references_alone_are_no_figure(tmp_path, write_reference):
         (["--set", "geco.gate_penalty=x"], "geco.gate_penalty"),
         (["--set", "beta=2"], "`beta` has no place"),
         (["--data-dir", "/nowhere"], "/nowhere"),
-        (["--report"], "no whole run"),
+        (["--report"], "nor an experiment (experiment.json"),
         (["--config", "none.yaml"], "none.yaml"),
     ],
 )
@@ -394,7 +396,7 @@ def test_a_run_of_another_bound_is_not_taken_for_this_one(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "gated-b1-2-seed0 holds a run of another config" in error
-    assert not (tmp_path / "experiment.yaml").exists()
+    assert not (tmp_path / "experiment.json").exists()
 
 
 def test_a_config_is_needed_to_run(tmp_path, capsys):

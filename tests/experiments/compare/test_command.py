@@ -10,8 +10,9 @@ import time
 import pytest
 import yaml
 
-from ald_keras.experiments.compare import searching
+from ald_keras.experiments.compare import hp_runner
 from ald_keras.experiments.compare.command import main
+from ald_keras.experiments.core.manifest import read_manifest
 from ald_keras.experiments.figures.command import main as draw
 from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE
@@ -22,7 +23,7 @@ SEARCH = {"sizes": [2, 3, 5], "rules": ["size_curve"]}
 @pytest.fixture(scope="module")
 def settings(tiny_run):
     """What all comparisons of this file are told."""
-    return {**tiny_run, "search": SEARCH}
+    return {**tiny_run, "hp_search": SEARCH}
 
 
 @pytest.fixture(scope="module")
@@ -112,20 +113,20 @@ def test_a_finished_comparison_is_only_reported(done, file, capsys):
     assert main(arguments) == 0
     lines = (done / "table.md").read_text().splitlines()
     assert sum(line.startswith("| grid") for line in lines) == 4
-    note = yaml.safe_load((done / "experiment.yaml").read_text())
-    assert note["search"]["tuners"][0]["sizes"] == [2, 3, 5]
-    assert "keras" in note["versions"]
+    note = read_manifest(done)
+    assert note.settings["hp_search"]["tuners"][0]["sizes"] == [2, 3, 5]
+    assert "keras" in note.versions
 
 
 def test_a_report_is_of_the_seeds_that_it_is_asked_for(done, file):
-    noted = yaml.safe_load((done / "experiment.yaml").read_text())
+    saved = read_manifest(done)
     arguments = ["--config", str(file), "--output", str(done), "--report"]
     assert main([*arguments, "--seeds", "2"]) == 0
-    note = yaml.safe_load((done / "experiment.yaml").read_text())
-    assert (noted.pop("seeds"), note.pop("seeds")) == (1, 2)
-    assert note == noted
+    note = read_manifest(done)
+    assert (saved.settings.pop("seeds"), note.settings.pop("seeds")) == (1, 2)
+    assert note == saved
     assert main(arguments) == 0
-    assert yaml.safe_load((done / "experiment.yaml").read_text())["seeds"] == 1
+    assert read_manifest(done).settings["seeds"] == 1
 
 
 def test_a_report_keeps_what_has_failed(done, file, tmp_path):
@@ -159,8 +160,8 @@ def test_a_report_keeps_what_has_failed(done, file, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("experiment.yaml", "a: ["),
-        ("experiment.yaml", "- a"),
+        ("experiment.json", "{"),
+        ("experiment.json", "[]"),
         ("summary.json", "{"),
         ("summary.json", "[]"),
         ("summary.json", '{"failures": {"a": 3}}'),
@@ -180,7 +181,7 @@ def test_the_reason_is_told_where_everything_fails(settings, tmp_path, capsys):
     file = tmp_path / "missing.yaml"
     nothing = {"dataset": "npz", "data": {"path": str(tmp_path / "none.npz")}}
     search = {"sizes": [2], "rules": []}
-    file.write_text(yaml.safe_dump({**settings, **nothing, "search": search}))
+    file.write_text(yaml.safe_dump({**settings, **nothing, "hp_search": search}))
     assert main(["--config", str(file), "--output", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert "none.npz" in error
@@ -245,14 +246,14 @@ def test_a_trial_that_ends_its_process_loses_no_other(
         event = json.dumps({{"trial": "{name}", "what": "began", "reason": ""}})
         print("@trial " + event, flush=True)
         os.kill(os.getpid(), 9)
-    from ald_keras.experiments.compare.search import main
+    from ald_keras.experiments.compare.tuner import main
     main(argv)''',
     )
-    monkeypatch.setattr(searching, "COMMAND", "dies")
+    monkeypatch.setattr(hp_runner, "COMMAND", "dies")
     monkeypatch.syspath_prepend(".")
     output = tmp_path / "out"
     arguments = ["--config", str(file), "--output", str(output)]
-    assert main([*arguments, "--set", "search.rules=[]", "epochs=1"]) == 2
+    assert main([*arguments, "--set", "hp_search.rules=[]", "epochs=1"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"1 failed: {name}. {name}: ended by signal 9" in error
@@ -269,13 +270,14 @@ def test_a_trial_that_ends_its_process_loses_no_other(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "search.tuner=gird"], "Did you mean 'grid'"),
-        (["--set", "search.sizes=[0]"], "`search.sizes`"),
+        (["--set", "hp_search.tuner=gird"], "Did you mean 'grid'"),
+        (["--set", "hp_search.sizes=[0]"], "`hp_search.sizes`"),
+        (["--seeds", "0"], "`--seeds`"),
         (["--set", "epoch=3"], "Did you mean 'epochs'"),
         (["--set", "seed=3"], "decided by --seeds"),
-        (["--set", "method=fixed"], "decided by search.rules"),
+        (["--set", "method=fixed"], "decided by hp_search.rules"),
         (["--data-dir", "/nowhere"], "/nowhere"),
-        (["--report"], "holds nothing of this comparison"),
+        (["--report"], "nor an experiment (experiment.json"),
         (["--config", "none.yaml"], "none.yaml"),
     ],
 )
@@ -289,10 +291,9 @@ def test_wrong_arguments_end_in_one_line(file, tmp_path, capsys, arguments, mess
     assert not output.exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["--config", "a.yaml", "--seeds", "0"]])
-def test_arguments_that_cannot_be_read(capsys, arguments):
+def test_a_config_is_needed(capsys):
     with pytest.raises(SystemExit) as end:
-        main(arguments)
+        main([])
     assert end.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -303,9 +304,9 @@ def test_runs_of_another_config_are_an_error(done, file, capsys):
     assert main([*arguments, "--set", "batch_size=32"]) == 2
     assert "batch_size: 64 there, 32 here" in capsys.readouterr().err
     assert main([*arguments, "--set", "batch_size=32", "--report"]) == 2
-    assert "other batch_size" in capsys.readouterr().err
-    stop = "search.early_stopping={patience: 1}"
-    assert main([*arguments, "--set", stop, "search.name=grid"]) == 2
+    assert "batch_size: 64 there, 32 here" in capsys.readouterr().err
+    stop = "hp_search.early_stopping={patience: 1}"
+    assert main([*arguments, "--set", stop, "hp_search.name=grid"]) == 2
     assert "another early_stopping" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in before}
 

@@ -85,7 +85,7 @@ def trials(output):
 def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start):
     output, file = tmp_path / "out", tmp_path / "tiny.yaml"
     search = {"sizes": [2, 3, 4, 5], "rules": ["size_curve"]}
-    file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "search": search}))
+    file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "hp_search": search}))
     arguments = ["--config", str(file), "--output", str(output), "--seeds", "2"]
     chief = start("chief", *arguments)
     workers = [start(f"worker{number}", *arguments) for number in range(2)]
@@ -127,7 +127,7 @@ def test_a_worker_killed_within_a_trial_starts_it_over(tiny_run, tmp_path, start
 def test_a_chief_that_is_started_again_finds_its_workers(tiny_run, tmp_path, start):
     output, file = tmp_path / "out", tmp_path / "tiny.yaml"
     search = {"sizes": [2, 3, 4, 5], "rules": []}
-    file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "search": search}))
+    file.write_text(yaml.safe_dump({**tiny_run, "epochs": 60, "hp_search": search}))
     arguments = ["--config", str(file), "--output", str(output)]
     chief = start("chief", *arguments)
     workers = [start(f"worker{number}", *arguments) for number in range(2)]
@@ -150,7 +150,7 @@ def test_a_chief_that_is_started_again_finds_its_workers(tiny_run, tmp_path, sta
 def test_a_worker_of_another_comparison_is_turned_away(tiny_run, tmp_path, start):
     output, file = tmp_path / "out", tmp_path / "tiny.yaml"
     search = {"sizes": [2, 3], "rules": []}
-    file.write_text(yaml.safe_dump({**tiny_run, "search": search}))
+    file.write_text(yaml.safe_dump({**tiny_run, "hp_search": search}))
     arguments = ["--config", str(file), "--output", str(output)]
     chief = start("chief", *arguments)
     wrong = start("worker0", *arguments, "--set", "batch_size=32")

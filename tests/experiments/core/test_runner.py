@@ -7,7 +7,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from ald_keras.experiments.core.runner import Job, Runner, is_done, run_module
+from ald_keras.experiments.core.jobs import Job
+from ald_keras.experiments.core.runner import Runner, run_module
+from ald_keras.experiments.core.runs import is_done
 from ald_keras.runs.checkpoint import CHECKPOINT
 
 WRITE = """folder = pathlib.Path(argv[argv.index("--output") + 1])
@@ -26,7 +28,8 @@ def test_jobs_that_fail_are_reported_and_lose_no_other(tiny, tmp_path, commands)
     commands("dies", "os.kill(os.getpid(), 9)")
     commands("writes", WRITE)
     names = ("breaks", "dies", "writes")
-    jobs = [Job(f"{name}-4-seed0", tiny(), name, ("--more", "1")) for name in names]
+    more = ("--more", "1")
+    jobs = [Job(name, tiny(), module=name, options=more) for name in names]
     failures, printed = run(tmp_path / "out", jobs)
     assert list(failures) == ["breaks-4-seed0", "dies-4-seed0"]
     assert failures["breaks-4-seed0"] == "ValueError: no luck"
@@ -45,7 +48,7 @@ def test_a_run_that_was_killed_goes_on(tiny, tmp_path, commands):
     folder = tmp_path / "writes-4-seed0"
     folder.mkdir()
     (folder / CHECKPOINT).touch()
-    run(tmp_path, [Job(folder.name, tiny(), "writes")])
+    run(tmp_path, [Job("writes", tiny(), module="writes")])
     record = json.loads((folder / "run.json").read_text())
     assert record["argv"][-3:] == ["--resume", "--verbose", "0"]
 
@@ -56,14 +59,16 @@ def test_a_command_that_leaves_no_run_has_failed(tiny, tmp_path, commands):
     folder.mkdir()
     # What a run without its config left cannot be told from another one's.
     (folder / "run.json").write_text("{}")
-    failures, _ = run(tmp_path, [Job("idle-4-seed0", tiny(), "idles")])
+    failures, _ = run(tmp_path, [Job("idle", tiny(), module="idles")])
     assert failures == {"idle-4-seed0": "it left no run.json"}
 
 
 def test_a_whole_run_is_not_run_again(tiny, tmp_path, write_run):
     folder = write_run(tmp_path, "ald", 8, 0, 5, -100.0)
     before = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
-    job = Job(folder.name, tiny(method="ald", latent_dim=8), "no_such_module")
+    config = tiny(method="ald", latent_dim=8)
+    job = Job("ald", config, module="no_such_module")
+    assert folder.name == job.name
     failures, printed = run(tmp_path, [job])
     assert failures == {}
     assert "1/1" in printed
@@ -73,8 +78,8 @@ def test_a_whole_run_is_not_run_again(tiny, tmp_path, write_run):
 def test_another_config_is_an_error_that_names_it(tiny, tmp_path, write_run):
     folder = write_run(tmp_path, "ald", 8, 0, 5, -100.0)
     jobs = [
-        Job("other-8-seed0", tiny(), "no_such_module"),
-        Job(folder.name, tiny(method="ald", latent_dim=8, epochs=3)),
+        Job("other", tiny(), 8, module="no_such_module"),
+        Job("ald", tiny(method="ald", latent_dim=8, epochs=3)),
     ]
     with pytest.raises(ValueError, match="ald-8-seed0.*epochs: 2 there, 3 here"):
         run(tmp_path, jobs)
@@ -86,12 +91,12 @@ def test_another_config_is_an_error_that_names_it(tiny, tmp_path, write_run):
 
 def test_facts_beside_the_config_decide_a_run_as_well(tiny, tmp_path, write_run):
     facts = {"early_stopping": {"patience": 2}}
-    folder = write_run(tmp_path, "fixed", 8, 0, 5, -100.0, **facts)
+    write_run(tmp_path, "fixed", 8, 0, 5, -100.0, facts=facts)
     config = tiny(method="fixed", latent_dim=8)
-    assert is_done(Job(folder.name, config, facts=facts), tmp_path)
+    assert is_done(Job("fixed", config, facts=facts), tmp_path)
     for other in ({"early_stopping": {"patience": 3}}, {"early_stopping": None}):
         with pytest.raises(ValueError, match="fixed-8-seed0.*another early_stopping"):
-            is_done(Job(folder.name, config, facts=other), tmp_path)
+            is_done(Job("fixed", config, facts=other), tmp_path)
 
 
 def test_what_a_command_prints_is_heard_line_by_line(commands):

@@ -1,6 +1,7 @@
 import pytest
 
-from ald_keras.experiments.core.runs import differences, read_runs
+from ald_keras.experiments.core.jobs import differences
+from ald_keras.experiments.core.runs import read_runs
 from ald_keras.runs.record import read_record
 
 
@@ -13,7 +14,7 @@ def test_only_whole_runs_are_read(tmp_path, write_run):
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "notes").mkdir()
     runs = read_runs(tmp_path)
-    found = [(run.group, run.start, run.seed) for run in runs]
+    found = [(run.group, run.size, run.seed) for run in runs]
     assert found == [("ald", 8, 0), ("my-rule", 8, 12)]
     assert read_record(tmp_path / "ald-8-seed1") is None
     assert read_runs(tmp_path / "nowhere") == []

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from ald_keras.experiments.core.runs import read_runs
-from ald_keras.experiments.curve.command import _make_plan, _parser, main
+from ald_keras.experiments.curve.command import main, make_parser, make_plan
+from ald_keras.experiments.curve.result import answers, cells
 from ald_keras.experiments.curve.summary import summarize_curves
-from ald_keras.experiments.curve.table import cells, head_lines
 from ald_keras.metrics import SizeCurve
 
 ELASTIC = {"config": {"method": "ald", "rule": "elastic"}, "elastic": True}
@@ -70,12 +70,12 @@ def test_what_is_said_of_a_kind_of_run(experiment):
     summary = summarize_curves(experiment, read_runs(experiment))
     run = summary.runs["elastic"]
     # 3 is the smallest size within 0.5 % of the gain; so 1 and 2 count as well.
-    assert run["edge"] == 3
+    assert run["smallest_sufficient_size"] == 3
     assert run["within"] is False
     assert run["full"] == pytest.approx(-0.2)
     assert run["smallest"] == [3, 3]
     assert run["grid_seconds"] == 40.0
-    (gain, line) = head_lines(summary)
+    (gain, line) = answers(summary)
     assert gain.startswith("Gain: 100.10 nats")
     assert "not within what is allowed" in line
     assert "4.0 times as long" in line
@@ -83,27 +83,29 @@ def test_what_is_said_of_a_kind_of_run(experiment):
     assert [row["size"] for row in marked] == ["1", "2"]
 
 
-def test_the_command_reports_what_is_there(experiment, capsys):
-    note = {"elastic": {}, "versions": {"python": "3"}}
-    (experiment / "experiment.yaml").write_text(yaml.safe_dump(note))
+def test_the_command_reports_what_is_there(experiment, write_manifest, capsys):
+    write_manifest(experiment, "curve")
     assert main(["--output", str(experiment), "--report"]) == 0
     assert "from scratch it is 3" in " ".join(capsys.readouterr().out.split())
     text = (experiment / "report.html").read_text("utf-8")
     assert 'id="size-curve-elastic"' in text
     summary = json.loads((experiment / "summary.json").read_text())
-    assert summary["runs"]["elastic"]["edge"] == 3
+    assert summary["runs"]["elastic"]["smallest_sufficient_size"] == 3
     with open(experiment / "table.csv", newline="") as file:
         assert [row["size"] for row in csv.DictReader(file)] == list("12348")
 
 
-def test_without_an_elastic_run_there_is_nothing_to_report(write_run, tmp_path, capsys):
+def test_without_an_elastic_run_there_is_nothing_to_report(
+    write_run, write_manifest, tmp_path, capsys
+):
+    write_manifest(tmp_path, "curve")
     write_run(tmp_path, "fixed", 4, 0, 4, -100.0)
     assert main(["--output", str(tmp_path), "--report"]) == 2
     assert "holds no whole elastic run" in capsys.readouterr().err
 
 
 def plan_of(path, *arguments):
-    return _make_plan(_parser().parse_args(["--config", str(path), *arguments]))
+    return make_plan(make_parser().parse_args(["--config", str(path), *arguments]))
 
 
 def test_settings_of_the_rule_are_kept(tiny_file, tiny_run, tmp_path):
@@ -143,7 +145,7 @@ def test_other_experiments_refuse_elastic_runs(tiny_file, comparison, capsys):
     given = ["--config", str(tiny_file), "--rules", "elastic"]
     assert stability.main(given) == 2
     assert "ald_keras.experiments.curve" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="`search.rules` must be rules that find"):
+    with pytest.raises(ValueError, match="`hp_search.rules` must be rules that find"):
         comparison({"sizes": [2], "rules": ["elastic"], "tuners": ["grid"]})
 
 

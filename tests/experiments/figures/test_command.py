@@ -150,9 +150,10 @@ def history(folder, sizes, columns):
 
 
 @pytest.fixture
-def experiment(write_run, tmp_path):
+def experiment(write_run, write_manifest, tmp_path):
     """An experiment's folder as the stability command leaves it."""
     output = tmp_path / "experiment"
+    write_manifest(output, "stability")
     four = ["val_reconstruction_loss", "val_silhouette"]
     for start, seed, dims in ((12, 0, 5), (12, 1, 6), (9, 0, 5)):
         outcome = f"ALD: {start} -> {dims} latent dimensions, fixed at epoch 2."
@@ -170,7 +171,7 @@ def test_an_experiment_is_recognised_and_drawn(experiment, capsys):
     assert main([str(experiment)]) == 0
     assert drawn(experiment) == ["scratch-size_curve", "sizes", "starts-size_curve"]
     page = (experiment / "report.html").read_text()
-    assert "Right answer: 12 dimensions" in page
+    assert "Smallest sufficient size: 12 dimensions" in page
     assert "Rule “size_curve”: 5 to 6 dimensions, 5.3 on average over 3 runs" in page
     assert "from 12" not in page  # it stands in the figure
     assert page.count("<img ") == 3

@@ -42,17 +42,19 @@ def test_a_killed_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     assert (second / "run.json").is_file()
     summary = json.loads((output / "summary.json").read_text())
     assert [(row["start"], row["runs"]) for row in summary["rows"]] == [(2, 2)]
-    assert "Right answer: 2 dimensions" in capsys.readouterr().out
-    assert "Right answer: 2 dimensions" in (output / "report.html").read_text()
+    assert "Smallest sufficient size: 2 dimensions" in capsys.readouterr().out
+    assert (
+        "Smallest sufficient size: 2 dimensions" in (output / "report.html").read_text()
+    )
     before |= mtimes(second)
     assert main(arguments) == 0
     assert mtimes(first) | mtimes(second) == before
-    note = (output / "experiment.yaml").read_bytes()
+    note = (output / "experiment.json").read_bytes()
     assert main([*arguments, "--set", "epochs=3"]) == 2
     error = capsys.readouterr().err
     assert "fixed-2-seed0" in error
     assert "epochs: 2 there, 3 here" in error
-    assert (output / "experiment.yaml").read_bytes() == note
+    assert (output / "experiment.json").read_bytes() == note
 
 
 def test_an_experiment_with_a_failing_run_ends_with_two(
@@ -82,10 +84,10 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
     order = []
 
     def pretend(self, job):
-        group, start, seed = job.name.replace("seed", "").rsplit("-", 2)
-        dims = {"size_curve": 6, "odd": 11}.get(group, int(start))
-        lost = max(0, 5 - int(start)) if group == "fixed" else 0
-        write_run(self.output, group, int(start), int(seed), dims, -100.0 - lost)
+        group, start = job.group, job.size
+        dims = {"size_curve": 6, "odd": 11}.get(group, start)
+        lost = max(0, 5 - start) if group == "fixed" else 0
+        write_run(self.output, group, start, job.seed, dims, -100.0 - lost)
         order.append(job.name)
 
     monkeypatch.setattr(Runner, "_carry_out", pretend)
@@ -98,7 +100,7 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
     assert sizes == [3, 4, 5, 6, 7, 8, 9, 12, 2]
     assert len(order) == 2 * 2 * 2 + len(sizes)
     summary = json.loads((output / "summary.json").read_text())
-    assert summary["answer"]["size"] == 5
+    assert summary["smallest_sufficient_size"]["size"] == 5
     assert main(arguments) == 0
     assert len(order) == 2 * 2 * 2 + len(sizes)
 
@@ -114,7 +116,7 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
         (["--data-dir", "/nowhere"], "/nowhere"),
         (["--sizes", "0"], "--sizes"),
         (["--rules"], "`--sizes` must be given"),
-        (["--report"], "no whole run"),
+        (["--report"], "nor an experiment (experiment.json"),
         (["--config", "none.yaml"], "none.yaml"),
     ],
 )
@@ -147,8 +149,8 @@ def test_fixed_sizes_are_found_and_baselines_added(tiny_file, tmp_path, capsys):
     summary = json.loads((output / "summary.json").read_text())
     rows = {(row["run"], row["start"]): row for row in summary["rows"]}
     sizes = {start for run, start in rows if run == "fixed"}
-    edge = summary["answer"]["size"]
-    assert {*range(max(1, edge - 3), edge + 4), 8} <= sizes
+    size = summary["smallest_sufficient_size"]["size"]
+    assert {*range(max(1, size - 3), size + 4), 8} <= sizes
     assert rows["oneshot", 8]["elbo_to_best"] is not None
     assert {run for run, _ in rows} >= {"pca_95", "minka", "two_nn"}
     capsys.readouterr()

@@ -4,19 +4,16 @@ import json
 import pytest
 
 from ald_keras.experiments.core.runs import read_runs
-from ald_keras.experiments.core.summary import (
-    COLUMNS,
-    mean_and_sd,
-    summarize,
-    t_interval,
-)
+from ald_keras.experiments.core.statistics import mean_and_sd, t_interval
 from ald_keras.experiments.stability.command import main
+from ald_keras.experiments.stability.summary import COLUMNS, summarize
 
 
 @pytest.fixture
-def experiment(tmp_path, write_run):
+def experiment(tmp_path, write_run, write_manifest):
     """Runs whose numbers are easy to work out."""
     output = tmp_path / "out"
+    write_manifest(output, "stability")
     many = {"config": {"epochs": 20}}
     for seed, (dims, elbo, epoch) in enumerate(
         [(4, -100.0, 9), (5, -101.0, 11), (6, -102.0, None)]
@@ -71,7 +68,7 @@ def test_dimensions_over_seeds_and_starts(rows):
 def test_when_the_size_was_fixed(rows):
     row = rows["size_curve", "10"]
     # At the end of the tenth and of the twelfth epoch, of 20 steps each.
-    names = ("fixed", "not_fixed", "no_finding", "fixed_epoch", "fixed_step")
+    names = ("fixed", "not_fixed", "inconclusive", "fixed_epoch", "fixed_step")
     assert numbers(row, *names) == [2, 1, 0, 11, 220]
     assert rows["fixed", "5"]["fixed"] == rows["fixed", "5"]["fixed_epoch"] == ""
 
@@ -91,19 +88,20 @@ def test_figures_and_their_differences(rows):
 
 def test_the_answer_stands_above_the_table(experiment, rows, capsys):
     text = (experiment / "table.md").read_text()
-    assert "Right answer: 5 dimensions" in text
+    assert "Smallest sufficient size: 5 dimensions" in text
     assert "-100.20 nats" in text
     assert "-100.00 nats with 6" in text
-    assert "largest fixed size, 10: 6.5. Reconstruction edge: 6 dim" in text
+    assert "largest fixed size, 10: 6.5. Smallest sufficient size by the" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(rows) == 9
     assert len({line.count("|") for line in lines}) == 1
     summary = json.loads((experiment / "summary.json").read_text())
-    assert (summary["answer"]["size"], summary["reconstruction"]["size"]) == (5, 6)
+    assert summary["smallest_sufficient_size"]["size"] == 5
+    assert summary["by_reconstruction"]["size"] == 6
     assert summary["rows"][0]["dims_mean"] == 5.0
     assert main(["--report", "--output", str(experiment)]) == 0
     printed = capsys.readouterr().out
-    assert "Right answer: 5 dimensions" in printed
+    assert "Smallest sufficient size: 5 dimensions" in printed
     assert "5.0 ± 1.0" in printed
     assert "2.5 to 7.5" in printed
 
@@ -111,7 +109,7 @@ def test_the_answer_stands_above_the_table(experiment, rows, capsys):
 def test_runs_of_another_size_are_not_compared_with_theirs(tmp_path, write_run):
     write_run(tmp_path, "fixed", 5, 0, 5, -100.0)
     write_run(tmp_path, "ald", 8, 0, 5, -101.0, 1)
-    write_run(tmp_path, "ald", 8, 1, 6, -103.0, 1, outcome="... no finding: collapse")
+    write_run(tmp_path, "ald", 8, 1, 6, -103.0, 1, status="collapsed")
     fixed, ald = (
         next(
             row for row in summarize(read_runs(tmp_path), {}).rows if row["run"] == run
@@ -119,7 +117,7 @@ def test_runs_of_another_size_are_not_compared_with_theirs(tmp_path, write_run):
         for run in ("fixed", "ald")
     )
     assert (ald["elbo_to_same_size"], ald["same_size_runs"]) == (-1.0, 1)
-    assert (ald["elbo_to_best"], ald["no_finding"]) == (-2.0, 1)
+    assert (ald["elbo_to_best"], ald["inconclusive"]) == (-2.0, 1)
     assert (fixed["dims_sd"], fixed["dims_low"], fixed["elbo_sd"]) == (None, None, None)
 
 
@@ -137,14 +135,14 @@ def test_only_runs_of_the_same_task_are_compared(tmp_path, write_run):
     assert list(rows) == ["beta4", "slow", "fixed", "oneshot"]
 
 
-def test_runs_without_fixed_sizes_and_guesses(tmp_path, write_run):
+def test_runs_without_fixed_sizes_and_estimates(tmp_path, write_run):
     write_run(tmp_path, "ald", 8, 0, 5, -101.0)
-    guesses = {
+    estimates = {
         "two_nn": {"dims": 4.5, "seconds": 0.5},
         "minka": {"dims": None, "reason": "...", "seconds": 0.0},
     }
-    summary = summarize(read_runs(tmp_path), guesses)
-    assert summary.answer is None
+    summary = summarize(read_runs(tmp_path), estimates)
+    assert summary.smallest_sufficient_size is None
     assert [tuple(row) for row in summary.rows] == [COLUMNS] * 3
     assert summary.rows[1]["dims_mean"] == 4.5
     assert summary.rows[2]["dims_mean"] is None

@@ -1,4 +1,4 @@
-"""A search over fixed sizes: with which tuner, among which, and how long."""
+"""A hyperparameter search over fixed sizes: tuner, sizes, epochs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import re
 from typing import Any
 
 from ald_keras._validation import check_choice, check_integer, check_real, check_text
-from ald_keras.experiments.core.runs import FIXED
+from ald_keras.experiments.core.jobs import FIXED
 from ald_keras.rules import RULES
 
-# What keras-tuner searches with, and the options of a search that belong to each.
+# keras-tuner's tuners, and the options of a search that belong to each.
 TUNERS = {
     "grid": ("early_stopping",),
     "random": ("early_stopping", "trials"),
     "hyperband": ("factor",),
 }
 
-# What stands among the rules for `method: geco`.
+# Name among the rules of `method: geco`.
 GECO = "geco"
 
-# Searches of these names would be taken for runs of something else.
+# Groups of other jobs.
 _TAKEN = {*RULES, GECO, FIXED}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*")
 
@@ -44,8 +44,8 @@ class EarlyStopping:
 
 
 @dataclasses.dataclass(frozen=True)
-class Search:
-    """A search over fixed sizes.
+class HPSearch:
+    """A hyperparameter search over fixed sizes.
 
     Args:
         tuner: `"grid"`, `"random"` or `"hyperband"`.
@@ -74,20 +74,20 @@ class Search:
     factor: int | None = None
 
     def __post_init__(self) -> None:
-        check_choice("search.tuner", self.tuner, TUNERS)
+        check_choice("hp_search.tuner", self.tuner, TUNERS)
         for option in ("early_stopping", "trials", "factor"):
             if getattr(self, option) is not None and option not in TUNERS[self.tuner]:
                 raise ValueError(
-                    f"`search.{option}` belongs to {_owners(option)}, not to tuner: "
+                    f"`hp_search.{option}` belongs to {_owners(option)}, not to tuner: "
                     f"{self.tuner}."
                 )
         if not self.name:
             early = "-early" if self.early_stopping else ""
             object.__setattr__(self, "name", self.tuner + early)
-        check_text("search.name", self.name)
+        check_text("hp_search.name", self.name)
         if not _NAME.fullmatch(self.name) or self.name in _TAKEN:
             raise ValueError(
-                "`search.name` must consist of letters and digits, and be none of "
+                "`hp_search.name` must consist of letters and digits, and be none of "
                 f"{sorted(_TAKEN)}. Received: {self.name!r}"
             )
         if self.tuner == "hyperband" and self.factor is None:
@@ -96,22 +96,22 @@ class Search:
 
     def _check_sizes(self) -> None:
         for size in self.sizes:
-            check_integer("search.sizes", size, 1)
+            check_integer("hp_search.sizes", size, 1)
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise ValueError(
-                "`search.sizes` must hold distinct integers >= 1. "
+                "`hp_search.sizes` must hold distinct integers >= 1. "
                 f"Received: {list(self.sizes)}"
             )
         if self.tuner == "random":
             if self.trials is None:
-                raise ValueError("`search.trials` must be given for tuner: random.")
-            check_integer("search.trials", self.trials, 1)
+                raise ValueError("`hp_search.trials` must be given for tuner: random.")
+            check_integer("hp_search.trials", self.trials, 1)
         if self.tuner == "hyperband":
-            check_integer("search.factor", self.factor, 2)
+            check_integer("hp_search.factor", self.factor, 2)
         needed = sum(count for before, _, count in self.rounds() if not before)
         if self.tuner != "grid" and needed > len(self.sizes):
             raise ValueError(
-                f"`search.sizes` must hold {needed} sizes or more: {self._plan()} "
+                f"`hp_search.sizes` must hold {needed} sizes or more: {self._plan()} "
                 f"tries so many different ones. Received: {len(self.sizes)} sizes"
             )
 
@@ -145,11 +145,19 @@ class Search:
         ]
 
     def group(self, epochs: int) -> str:
-        """What trials of so many epochs are called."""
+        """Group of the trials of so many epochs."""
         return f"{self.name}-to{epochs}" if self.tuner == "hyperband" else self.name
 
+    def expected_groups(self) -> list[str]:
+        """Groups of the trials that are to be expected."""
+        return [
+            self.group(epochs)
+            for _, epochs, count in self.rounds()
+            for _ in range(count)
+        ]
+
     def facts(self) -> dict[str, Any]:
-        """What decides a trial beside its config, as its `run.json` holds it."""
+        """What decides a trial beside its config."""
         stop = self.early_stopping
         return {"early_stopping": None if stop is None else dataclasses.asdict(stop)}
 

@@ -1,11 +1,11 @@
-"""What people guess a latent size from: estimates that need no network."""
+"""Estimates of the data's dimension that need no network."""
 
 from __future__ import annotations
 
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,47 +103,57 @@ def _rows(x: ArrayLike) -> NDArray[np.float64]:
     return values.reshape(len(values), -1)
 
 
-GUESSES: dict[str, Callable[[ArrayLike], float]] = {
+ESTIMATORS: dict[str, Callable[[ArrayLike], float]] = {
     "pca_95": pca_components,
     "minka": minka_components,
     "two_nn": two_nn,
 }
 
 
-def guess(config: Config, output: pathlib.Path) -> dict[str, Any]:
-    """Make the estimates on a config's training data and write them into `run.json`.
+class Estimate(TypedDict):
+    """An estimate, or why there is none, and the seconds that it took."""
+
+    dims: float | None
+    reason: str | None
+    seconds: float
+
+
+def estimate_dimension(config: Config, output: pathlib.Path) -> dict[str, Any]:
+    """Estimate the dimension of a config's training data and write `run.json`.
 
     Args:
         config: Config of which the data set counts.
         output: Folder; it must exist.
 
     Returns:
-        What `run.json` holds: for each estimate `dims` (`None` with a `reason` where it
-        cannot be made) and its `seconds`.
+        What `run.json` holds, with an `Estimate` for each name in `estimates`.
     """
     options = dict(config.data)
     data = load_dataset(
         config.dataset, options.pop("dir", None), seed=config.seed, **options
     )
     x = _sample(data, config.seed)
-    guesses: dict[str, Any] = {}
-    started = time.perf_counter()
-    for name, function in GUESSES.items():
-        begun = time.perf_counter()
-        try:
-            guesses[name] = {"dims": function(x)}
-        except ValueError as error:
-            guesses[name] = {"dims": None, "reason": str(error)}
-        guesses[name]["seconds"] = round(time.perf_counter() - begun, 3)
+    estimates = {name: _estimate(function, x) for name, function in ESTIMATORS.items()}
     record = {
         "versions": versions(),
-        "samples": len(x),
-        "seconds": round(time.perf_counter() - started, 3),
-        "guesses": guesses,
+        "samples": {"train": len(x)},
+        "seconds": round(sum(each["seconds"] for each in estimates.values()), 3),
+        "estimates": estimates,
     }
     write_yaml(output / "config.yaml", config.to_dict())
     write_json(output / "run.json", record)
     return record
+
+
+def _estimate(function: Callable[[ArrayLike], float], x: ArrayLike) -> Estimate:
+    started = time.perf_counter()
+    dims, reason = None, None
+    try:
+        dims = function(x)
+    except ValueError as error:
+        reason = str(error)
+    seconds = round(time.perf_counter() - started, 3)
+    return {"dims": dims, "reason": reason, "seconds": seconds}
 
 
 def _sample(data: Dataset, seed: int) -> NDArray[np.float32]:
@@ -155,12 +165,13 @@ def _sample(data: Dataset, seed: int) -> NDArray[np.float32]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = job_parser("ald_keras.experiments.stability.guesses", __doc__)
+    parser = job_parser("ald_keras.experiments.stability.dimension_estimates", __doc__)
     arguments = parser.parse_args(argv)
-    return run_command(
-        parser.prog,
-        lambda: print(guess(load_config(arguments.config), arguments.output)),
-    )
+
+    def command() -> None:
+        print(estimate_dimension(load_config(arguments.config), arguments.output))
+
+    return run_command(parser.prog, command)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,18 @@
-"""Numbers of size curves as a table: on the screen, as CSV, Markdown and JSON."""
+"""Result of an experiment on size curves: sentences, table, figures."""
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
-from ald_keras.experiments.core.summary import Row
-from ald_keras.experiments.core.table import (
-    markdown_result,
-    number,
-    pair,
-    print_result,
-    write_result,
-)
-from ald_keras.experiments.curve.summary import BELOW, COLUMNS, CurveSummary
+from ald_keras.experiments.core.command import Kind
+from ald_keras.experiments.core.result import Cells, Result, Row, number, pair
+from ald_keras.experiments.core.runs import read_runs
+from ald_keras.experiments.curve.summary import BELOW, CurveSummary, summarize_curves
 from ald_keras.metrics.size_curve import TOLERANCE
+from ald_keras.reports.drawings import Drawing
 
 NOTES = (
     "ELBO in nats per sample of the test part, mean ± standard deviation over seeds. "
@@ -27,8 +22,32 @@ NOTES = (
 )
 
 
-def head_lines(summary: CurveSummary) -> list[str]:
-    """What stands above the table: a line for each kind of elastic run."""
+def curve_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+    """The result of the runs that are there, as `Kind.summarize` describes it."""
+    runs = read_runs(output)
+    summary = summarize_curves(output, runs)
+
+    def draw() -> list[Drawing]:
+        # Loads matplotlib.
+        from ald_keras.experiments.curve.drawings import draw_curves
+
+        return draw_curves(runs)
+
+    return Result(
+        answers(summary),
+        summary.rows,
+        [cells(row) for row in summary.rows],
+        NOTES,
+        dataclasses.asdict(summary),
+        draw,
+    )
+
+
+KIND = Kind("curve", curve_result)
+
+
+def answers(summary: CurveSummary) -> list[str]:
+    """The gain, and a sentence for each group of elastic runs."""
     lines = []
     if summary.gain is not None:
         lines.append(
@@ -43,11 +62,12 @@ def _line(group: str, run: Row) -> str:
     if run["smallest"]:
         sizes = ", ".join(map(str, run["smallest"]))
         parts.append(f"smallest size within 0.5 % of the gain: {sizes}")
-    if run["edge"] is not None:
+    size = run["smallest_sufficient_size"]
+    if size is not None:
         within = "within" if run["within"] else "not within"
         parts.append(
-            f"from scratch it is {run['edge']}; from {run['edge'] - BELOW} up the "
-            f"curve is {within} what is allowed"
+            f"from scratch it is {size}; from {size - BELOW} up the curve is {within} "
+            "what is allowed"
         )
     if run["full"] is not None:
         parts.append(f"full size {run['full']:+.2f} nats against scratch")
@@ -57,41 +77,19 @@ def _line(group: str, run: Row) -> str:
     return f"{group}: {'; '.join(parts)}."
 
 
-def cells(row: Row) -> dict[str, str]:
+def cells(row: Row) -> Cells:
     """A row as text by the name of its column."""
     increase = pair(row["increase"], row["standard_error"], "{:+.2f}", "{:.2f}")
-    scratch = pair(row["scratch_elbo"], row["scratch_sd"], "{:.2f}", "{:.2f}")
+    scratch = pair(row["scratch_elbo"], row["scratch_sd"], "{:.2f}")
     missed = row["excess"] is not None and row["excess"] > row["allowed"]
     return {
         "size": str(row["size"]),
         "from scratch": scratch,
         "runs": str(row["scratch_runs"] or ""),
         "curve of": row["run"],
-        "ELBO": pair(row["curve_elbo"], row["curve_sd"], "{:.2f}", "{:.2f}"),
+        "ELBO": pair(row["curve_elbo"], row["curve_sd"], "{:.2f}"),
         "seeds": str(row["curve_runs"]),
         "increase": increase,
         "excess": number(row["excess"], "{:+.2f}") + (" (more)" if missed else ""),
         "allowed": "" if row["excess"] is None else number(row["allowed"], "{:.2f}"),
     }
-
-
-def print_curves(summary: CurveSummary, console: Console | None = None) -> None:
-    """Print what came out and the table."""
-    rows = [cells(row) for row in summary.rows]
-    print_result(head_lines(summary), rows, NOTES, console)
-
-
-def write_curves(
-    summary: CurveSummary, output: pathlib.Path, extra: Mapping[str, Any]
-) -> None:
-    """Write `table.csv`, `table.md` and `summary.json`.
-
-    Args:
-        summary: The numbers.
-        output: The experiment's folder; it must exist.
-        extra: What else belongs into `summary.json`.
-    """
-    columns = {name: [row[name] for row in summary.rows] for name in COLUMNS}
-    rows = [cells(row) for row in summary.rows]
-    text = markdown_result(head_lines(summary), rows, NOTES)
-    write_result(output, columns, text, {**summary.to_dict(), **extra})

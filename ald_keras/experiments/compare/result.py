@@ -1,4 +1,4 @@
-"""A comparison's numbers as a table: on the screen, as CSV, Markdown and JSON."""
+"""Result of a comparison: sentences, table, figures."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
+from ald_keras.experiments.compare.plan import ComparisonPlan
 from ald_keras.experiments.compare.summary import (
     CHOSEN,
     PRUNING,
@@ -15,25 +14,30 @@ from ald_keras.experiments.compare.summary import (
     SCRATCH,
     TRIAL,
     ComparisonSummary,
-    Row,
+    compare_runs,
 )
-from ald_keras.experiments.core.table import (
-    markdown_result,
+from ald_keras.experiments.compare.trials import read_end, search_name
+from ald_keras.experiments.core.command import Kind
+from ald_keras.experiments.core.manifest import find_failures
+from ald_keras.experiments.core.result import (
+    Cells,
+    NothingToReportError,
+    Result,
+    Row,
     number,
     pair,
-    print_result,
-    write_result,
 )
+from ald_keras.reports.drawings import Drawing
 
 NOTES = (
-    "Figures of the test part, which neither a rule nor a search has seen: mean ± "
+    "Metrics of the test part, which neither a rule nor a search has used: mean ± "
     "standard deviation over seeds, with the 95 % interval of the mean; losses and "
     "ELBO in nats per sample. Seconds are those of training, with everything that is "
     "measured during it. A search's epochs and seconds are those of all its trials; "
     "rounds of hyperband stand in table.csv and summary.json only."
 )
 
-# How a figure is called in the table, and its form.
+# Title and form of each metric in the table.
 _FORMS = {
     "size": ("dimensions", "{:.1f}"),
     "reconstruction_loss": ("reconstruction", "{:.2f}"),
@@ -52,15 +56,59 @@ _FORMS = {
 }
 _WITH_INTERVAL = ("size", "elbo")
 
-# What is said of pruning runs that came to no proper end.
+# Warnings about pruning runs.
 _WARNINGS = {
     "not_fixed": "The size was not fixed",
     "missed": "The bound was not met",
 }
 
 
-def head_lines(summary: ComparisonSummary) -> list[str]:
-    """What stands above the table: a line a search and a rule."""
+def comparison_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+    """The result of the runs that are there, as `Kind.summarize` describes it."""
+    plan = ComparisonPlan.from_settings(settings)
+    summary = compare_runs(plan, output)
+    if not summary.rows:
+        raise NothingToReportError(
+            f"{output} holds nothing of this comparison to report on."
+        )
+
+    def draw() -> list[Drawing]:
+        # Loads matplotlib.
+        from ald_keras.experiments.compare.drawings import draw_comparison
+
+        return draw_comparison(plan, output, summary)
+
+    return Result(
+        answers(summary),
+        summary.rows,
+        table_cells(summary),
+        NOTES,
+        {"rows": summary.rows, "seeds": plan.seeds},
+        draw,
+    )
+
+
+def comparison_failures(
+    output: pathlib.Path, settings: Mapping[str, Any]
+) -> dict[str, str]:
+    """What has failed of a comparison's own runs and searches."""
+    plan = ComparisonPlan.from_settings(settings)
+    own = {job.name for job in plan.known_jobs()}
+    for seed in range(plan.seeds):
+        for rule in plan.comparison.rules:
+            scratch = plan.scratch_job(rule, seed, output)
+            own |= set() if scratch is None else {scratch.name}
+        for hp_search in plan.comparison.hp_searches:
+            if read_end(output, hp_search, seed) is None:
+                own.add(search_name(hp_search, seed))
+    return {name: why for name, why in find_failures(output).items() if name in own}
+
+
+KIND = Kind("compare", comparison_result, comparison_failures, report_needs_config=True)
+
+
+def answers(summary: ComparisonSummary) -> list[str]:
+    """A sentence for each search and each rule."""
     lines = []
     for row in summary.rows:
         form = "{:.0f}" if row["runs"] == 1 else "{:.1f}"
@@ -109,17 +157,17 @@ def _with_interval(row: Row, name: str, form: str) -> str:
     return f"{text} ({low} to {high})"
 
 
-def table_cells(summary: ComparisonSummary) -> list[dict[str, str]]:
+def table_cells(summary: ComparisonSummary) -> list[Cells]:
     """The rows that are shown, each as text by the name of its column."""
     return [cells(row, summary) for row in summary.rows if row["what"] != ROUND]
 
 
-def cells(row: Row, summary: ComparisonSummary) -> dict[str, str]:
+def cells(row: Row, summary: ComparisonSummary) -> Cells:
     """A row as text by the name of its column."""
     texts = {"run": _label(row), "runs": str(row["runs"])}
     several = any(other["runs"] > 1 for other in summary.rows)
     times = [name for name in summary.ratios if name.startswith("seconds_to_")]
-    for name in (*summary.figures, *times):
+    for name in (*summary.metrics, *times):
         if name == "validation_loss":
             continue
         title, form = _title(name)
@@ -128,7 +176,7 @@ def cells(row: Row, summary: ComparisonSummary) -> dict[str, str]:
             form, sd = "{:.0f}", None
         if name in ("parameters", "epochs") and not sd:
             sd = None
-        texts[title] = pair(mean, sd, form, form)
+        texts[title] = pair(mean, sd, form)
         if name in _WITH_INTERVAL and several:
             ends = "" if sd is None else f"{form} to {form}"
             texts["95 %" if name == "size" else "ELBO, 95 %"] = ends.format(
@@ -138,7 +186,7 @@ def cells(row: Row, summary: ComparisonSummary) -> dict[str, str]:
 
 
 def _title(name: str) -> tuple[str, str]:
-    """The name of a figure's column, and its form."""
+    """Title and form of a metric's column."""
     key = next(k for k in sorted(_FORMS, key=len, reverse=True) if _is(name, k))
     title, form = _FORMS[key]
     if key.startswith("frechet"):
@@ -158,26 +206,3 @@ def _label(row: Row) -> str:
     if row["what"] == SCRATCH:
         return f"size of {row['run']}, from scratch"
     return str(row["run"])
-
-
-def print_comparison(
-    summary: ComparisonSummary, console: Console | None = None
-) -> None:
-    """Print what came out and the table."""
-    print_result(head_lines(summary), table_cells(summary), NOTES, console)
-
-
-def write_comparison(
-    summary: ComparisonSummary, output: pathlib.Path, extra: Mapping[str, Any]
-) -> None:
-    """Write the files of `table.TABLE_FILES`.
-
-    Args:
-        summary: The numbers.
-        output: The comparison's folder; it must exist.
-        extra: What else belongs into `summary.json`.
-    """
-    names = summary.rows[0] if summary.rows else ()
-    columns = {name: [row[name] for row in summary.rows] for name in names}
-    text = markdown_result(head_lines(summary), table_cells(summary), NOTES)
-    write_result(output, columns, text, {**summary.to_dict(), **extra})

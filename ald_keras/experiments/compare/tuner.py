@@ -1,10 +1,10 @@
-"""One search with one seed: keras-tuner and its trials, in this process.
+"""One hyperparameter search with one seed: keras-tuner and its trials.
 
 Started by `python -m ald_keras.experiments.compare`. A trial is a run like those of
-`python -m ald_keras.train`, in a folder of its own, and one that is whole is not
-trained again: keras-tuner starts anew each time and is told what came out. (What it
-saves itself is of no use after a kill: its grid search forgets where it was, and its
-files may be cut off.)
+`python -m ald_keras.train`, in a separate folder, and a whole one is not
+trained again: keras-tuner restarts each time and is given the results. (Its own files
+are of no use after a kill: its grid search forgets where it was, and they may be cut
+off.)
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ from ald_keras.cli import OneLineParser, run_command
 from ald_keras.experiments.compare.comparison import load_comparison
 from ald_keras.experiments.compare.fixed_sizes import OBJECTIVE, FixedSizes
 from ald_keras.experiments.compare.roles import CHIEF, VARIABLES, WORKER, find_role
-from ald_keras.experiments.compare.trials import Event, remove_end, write_end
-from ald_keras.experiments.core.runner import Job, is_done, kind_of
-from ald_keras.files.text_files import write_yaml
+from ald_keras.experiments.compare.trials import (
+    Event,
+    possible_jobs,
+    remove_end,
+    write_end,
+)
+from ald_keras.experiments.core.jobs import Job
+from ald_keras.experiments.core.runs import is_done
 from ald_keras.runs.record import read_record
 from ald_keras.runs.run_files import ERROR_FILE, clear_logs
 
@@ -65,17 +70,17 @@ class _Trials:
             begun = trial.hyperparameters.values.get("tuner/initial_epoch", 0)
             # Another schedule of hyperband trains the same size otherwise.
             if record.get("initial_epoch", 0) == begun:
-                Event(job.name, "found").tell()
+                Event(job.name, "found").send()
                 return {OBJECTIVE: record["validation_loss"]}
-        Event(job.name, "began").tell()
+        Event(job.name, "began").send()
         try:
-            result = self._train(trial.hyperparameters, folder, job)
+            result = self._train(trial.hyperparameters, job)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             (folder / ERROR_FILE).write_text(reason + "\n", encoding="utf-8")
-            Event(job.name, "failed", reason).tell()
+            Event(job.name, "failed", reason).send()
             raise FailedTrialError(reason) from error
-        Event(job.name, "ended").tell()
+        Event(job.name, "ended").send()
         if find_role() == WORKER:
             # A chief that was started again gives the trial's number to another one.
             try:
@@ -88,12 +93,8 @@ class _Trials:
         if hp.get("session") != self.hypermodel.session:
             raise _ElsewhereError("The chief is in another search.")
 
-    def _train(self, hp: Any, folder: pathlib.Path, job: Job) -> dict[str, Any]:
-        folder.mkdir(exist_ok=True)
-        for name in ("run.json", ERROR_FILE):
-            (folder / name).unlink(missing_ok=True)
-        clear_logs(folder)
-        write_yaml(folder / "config.yaml", job.config.to_dict())
+    def _train(self, hp: Any, job: Job) -> dict[str, Any]:
+        clear_logs(job.prepare(self.hypermodel.output))
         # As keras-tuner does before it builds a model: the last one's graph goes.
         keras.utils.clear_session()
         gc.collect()
@@ -140,8 +141,8 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
         hypermodel: What it chooses the size of.
         directory: Folder for keras-tuner's own files; empty, or another process's.
     """
-    search = hypermodel.search
-    trials = sum(count for _, _, count in search.rounds())
+    hp_search = hypermodel.hp_search
+    trials = sum(count for _, _, count in hp_search.rounds())
     options: dict[str, Any] = {
         "objective": kt.Objective(OBJECTIVE, "min"),
         # 0 would be no seed.
@@ -152,15 +153,17 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
     place = {
         "hypermodel": hypermodel,
         "directory": directory,
-        "project_name": search.name,
+        "project_name": hp_search.name,
     }
-    if search.tuner == "grid":
+    if hp_search.tuner == "grid":
         return _Grid(GridOracle(**options), **place)
     options |= place
-    if search.tuner == "random":
-        tuner: Any = _Random(max_trials=search.trials, **options)
+    if hp_search.tuner == "random":
+        tuner: Any = _Random(max_trials=hp_search.trials, **options)
     else:
-        tuner = _Hyperband(max_epochs=search.epochs, factor=search.factor, **options)
+        tuner = _Hyperband(
+            max_epochs=hp_search.epochs, factor=hp_search.factor, **options
+        )
     if find_role() != WORKER:
         # It gives up after 20 draws of sizes that were tried, which is soon where most
         # were; there are enough for all trials.
@@ -168,7 +171,7 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
     return tuner
 
 
-def run_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
+def run_hp_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
     """Carry out the search, as a chief or worker where the environment says so.
 
     Args:
@@ -182,7 +185,7 @@ def run_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
     role = find_role()
     if role != WORKER:
         # What an earlier one has left may be of trials that this one replaces.
-        remove_end(hypermodel.output, hypermodel.search.name, hypermodel.seed)
+        remove_end(hypermodel.output, hypermodel.hp_search, hypermodel.seed)
     with tempfile.TemporaryDirectory() as directory:
         tuner = make_tuner(hypermodel, directory)
         tuner.skipped = skipped
@@ -206,8 +209,10 @@ def run_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None:
         if problem is not None:
             failures[job.name] = problem
             if role == CHIEF:
-                Event(job.name, "failed", problem).tell()
-    write_end(hypermodel.output, hypermodel.search, hypermodel.seed, trials, failures)
+                Event(job.name, "failed", problem).send()
+    write_end(
+        hypermodel.output, hypermodel.hp_search, hypermodel.seed, trials, failures
+    )
 
 
 def _problem(trial: Any, folder: pathlib.Path) -> str | None:
@@ -231,7 +236,7 @@ def _work(tuner: Any) -> None:
         except _ElsewhereError:
             continue
         except grpc.RpcError as error:
-            # So ends a call while the chief goes on from one search to the next.
+            # A call ends like this while the chief changes to the next search.
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 continue
             address = ":".join(os.environ[name] for name in VARIABLES[1:])
@@ -253,24 +258,20 @@ def _find_place(tuner: Any, sizes: FixedSizes) -> int:
 
 
 def _watch(sizes: FixedSizes, ended: threading.Event) -> None:
-    """Tell of the runs that workers have finished."""
-    groups = {sizes.search.group(epochs) for _, epochs, _ in sizes.search.rounds()}
-    told: set[str] = set()
+    """Report the runs that workers have finished."""
+    possible = possible_jobs(sizes.comparison, sizes.hp_search, sizes.seed)
+    running = {job.name for job in possible}
     while not ended.wait(_PAUSE):
-        for folder in sizes.output.glob(f"*-seed{sizes.seed}"):
-            name = folder.name
-            if name in told or kind_of(name) not in groups:
-                continue
-            # One that is damaged is told by whoever reads its figures.
+        for name in sorted(running):
+            # One that is damaged is reported by whoever reads its metrics.
             with contextlib.suppress(ValueError):
-                if read_record(folder) is None:
-                    continue
-                told.add(name)
-                Event(name, "found").tell()
+                if read_record(sizes.output / name) is not None:
+                    running.remove(name)
+                    Event(name, "found").send()
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser("ald_keras.experiments.compare.search", description=__doc__)
+    parser = OneLineParser("ald_keras.experiments.compare.tuner", description=__doc__)
     for name in ("--config", "--output"):
         parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("--search", required=True, help="name of the search")
@@ -287,11 +288,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         comparison = load_comparison(arguments.config)
-        search = next(s for s in comparison.searches if s.name == arguments.search)
+        found = next(s for s in comparison.hp_searches if s.name == arguments.search)
         sizes = FixedSizes(
-            comparison, search, arguments.seed, arguments.output, arguments.place
+            comparison, found, arguments.seed, arguments.output, arguments.place
         )
-        run_search(sizes, arguments.skip)
+        run_hp_search(sizes, arguments.skip)
 
     return run_command(parser.prog, command)
 

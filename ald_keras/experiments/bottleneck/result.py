@@ -1,28 +1,37 @@
-"""Numbers on bottlenecks as a table: on the screen, as CSV, Markdown and JSON."""
+"""Result of an experiment on bottlenecks: sentences, table, figures."""
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
-from ald_keras.experiments.bottleneck.plan import ALD
+from ald_keras.experiments.bottleneck.plan import (
+    ALD,
+    MAY_DIFFER,
+    REFERENCE,
+    find_bound,
+)
 from ald_keras.experiments.bottleneck.summary import (
     CLOSE,
-    COLUMNS,
     GATED,
     BottleneckSummary,
+    summarize_bottlenecks,
 )
-from ald_keras.experiments.core.summary import Row
-from ald_keras.experiments.core.table import (
-    markdown_result,
+from ald_keras.experiments.core.command import Kind
+from ald_keras.experiments.core.manifest import find_failures
+from ald_keras.experiments.core.result import (
+    Cells,
+    NothingToReportError,
+    Result,
+    Row,
+    mean_cell,
     number,
     pair,
-    print_result,
-    write_result,
 )
+from ald_keras.experiments.core.runs import read_runs
+from ald_keras.reports.drawings import Drawing
 
 LABELS = {GATED: "GECO + gates", ALD: "ALD"}
 
@@ -38,8 +47,46 @@ NOTES = (
 )
 
 
-def head_lines(summary: BottleneckSummary) -> list[str]:
-    """What stands above the table: a line a budget."""
+def bottleneck_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+    """The result of the runs that are there, as `Kind.summarize` describes it."""
+    runs = read_runs(output, MAY_DIFFER)
+    if not runs:
+        raise NothingToReportError(f"{output} holds no whole run to report on.")
+    summary = summarize_bottlenecks(runs)
+
+    def draw() -> list[Drawing]:
+        # Loads matplotlib.
+        from ald_keras.experiments.bottleneck.drawings import draw_bottlenecks
+
+        return draw_bottlenecks(runs)
+
+    return Result(
+        answers(summary),
+        summary.rows,
+        [cells(row) for row in summary.rows],
+        NOTES,
+        dataclasses.asdict(summary),
+        draw,
+    )
+
+
+def bottleneck_failures(
+    output: pathlib.Path, settings: Mapping[str, Any]
+) -> dict[str, str]:
+    """What has failed, with references whose error can be no bound."""
+    failures = find_failures(output)
+    for run in read_runs(output, MAY_DIFFER):
+        if run.group == REFERENCE:
+            _, problem = find_bound(output, run.job)
+            failures |= {run.job.name: problem} if problem else {}
+    return failures
+
+
+KIND = Kind("bottleneck", bottleneck_result, bottleneck_failures)
+
+
+def answers(summary: BottleneckSummary) -> list[str]:
+    """A sentence for each budget."""
     lines = [
         f"Budget {row['budget']:g}: of {_runs(row['runs'])}, "
         f"{row['met_and_decided']} met tau with all gates decided, {row['close']} "
@@ -53,7 +100,7 @@ def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
 
 
-def cells(row: Row) -> dict[str, str]:
+def cells(row: Row) -> Cells:
     """A row as text by the name of its column."""
     form = "{:.0f}" if row["dims_sd"] is None else "{:.1f}"
     return {
@@ -66,9 +113,9 @@ def cells(row: Row) -> dict[str, str]:
         "runs": str(row["runs"]),
         "open gates": pair(row["dims_mean"], row["dims_sd"], form, "{:.1f}"),
         "min to max": f"{row['dims_min']} to {row['dims_max']}",
-        "error / tau": _figure(row, "error_to_tau", "{:.3f}"),
-        "test error": _figure(row, "squared_error", "{:.4g}"),
-        "from means": _figure(row, "squared_error_of_means", "{:.4g}"),
+        "error / tau": mean_cell(row, "error_to_tau", "{:.3f}"),
+        "test error": mean_cell(row, "squared_error", "{:.4g}"),
+        "from means": mean_cell(row, "squared_error_of_means", "{:.4g}"),
         "met": _share(row, "met"),
         "decided": _share(row, "decided"),
         "fixed": _share(row, "fixed"),
@@ -79,33 +126,5 @@ def cells(row: Row) -> dict[str, str]:
     }
 
 
-def _figure(row: Row, name: str, form: str) -> str:
-    return pair(row[f"{name}_mean"], row[f"{name}_sd"], form, form)
-
-
 def _share(row: Row, name: str) -> str:
     return "" if row[name] is None else f"{row[name]} of {row['runs']}"
-
-
-def print_bottlenecks(
-    summary: BottleneckSummary, console: Console | None = None
-) -> None:
-    """Print what came out and the table."""
-    rows = [cells(row) for row in summary.rows]
-    print_result(head_lines(summary), rows, NOTES, console)
-
-
-def write_bottlenecks(
-    summary: BottleneckSummary, output: pathlib.Path, extra: Mapping[str, Any]
-) -> None:
-    """Write the files of `table.TABLE_FILES`.
-
-    Args:
-        summary: The numbers.
-        output: The experiment's folder; it must exist.
-        extra: What else belongs into `summary.json`.
-    """
-    columns = {name: [row[name] for row in summary.rows] for name in COLUMNS}
-    rows = [cells(row) for row in summary.rows]
-    text = markdown_result(head_lines(summary), rows, NOTES)
-    write_result(output, columns, text, {**summary.to_dict(), **extra})

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from ald_keras.experiments.stability.guesses import (
-    guess,
+from ald_keras.experiments.stability.dimension_estimates import (
+    estimate_dimension,
     minka_components,
     pca_components,
     two_nn,
@@ -75,18 +75,18 @@ def test_minka_refuses_more_features_than_it_can_take():
         minka_components(np.zeros((1200, 1001)))
 
 
-def test_guesses_are_written_with_their_seconds(tiny, tmp_path):
-    record = guess(tiny(), tmp_path)
+def test_estimates_are_written_with_their_seconds(tiny, tmp_path):
+    record = estimate_dimension(tiny(), tmp_path)
     assert record == json.loads((tmp_path / "run.json").read_text())
-    assert record["samples"] == 180
-    assert set(record["guesses"]) == {"pca_95", "minka", "two_nn"}
-    for value in record["guesses"].values():
+    assert record["samples"] == {"train": 180}
+    assert set(record["estimates"]) == {"pca_95", "minka", "two_nn"}
+    for value in record["estimates"].values():
         assert 0 < value["dims"] <= 64
         assert value["seconds"] >= 0
 
 
-def test_a_guess_that_cannot_be_made_says_why(tiny, tmp_path):
-    record = guess(tiny(data={"limit": 60}), tmp_path)
-    assert record["guesses"]["minka"]["dims"] is None
-    assert "features" in record["guesses"]["minka"]["reason"]
-    assert record["guesses"]["two_nn"]["dims"] > 0
+def test_an_estimate_that_cannot_be_made_says_why(tiny, tmp_path):
+    record = estimate_dimension(tiny(data={"limit": 60}), tmp_path)
+    assert record["estimates"]["minka"]["dims"] is None
+    assert "features" in record["estimates"]["minka"]["reason"]
+    assert record["estimates"]["two_nn"]["dims"] > 0

@@ -2,18 +2,18 @@ import pathlib
 
 import pytest
 
-from ald_keras.experiments.core.plan import (
-    Plan,
-    check_settings,
+from ald_keras.experiments.core.settings import check_settings, read_base
+from ald_keras.experiments.stability.plan import (
+    DECIDED,
+    StabilityPlan,
     make_groups,
-    read_base,
     split_settings,
 )
 
 
 def plan_of(base, **changes):
-    values = {"starts": (6, 4), "seeds": 2, "fixed_seeds": 3, **changes}
-    return Plan(base, {"size_curve": base}, **values)
+    values = {"starts": (6, 4), "seeds": 2, "fixed_seeds": 3, "sizes": [5], **changes}
+    return StabilityPlan(base, {"size_curve": base}, **values)
 
 
 def test_every_rule_from_every_start_with_every_seed(tiny):
@@ -26,7 +26,7 @@ def test_every_rule_from_every_start_with_every_seed(tiny):
     ]
     config = jobs[1].config
     assert (config.latent_dim, config.seed, config.method) == (4, 0, "ald")
-    assert jobs[0].kind == "size_curve"
+    assert jobs[0].group == "size_curve"
 
 
 def test_fixed_sizes_have_as_many_epochs_and_no_pruning(tiny):
@@ -53,18 +53,17 @@ def test_the_one_shot_removal_starts_from_the_largest_fixed_run(tiny):
         ({"starts": ()}, "--starts"),
         ({"seeds": 0}, "--seeds"),
         ({"fixed_seeds": 0}, "--fixed-seeds"),
+        ({"sizes": (3, 0)}, "--sizes"),
     ],
 )
 def test_numbers_out_of_range(tiny, changes, message):
     with pytest.raises(ValueError, match=message):
         plan_of(tiny(), **changes)
-    with pytest.raises(ValueError, match="--sizes"):
-        plan_of(tiny()).fixed_jobs([3, 0])
 
 
 def test_rules_and_variants(tiny_file, tmp_path):
     settings = ["rule.patience=7"]
-    base = read_base(tiny_file, settings, str(tmp_path))
+    base = read_base(tiny_file, settings, str(tmp_path), DECIDED)
     variants = [
         "quick:rule.patience=4,rule.share=0.2",
         "wide:architecture={hidden: [8, 9]}",
@@ -104,7 +103,7 @@ def test_settings_are_split_at_commas_outside_of_brackets():
     ],
 )
 def test_wrong_rules_and_variants(tiny_file, rules, variants, message):
-    base = read_base(tiny_file, [], None)
+    base = read_base(tiny_file, [], None, DECIDED)
     with pytest.raises(ValueError, match=message):
         make_groups(tiny_file, base, [], rules, variants)
 
@@ -120,6 +119,6 @@ def test_settings_of_what_is_decided_elsewhere():
 
 def test_wrong_settings_and_folders(tiny_file):
     with pytest.raises(ValueError, match="decided by --starts"):
-        read_base(tiny_file, ["latent_dim=3"], None)
+        read_base(tiny_file, ["latent_dim=3"], None, DECIDED)
     with pytest.raises(FileNotFoundError, match="/nowhere"):
-        read_base(tiny_file, [], "/nowhere")
+        read_base(tiny_file, [], "/nowhere", DECIDED)

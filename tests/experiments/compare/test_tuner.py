@@ -11,8 +11,8 @@ from builders import TINY_RUN
 
 from ald_keras.experiments.compare.comparison import Comparison
 from ald_keras.experiments.compare.fixed_sizes import FixedSizes
-from ald_keras.experiments.compare.search import run_search
-from ald_keras.experiments.compare.trials import Event, has_ended, read_end
+from ald_keras.experiments.compare.trials import Event, ended_jobs
+from ald_keras.experiments.compare.tuner import run_hp_search
 from ald_keras.train import run
 
 
@@ -32,10 +32,10 @@ class Watched(FixedSizes):
 def carry_out(section, output, seed=0, skipped=(), **changes):
     """Carry out the one search of a section, and hear of it."""
     section = {**section, "rules": []}
-    whole = Comparison.from_dict({**TINY_RUN, **changes, "search": section})
-    sizes = Watched(whole, whole.searches[0], seed, output)
+    whole = Comparison.from_dict({**TINY_RUN, **changes, "hp_search": section})
+    sizes = Watched(whole, whole.hp_searches[0], seed, output)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        run_search(sizes, skipped)
+        run_hp_search(sizes, skipped)
     events = [Event.read(line) for line in printed.getvalue().splitlines()]
     return sizes, [(event.trial, event.what) for event in events if event]
 
@@ -51,6 +51,12 @@ def grid(tmp_path_factory):
     """A grid that has come to its end: folder, sizes and events; nobody changes it."""
     folder = tmp_path_factory.mktemp("grid")
     return folder, *carry_out({"sizes": [2, 3, 5]}, folder, seed=1)
+
+
+def read_end(folder, name, seed):
+    """What a search has left, whichever it was; `None` before its end."""
+    path = folder / "hp_searches" / f"{name}-seed{seed}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def mtimes(folder):
@@ -71,8 +77,9 @@ def test_every_size_of_a_grid_is_a_run_like_any_other(grid, tiny, tmp_path):
     end = read_end(output, "grid", 1)
     assert end["trials"] == {names[0]: [2, 2], names[1]: [3, 2], names[2]: [5, 2]}
     assert end["failures"] == {}
-    assert has_ended(sizes.comparison, sizes.search, 1, output)
-    assert not has_ended(sizes.comparison, sizes.search, 0, output)
+    jobs = ended_jobs(output, sizes.comparison, sizes.hp_search, 1)
+    assert [job.name for job in jobs] == names
+    assert ended_jobs(output, sizes.comparison, sizes.hp_search, 0) is None
 
 
 def test_no_model_outlives_the_next_trial(grid):
@@ -115,12 +122,12 @@ def test_a_failing_trial_is_reported_and_loses_no_other(search, tmp_path):
     assert end["failures"] == {}
     error = tmp_path / "grid-2-seed0" / "error.txt"
     assert error.read_text() == reason + "\n"
-    assert not has_ended(sizes.comparison, sizes.search, 0, tmp_path)
+    assert ended_jobs(tmp_path, sizes.comparison, sizes.hp_search, 0) is None
     (obstacle / "full").rmdir()
     obstacle.rmdir()
     sizes, events = search({"sizes": [2, 3]})
     assert [what for _, what in events] == ["began", "ended", "found"]
-    assert has_ended(sizes.comparison, sizes.search, 0, tmp_path)
+    assert ended_jobs(tmp_path, sizes.comparison, sizes.hp_search, 0)
     assert not error.exists()
 
 
@@ -167,7 +174,7 @@ def test_a_search_that_begins_takes_back_the_end_of_another(
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ald_keras.experiments.compare.search.make_tuner", killed)
+    monkeypatch.setattr("ald_keras.experiments.compare.tuner.make_tuner", killed)
     with pytest.raises(KeyboardInterrupt):
         search({"sizes": [3]}, epochs=1)
     assert read_end(tmp_path, "grid", 0) is None
