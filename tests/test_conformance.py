@@ -15,6 +15,7 @@ from ald_keras import (
     ALDRule,
     ElasticRule,
     GatedVAE,
+    GateSearch,
     GaussianSampling,
     KLWarmup,
     LatentMask,
@@ -114,7 +115,7 @@ RULES = {
     ),
 }
 # Held by a `fit` and made anew for each: they have no config to go round with.
-CALLBACKS = (ALDCallback, KLWarmup, LatentTensorBoard)
+CALLBACKS = (ALDCallback, GateSearch, KLWarmup, LatentTensorBoard)
 # Plain values, tested where they live.
 VALUES = (SizeCurve,)
 

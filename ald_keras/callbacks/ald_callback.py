@@ -24,7 +24,7 @@ from ald_keras.rules import (
     Decision,
     ElasticRule,
     Observation,
-    Rule,
+    PruningRule,
     SizeCurveRule,
 )
 from ald_keras.rules.interval import EPOCH, EvaluationClock
@@ -116,7 +116,7 @@ class ALDCallback(ReportedRecord):
 
     def __init__(
         self,
-        rule: Rule[Any] | None = None,
+        rule: PruningRule[Any] | None = None,
         n_clusters: int | None = None,
         probe: Any = None,
         probe_size: int = 500,
@@ -129,7 +129,7 @@ class ALDCallback(ReportedRecord):
         interval: str | int = "auto",
     ):
         super().__init__()
-        self.rule: Rule[Any] = choose_rule(rule, elastic)
+        self.rule: PruningRule[Any] = choose_rule(rule, elastic)
         self.n_clusters = n_clusters
         self.probe = tuple(probe) if isinstance(probe, list) else probe
         self.probe_size = probe_size

@@ -11,7 +11,7 @@ from ald_keras.rules import (
     BUILT_IN_METRICS,
     OBJECTIVE,
     ElasticRule,
-    Rule,
+    PruningRule,
     SizeCurveRule,
 )
 from ald_keras.rules.interval import check_interval
@@ -39,7 +39,7 @@ def choose_rule(rule: Any, elastic: Any) -> Any:
 
 def check_arguments(callback: Any) -> None:
     """Raise a `TypeError` or `ValueError` that names an unusable argument."""
-    if not isinstance(callback.rule, Rule):
+    if not isinstance(callback.rule, PruningRule):
         raise TypeError(
             f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"
         )

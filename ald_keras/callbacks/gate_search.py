@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,65 +16,62 @@ from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
+from ald_keras.rules.gates.weights import GateWeights
 from ald_keras.rules.outcome import Status
-
-# What takes the place of a decision to open a gate.
-_RETURN: dict[str, Any] = {
-    "action": "wait",
-    "indices": (),
-    "reason": "Back to the weights with which the bound was met.",
-}
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """Weights to go back to, with their error and epoch."""
-
-    snapshot: Any
-    error: float
-    epoch: int
 
 
 class GateSearch(PruningRecord):
-    """Asks `GateRule` at the end of each epoch, and carries out what it decides.
+    """Brings every gate of a `GatedVAE` to a decision during `fit`.
 
-    What changes takes effect when the next epoch
-    begins. The bound is on validation data: as far as their error is above that of
-    training, training is held below the bound. What is on trial when `fit` ends comes
-    back; and if the error has risen above the bound again by then, or is not known of
-    the last epochs, the weights of the last epoch within it do, with their gates, if
-    all were fixed by then. Once `harden` is called nothing more is decided. Where the
-    optimizer has averaged the weights (`use_ema`) the error of validation data is
-    measured once more when `fit` ends.
+    It asks `GateRule` at the end of each epoch; what is decided takes effect when the
+    next epoch begins. The bound is on validation data: as far as their error is above
+    that of training, training is held below the bound. A trial that has not ended when
+    `fit` does is rejected. If the error is above the bound by then, or unknown of the
+    last epochs, the weights and gates of the last epoch within it are restored,
+    provided that all gates were fixed in it. Once `harden` is called nothing more is
+    decided. Where the optimizer has averaged the weights (`use_ema`) the error of
+    validation data is measured once more when `fit` ends.
 
     Attributes:
         rule: The `GateRule`, once `fit` has begun.
         error: Error on validation data (of training, where there are none) of the
-            weights there are, or `None`.
-        weights_epoch: Epoch whose weights there are, or `None`.
+            present weights, or `None`.
+        weights_epoch: Epoch whose weights are present, or `None`.
         met: Whether the error is within the bound.
         is_stale: Whether epochs without validation came after `weights_epoch`.
         undecided: Gates that were undecided when `fit` ended, ascending; `None` before.
         is_validated: Whether the error is that of validation data.
+
+    Raises:
+        TypeError: At `fit`, if the model has no gates to decide on.
     """
 
-    _transient = (*PruningRecord._transient, "_good")
+    _transient = (*PruningRecord._transient, "_snapshot")
 
     def __init__(self) -> None:
         super().__init__()
         self.rule: Any = None
-        self.error: float | None = None
-        self.weights_epoch: int | None = None
         self.undecided: list[int] | None = None
         self.is_validated = False
-        self._good: _Weights | None = None
-        # Whether training has gone back to `_good` and not met the bound since.
-        self._returned = False
-        self._steps, self._is_paced, self.is_stale = 0, False, False
+        # Of the weights that the state calls feasible.
+        self._snapshot: Any = None
+        # Steps before this `fit`, until the rule is paced by those of an epoch.
+        self._first_step: int | None = None
+
+    @property
+    def error(self) -> float | None:
+        return None if self.state is None else self.state.weights.error
+
+    @property
+    def weights_epoch(self) -> int | None:
+        return None if self.state is None else self.state.weights.epoch
+
+    @property
+    def is_stale(self) -> bool:
+        return self.state is not None and self.state.weights.is_stale
 
     @property
     def met(self) -> bool:
-        """Whether the bound is met, within the rule's tolerance."""
         return self.error is not None and self.error <= self.rule.bound
 
     @property
@@ -88,101 +85,74 @@ class GateSearch(PruningRecord):
                 "`GateSearch` needs a GatedVAE with `gated=True`. Received: "
                 f"{type(self.model).__name__}. Leave it out of `callbacks`."
             )
-        self.rule = self._saved_rule()
         self.model.call_after_fit(self._end)
+        self.rule = self._saved_rule()
         self.state = self.rule.init(self.model.latent_dim)
-        if self._all_fixed():
-            self.state = self._all_fixed_state()
+        if not _array(self.model.gates.undecided()).any():
+            self.state = self._find_fixed()
         self.start_dims = self.model.active_dims
-        self._steps = steps_taken(self.model)
-        self._is_paced = self.is_stale = self._returned = False
         self.is_validated = self.model.validation_data is not None
-        self.error = self._good = self.undecided = self._last_epoch = None
         self.decisions = []
-        self._pending = None
+        self._first_step = steps_taken(self.model)
+        self._snapshot = self.undecided = self._last_epoch = self._pending = None
         self._resume_saved()
 
-    def _all_fixed_state(self) -> GateState:
-        """The state of a search that finds all gates fixed, perhaps not for good."""
-        mask = _array(self.model.latent_mask.mask) > 0
-        active = tuple(int(i) for i in np.flatnonzero(mask))
-        information = _array(self.model.information)
-        shut = sorted(np.flatnonzero(~mask), key=lambda i: -information[i])
-        settled = bool(_array(self.model.settled))
-        return replace(
-            self.rule.init(self.model.latent_dim),
-            phase="done" if settled else "look",
-            active=active,
-            shut=tuple(int(i) for i in shut),
-        )
+    def _find_fixed(self) -> GateState:
+        """The state where all gates are fixed, perhaps not for good."""
+        is_open = _array(self.model.latent_mask.mask) > 0
+        done = bool(_array(self.model.settled))
+        kl = _array(self.model.information)
+        return self.rule.find_fixed(self.state, is_open, kl, done)
 
-    def _yield_to_harden(self) -> None:
+    def _accept_harden(self) -> None:
         """Leave all as it is where `harden` has fixed the gates while `fit` runs."""
         if self.state.phase != "done" and _array(self.model.settled):
-            self.state = self._all_fixed_state()
-            self._pending = self._good = None
-
-    def _pace(self) -> None:
-        """Fit the rule to the steps of an epoch, once they are known."""
-        steps = max(1, steps_taken(self.model) - self._steps)
-        self.rule = self.rule.paced(steps, (self.params or {}).get("epochs"))
-        self._is_paced = True
+            self.state = self._find_fixed()
+            self._pending = self._snapshot = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._yield_to_harden()
+        self._accept_harden()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._apply(*pending)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._accept_harden()
+        if self._first_step is not None:
+            steps = max(1, steps_taken(self.model) - self._first_step)
+            self.rule = self.rule.paced(steps, (self.params or {}).get("epochs"))
+            self._first_step = None
+        self._last_epoch = epoch
         self._decide(epoch, {} if logs is None else logs)
-        self._save(epoch)
+        rule = self.rule
+        pace = [rule.trial, rule.patience, rule.epochs]
+        search = {**self._to_save(), "pace": pace}
+        save_state(self.model, epoch, self._saved_rule(), search, self._snapshot)
 
     def _saved_rule(self) -> GateRule:
         # Without the pace, which is known only after an epoch.
         return GateRule(self.model.tau)
 
-    def _save(self, epoch: int) -> None:
-        good, rule = self._good, self.rule
-        search = {
-            **self._to_save(),
-            "pace": [rule.trial, rule.patience, rule.epochs],
-            "error": [self.error, self.weights_epoch],
-            "is_stale": self.is_stale,
-            "good": good and [good.error, good.epoch],
-            "returned": self._returned,
-        }
-        snapshot = good and good.snapshot
-        save_state(self.model, epoch, self._saved_rule(), search, snapshot)
-
     def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+        super()._load(search, arrays)
         trial, patience, epochs = search["pace"]
         self.rule = replace(self.rule, trial=trial, patience=patience, epochs=epochs)
-        self._is_paced = True
-        super()._load(search, arrays)
-        self.error, self.weights_epoch = search["error"]
-        self.is_stale = search["is_stale"]
-        self._returned = search["returned"]
-        if search["good"] is not None:
-            snapshot = self.model.snapshot(arrays)
-            self._good = _Weights(snapshot, *search["good"])
+        self._first_step = None
+        self._snapshot = self.model.snapshot(arrays) if arrays else None
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
-        self._yield_to_harden()
-        if not self._is_paced:
-            self._pace()
-        self._last_epoch = epoch
         # The loss tells of codes that are not finite too, behind gates that are shut.
         for name in ("loss", "squared_error"):
             check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])
+        weights = self.state.weights
         if self.is_validated and "val_squared_error" not in logs:
-            self.is_stale = True
-            return  # an epoch that `validation_freq` leaves out
-        self.weights_epoch, self.is_stale = epoch, False
+            # An epoch that `validation_freq` leaves out.
+            self.state = replace(self.state, weights=replace(weights, is_stale=True))
+            return
         error = float(logs["val_squared_error"] if self.is_validated else trained)
         check_finite(epoch, "val_squared_error", error)
-        self.error = error
+        self.state = replace(self.state, weights=weights.measured(epoch, error))
         if self.state.phase != "reach":
             margin = self.model.constraint.margin
             margin.assign(self.rule.margin(float(_array(margin)), error - trained))
@@ -195,73 +165,51 @@ class GateSearch(PruningRecord):
             float(_array(self.model.constraint.multiplier)),
         )
         state, decision = self.rule.update(self.state, observation)
-        # What comes back is not to come back with the weights of its trial.
-        settled = decision.action != "restore" and not state.trial
-        if self.met and (decision.action == "try" or (settled and self._all_fixed())):
-            self._good = _Weights(self.model.snapshot(), error, epoch)
-            self._returned = False
+        if state.weights.feasible_epoch == epoch:
+            self._snapshot = self.model.snapshot()
         if is_long_unmet(state):
             warnings.warn(f"GatedVAE: {unmet_reason(self.rule, state)}", stacklevel=2)
-        if decision.action == "open" and self._good is not None and not self._returned:
-            # It has held with these gates: first the weights with which it did.
-            state = replace(self.state, errors=(), unmet=state.unmet)
-            self._pending = (state, replace(decision, **_RETURN))
-        elif decision.indices or state.phase != self.state.phase:
-            self._pending = (state, decision)
+        waits = decision.action == "wait" and not _rolls_back(decision)
+        if waits and state.phase == self.state.phase:
+            self.state = state
         else:
-            self._accept(state, decision)
-
-    def _all_fixed(self) -> bool:
-        """Whether no gate is left to be trained."""
-        return not _array(self.model.gates.undecided()).any()
+            self._pending = (state, decision)
 
     def _apply(self, state: Any, decision: Decision) -> None:
-        if decision.action == "restore" or decision.reason == _RETURN["reason"]:
-            self._go_back()
-            self._returned = decision.action != "restore"
-        if state.phase in ("look", "trial", "done"):
+        if _rolls_back(decision):
+            self._roll_back()
+        if not state.is_trained:
             is_open = np.zeros(self.model.latent_dim, bool)
             is_open[list(state.active)] = True
             self.model.fix_gates(is_open, settled=state.phase == "done")
-        self._accept(state, decision)
-
-    def _accept(self, state: Any, decision: Decision) -> None:
         self.state = state
         if decision.action != "wait":
             self.decisions.append(decision)
 
-    def _go_back(self) -> None:
-        """To the weights of the last epoch within the bound with all that is open."""
-        if self._good is None:
-            raise RuntimeError("There are no weights to go back to.")
-        self._good.snapshot.restore()
-        self.error, self.weights_epoch = self._good.error, self._good.epoch
-        self.is_stale = False
+    def _roll_back(self) -> None:
+        """Restore the weights of the last epoch within the bound."""
+        if self._snapshot is None:
+            raise RuntimeError("There are no weights to roll back to.")
+        self._snapshot.restore()
 
     def _end(self, completed: bool) -> None:
         """Close the run, once every callback has ended its own."""
         if self._last_epoch is None:
             return
-        self._yield_to_harden()
+        self._accept_harden()
         pending, self._pending = self._pending, None
         if completed and self.model.weights_were_restored():
-            self._tell_of_restored_weights()
+            self._accept_restored_weights()
             self.undecided = self.model.undecided_gates
             return
         before = self.weights_epoch, self.is_stale
         if pending is not None and self._is_measured(*pending):
             self._apply(*pending)
         if self.state.trial:
-            decision = undecided(self.state, self._last_epoch or 0, "`fit` has ended")
-            active = sorted((*self.state.active, *self.state.trial))
-            state = self.rule.fixed(self.state, active)
-            self._apply(state, decision)
-        if completed and (self.is_stale or not self.met) and self._good is not None:
-            self._go_back()
-            self._close_again()
-            # They may be of the epoch after which the size was fixed.
-            self.model.settled.assign(float(self.state.phase == "done"))
-        self._good = None
+            self._abort_trial()
+        if completed and (self.is_stale or not self.met) and self._snapshot is not None:
+            self._restore_feasible()
+        self._snapshot = None
         self.undecided = self.model.undecided_gates
         if not completed:
             return
@@ -278,35 +226,48 @@ class GateSearch(PruningRecord):
         if not self.is_decided or not self.met:
             warnings.warn(self.result(), stacklevel=2)
 
-    def _close_again(self) -> None:
-        """The gates of weights gone back to: some may have been opened since."""
-        is_open = _array(self.model.gates.open_gates()) > 0
-        active = tuple(int(i) for i in np.flatnonzero(is_open))
-        if set(active) >= set(self._active()):
-            return
-        epochs = self._last_epoch or 0, self.weights_epoch or 0
-        self.state, decision = close_again(self.rule, self.state, active, *epochs)
-        self.model.fix_gates(is_open, settled=False)
-        self.decisions.append(decision)
-
-    def _measure(self) -> None:
-        """Take the error of weights, and gates, that are not those of any epoch."""
-        self.model.latent_mask.mask.assign(self.model.gates.open_gates())
-        if self.is_stale:
-            self.weights_epoch = self._last_epoch
-        found = self.model.evaluate_validation()
-        self.error, self.is_stale = float(found["squared_error"]), False
-
     def _is_measured(self, state: GateState, decision: Decision) -> bool:
         """Whether the error is known of what a decision leads to."""
-        if decision.action == "restore" or decision.reason == _RETURN["reason"]:
+        if _rolls_back(decision) or state.phase == "narrow":
             return True
-        return state.phase == "narrow" or list(state.active) == self._active()
+        return list(state.active) == self._active()
 
-    def _tell_of_restored_weights(self) -> None:
-        active = tuple(int(i) for i in self.model.latent_mask.active_indices)
-        self.state = self.rule.fixed(replace(self.state, fixed_epoch=None), active)
-        self.error = self._good = None
+    def _abort_trial(self) -> None:
+        decision = undecided(self.state, self._last_epoch or 0, "`fit` has ended")
+        active = sorted((*self.state.active, *self.state.trial))
+        weights = self.state.weights.rolled_back(within_search=False)
+        state = replace(self.rule.restart(self.state, active), weights=weights)
+        self._apply(state, decision)
+
+    def _restore_feasible(self) -> None:
+        """Restore the last feasible weights with their gates."""
+        self._roll_back()
+        weights = self.state.weights.rolled_back(within_search=False)
+        self.state = replace(self.state, weights=weights)
+        is_open = _array(self.model.gates.open_gates()) > 0
+        active = tuple(int(i) for i in np.flatnonzero(is_open))
+        if not set(active) >= set(self._active()):
+            # Some were opened since.
+            epochs = self._last_epoch or 0, self.weights_epoch or 0
+            self.state, decision = close_again(self.rule, self.state, active, *epochs)
+            self.model.fix_gates(is_open, settled=False)
+            self.decisions.append(decision)
+        # The weights may be of the epoch after which the size was fixed.
+        self.model.settled.assign(float(self.state.phase == "done"))
+
+    def _measure(self) -> None:
+        """Measure the error of weights, and gates, that are not those of any epoch."""
+        self.model.latent_mask.mask.assign(self.model.gates.open_gates())
+        epoch = self._last_epoch if self.is_stale else self.weights_epoch
+        error = float(self.model.evaluate_validation()["squared_error"])
+        weights = self.state.weights.measured(epoch or 0, error)
+        self.state = replace(self.state, weights=weights)
+
+    def _accept_restored_weights(self) -> None:
+        """Restart from weights that another callback has restored."""
+        state = replace(self.state, fixed_epoch=None, weights=GateWeights())
+        self.state = self.rule.restart(state, self._active())
+        self._snapshot = None
         warnings.warn(
             "GatedVAE: weights were restored from outside, with their gates. They stay "
             "as restored; whether they meet the bound is not known.",
@@ -333,6 +294,11 @@ class GateSearch(PruningRecord):
         if self.state is None:
             return "GatedVAE: not run yet."
         return gate_outcome(self, len(self._active()), self._last_epoch)
+
+
+def _rolls_back(decision: Decision) -> bool:
+    """Whether the feasible weights are restored with a decision."""
+    return decision.action == "restore" or decision.code == "roll_back"
 
 
 def _array(value: Any) -> np.ndarray:

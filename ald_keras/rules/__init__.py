@@ -22,7 +22,7 @@ from ald_keras.rules.paper.selection import SELECTIONS, select_dims
 from ald_keras.rules.paper.slopes import fit_slope
 from ald_keras.rules.paper.state import ALDState
 from ald_keras.rules.paper.to_the_end import ALDToTheEndRule, ALDToTheEndState
-from ald_keras.rules.rule import Rule, RuleState
+from ald_keras.rules.rule import PruningRule, Rule, RuleState
 from ald_keras.rules.size_curve.elastic import ElasticRule, ElasticState
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.rule import SizeCurveRule
@@ -55,6 +55,7 @@ __all__ = [
     "BASELINE_NLL",
     "OBJECTIVE",
     "Observation",
+    "PruningRule",
     "Rule",
     "RuleState",
     "SELECTIONS",

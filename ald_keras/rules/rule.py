@@ -38,26 +38,32 @@ class RuleState(Protocol):
 
 
 StateT = TypeVar("StateT", bound=RuleState)
+ObservationT = TypeVar("ObservationT", contravariant=True)
 
 
 @runtime_checkable
-class Rule(Protocol[StateT]):
+class Rule(Protocol[StateT, ObservationT]):
     """Pure decisions: no method changes the rule, a state or an observation."""
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that every observation must hold."""
 
     def init(self, n_dims: int, seed: int) -> StateT:
         """State before the first epoch, all `n_dims` dimensions active."""
 
     def update(
-        self, state: StateT, observation: Observation
+        self, state: StateT, observation: ObservationT
     ) -> tuple[StateT, Decision]:
-        """Decides about one recorded epoch."""
+        """Decides about one observation."""
 
     def restart(self, state: StateT, active: Iterable[int]) -> StateT:
         """State that continues from dimensions changed from outside."""
 
     def state_from_dict(self, data: Mapping[str, Any]) -> StateT:
         """Rebuilds a state of this rule from what its `to_dict` returned."""
+
+
+@runtime_checkable
+class PruningRule(Rule[StateT, Observation], Protocol[StateT]):
+    """A rule that `ALDCallback` can ask."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that every observation must hold."""

@@ -16,9 +16,10 @@ from ald_keras.rules.gates.state import GateState
 from ald_keras.rules.gates.steps import (
     GateObservation,
     decide,
+    evaluate,
     is_long_unmet,
-    judge,
-    look,
+    select,
+    track_weights,
     unmet_reason,
 )
 
@@ -132,8 +133,8 @@ class GateRule(Immutable):
         aim = gap + 0.5 * (self.bound - self.tau)
         return 0.5 * (before + min(max(aim, 0.0), _LARGEST_MARGIN * self.tau))
 
-    def init(self, n_dims: int) -> GateState:
-        """State before the first epoch, no gate decided."""
+    def init(self, n_dims: int, seed: int = 0) -> GateState:
+        """State before the first epoch, no gate decided; nothing is random."""
         n_dims = check_integer("n_dims", n_dims, 1)
         return GateState(n_dims, tuple(range(n_dims)))
 
@@ -146,7 +147,7 @@ class GateRule(Immutable):
         """
         return GateState.from_dict(data)
 
-    def fixed(self, state: GateState, active: Iterable[int]) -> GateState:
+    def restart(self, state: GateState, active: Iterable[int]) -> GateState:
         """State after what is open was decided outside, a trial's end for example.
 
         Args:
@@ -157,6 +158,27 @@ class GateRule(Immutable):
         shut = tuple(i for i in state.shut if i not in active)
         state = replace(state, trial=(), errors=(), group=1, shut=shut)
         return replace(state, phase="look", active=active)
+
+    def find_fixed(
+        self, state: GateState, is_open: Iterable[bool], kl: Iterable[float], done: bool
+    ) -> GateState:
+        """State of a search that finds all gates fixed.
+
+        Args:
+            state: State to go on from, of which what is known of the weights stays.
+            is_open: Of each gate.
+            kl: Mean KL of each dimension, nats.
+            done: Whether they are fixed for good.
+        """
+        active = tuple(i for i, each in enumerate(is_open) if each)
+        by_kl = sorted(enumerate(kl), key=lambda pair: -pair[1])
+        return replace(
+            self.init(state.n_dims),
+            phase="done" if done else "look",
+            active=active,
+            shut=tuple(i for i, _ in by_kl if i not in active),
+            weights=state.weights,
+        )
 
     def update(
         self, state: GateState, observation: GateObservation
@@ -169,7 +191,10 @@ class GateRule(Immutable):
 
         Returns:
             The next state, and the decision with its reason. `"prune"` and `"try"`
-            close gates, `"open"` and `"restore"` open them.
+            close gates, `"open"` and `"restore"` open them; with `"restore"`, and
+            where the code is `"roll_back"`, the feasible weights come back first. If
+            the next state's `weights.feasible_epoch` is this epoch, those of this epoch
+            are the feasible ones.
 
         Raises:
             ValueError: If the observation is of another number of gates.
@@ -180,11 +205,12 @@ class GateRule(Immutable):
                     f"`{name}` must hold a value for each of {state.n_dims} gates. "
                     f"Received: {len(getattr(observation, name))}"
                 )
+        before = state
         state = replace(state, unmet=self._unmet(state, observation))
         state, decision = self._decide(state, observation)
         if decision.action == "wait" and is_long_unmet(state):
             decision = replace(decision, reason=unmet_reason(self, state))
-        return state, decision
+        return track_weights(self, before, state, decision, observation)
 
     def _unmet(self, state: GateState, seen: GateObservation) -> tuple[float, ...]:
         if state.phase in ("trial", "done"):
@@ -205,8 +231,8 @@ class GateRule(Immutable):
             return state, decide(state, observation, "wait", reason)
         state = replace(state, errors=(*state.errors, observation.error))
         if state.phase == "trial":
-            return judge(self, state, observation)
-        return look(self, state, observation)
+            return evaluate(self, state, observation)
+        return select(self, state, observation)
 
     def _reach(
         self, state: GateState, seen: GateObservation

@@ -8,6 +8,7 @@ from typing import Any
 
 from ald_keras._validation import check_fields, check_indices, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.gates.weights import GateWeights
 
 PHASES = ("reach", "narrow", "look", "trial", "done")
 
@@ -38,6 +39,7 @@ class GateState(Immutable):
             none.
         group: Integer >= 1, dimensions tried at a time. Defaults to 1.
         fixed_epoch: Epoch at which the size was fixed, or `None`. Defaults to `None`.
+        weights: What is known of the weights. Defaults to nothing.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -57,6 +59,7 @@ class GateState(Immutable):
     errors: tuple[float, ...] = ()
     group: int = 1
     fixed_epoch: int | None = None
+    weights: GateWeights = GateWeights()
 
     def __post_init__(self) -> None:
         n_dims = check_integer("n_dims", self.n_dims, 1)
@@ -83,6 +86,11 @@ class GateState(Immutable):
             )
 
     @property
+    def is_trained(self) -> bool:
+        """Whether gates are trained, and not all fixed."""
+        return self.phase in ("reach", "narrow")
+
+    @property
     def step(self) -> int:
         """Dimensions tried at a time."""
         return self.group
@@ -95,6 +103,7 @@ class GateState(Immutable):
     def to_dict(self) -> dict[str, Any]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data["weights"] = self.weights.to_dict()
         return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
 
     @classmethod
@@ -106,5 +115,6 @@ class GateState(Immutable):
             ValueError: If fields are missing, unknown or invalid.
         """
         values = check_fields("GateState", data, [f.name for f in fields(cls)])
+        values["weights"] = GateWeights.from_dict(values["weights"])
         lists = (k for k, v in values.items() if isinstance(v, list))
         return cls(**{**values, **{name: tuple(values[name]) for name in lists}})

@@ -54,7 +54,7 @@ class GateObservation(Immutable):
             )
 
 
-def look(
+def select(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[GateState, Decision]:
     """Decide while nothing is on trial."""
@@ -113,7 +113,7 @@ def _most(state: GateState) -> int:
     return max(1, len(state.active) // 4)
 
 
-def judge(
+def evaluate(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[GateState, Decision]:
     """Decide on what is on trial."""
@@ -184,6 +184,42 @@ def _wait_for_bound(
     return state, decide(state, seen, "open", reason, (likeliest,))
 
 
+def track_weights(
+    rule: GateRule,
+    before: GateState,
+    state: GateState,
+    decision: Decision,
+    seen: GateObservation,
+) -> tuple[GateState, Decision]:
+    """State and decision with what the epoch says of the weights.
+
+    Where a gate is to be opened the feasible weights come back first, since the bound
+    was met with the gates there are.
+
+    Args:
+        rule: The rule.
+        before: State before the epoch.
+        state: State after it.
+        decision: The decision that led to it.
+        seen: Measurements of the epoch.
+    """
+    weights = before.weights.measured(seen.epoch, seen.error)
+    # What comes back is not to come back with the weights of its trial.
+    is_settled = decision.action != "restore" and not state.trial
+    is_candidate = is_settled and not before.is_trained
+    if seen.error <= rule.bound and (decision.action == "try" or is_candidate):
+        weights = weights.marked_feasible()
+    can_roll_back = weights.feasible_epoch is not None and not weights.was_rolled_back
+    if decision.action == "restore":
+        weights = weights.rolled_back(within_search=False)
+    elif decision.action == "open" and can_roll_back:
+        weights = weights.rolled_back(within_search=True)
+        state = replace(before, errors=(), unmet=state.unmet)
+        reason = "Roll back to the weights with which the bound was met."
+        decision = decide(before, seen, "wait", reason, code="roll_back")
+    return replace(state, weights=weights), decision
+
+
 def close_again(
     rule: GateRule,
     state: GateState,
@@ -201,7 +237,7 @@ def close_again(
         met_epoch: Integer >= 0, the epoch whose weights have come back.
     """
     closed = tuple(sorted(set(state.active).difference(active)))
-    state = rule.fixed(state, active)
+    state = rule.restart(state, active)
     state = replace(state, shut=(*closed, *state.shut))
     decision = Decision(
         epoch=epoch,
@@ -246,6 +282,7 @@ def decide(
     action: Action,
     reason: str,
     indices: tuple[int, ...] = (),
+    code: str = "",
 ) -> Decision:
     """The decision that leads to a state."""
     return Decision(
@@ -256,4 +293,5 @@ def decide(
         active_dims=len(state.active),
         slopes={},
         reason=reason,
+        code=code,
     )

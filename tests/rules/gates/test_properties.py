@@ -1,7 +1,7 @@
 """Invariants of whole searches under any errors and probabilities."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,10 +59,16 @@ def test_invariants(search):
             assert sum(map(len, parts)) == len(places) == n_dims
         if decision.action == "restore":
             assert decision.indices == before.trial
+        weights = state.weights
+        if weights.feasible_epoch is not None:
+            assert weights.feasible_error <= rule.bound
+        if decision.action == "restore" or decision.code == "roll_back":
+            assert weights.epoch == weights.feasible_epoch
+            assert weights.was_rolled_back == (decision.code == "roll_back")
         if decision.action == "try":
             assert set(decision.indices) == set(state.trial) <= set(before.active)
         if done:
-            assert state == before
+            assert replace(state, weights=before.weights) == before
             assert decision.action == "wait"
         done = done or decision.action == "stop"
         assert done == (state.fixed_epoch is not None)
@@ -76,7 +82,7 @@ def test_a_search_goes_on_from_what_json_holds(search, data):
     played = play(rule, rule.init(n_dims), rows)
     again = GateRule(**json.loads(json.dumps(asdict(rule))))
     cut = data.draw(st.integers(1, len(rows)))
-    state = GateState(**json.loads(json.dumps(played[cut - 1][0].to_dict())))
+    state = GateState.from_dict(json.loads(json.dumps(played[cut - 1][0].to_dict())))
     assert state == played[cut - 1][0]
     assert play(again, state, rows[cut:], first=cut) == played[cut:]
     for _, decision in played:
