@@ -6,22 +6,23 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from ald_keras.callbacks.argument_checks import check_arguments, choose_rule
+from ald_keras.callbacks.argument_checks import (
+    check_arguments,
+    check_model,
+    choose_rule,
+)
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import (
     continue_sampling,
     sample_sizes,
-    write_mask,
 )
 from ald_keras.callbacks.observer import Observer
-from ald_keras.callbacks.optimizer_steps import steps_taken
-from ald_keras.callbacks.pruning_record import ReportedRecord
+from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import (
     BASELINE_NLL,
-    Decision,
     ElasticRule,
     Observation,
     PruningRule,
@@ -29,14 +30,11 @@ from ald_keras.rules import (
 )
 from ald_keras.rules.interval import EPOCH, EvaluationClock
 from ald_keras.rules.outcome import (
-    COLLAPSED,
     INFORMATIVE_KL,
-    NEVER_SAMPLED,
-    unfinished,
 )
 
 
-class ALDCallback(ReportedRecord):
+class ALDCallback(PruningRecord):
     """Finds the number of latent dimensions during `fit`.
 
     What to remove is the rule's decision: `SizeCurveRule`, which reads the size off the
@@ -112,7 +110,7 @@ class ALDCallback(ReportedRecord):
             what the latent space gains and the likelihood has no `best_constant`.
     """
 
-    _transient = (*ReportedRecord._transient, "_observer")
+    _transient = (*PruningRecord._transient, "_observer")
 
     def __init__(
         self,
@@ -141,9 +139,6 @@ class ALDCallback(ReportedRecord):
         self.interval = interval
         check_arguments(self)
         self._observer: Observer | None = None
-        self._code = ""
-        # Observations that the rule has had since it was restarted.
-        self._observed = 0
         self._clock = EvaluationClock(EPOCH, None)
 
     @property
@@ -152,21 +147,8 @@ class ALDCallback(ReportedRecord):
         return isinstance(self.rule, ElasticRule)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        if not hasattr(self.model, "latent_mask"):
-            raise TypeError(
-                "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
-                f"Received: {type(self.model).__name__}"
-            )
-        if hasattr(self.model, "gates"):
-            raise TypeError(
-                "`ALDCallback` prunes a MaskedVAE; a GatedVAE decides by itself which "
-                "dimensions stay, and would write over its mask."
-            )
-        self.curve = self.last_probe = None
-        self._last_epoch = self._pending = self.fixed_step = None
-        self.decisions = []
-        self.sampled = self.collapsed = False
-        self._code, self._observed = "", 0
+        check_model(self.model)
+        self._clear()
         params = self.params or {}
         self._observer = self._make_observer(int(params.get("epochs") or 1))
         self.model.call_after_fit(self._end)
@@ -261,64 +243,15 @@ class ALDCallback(ReportedRecord):
     def _to_save(self) -> dict[str, Any]:
         return {
             **super()._to_save(),
-            "collapsed": self.collapsed,
-            "observed": self._observed,
             "observer": self._require_observer().to_dict(),
             "clock": self._clock.to_dict(),
-            "code": self._code,
         }
 
     def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
         super()._load(search, arrays)
-        self.collapsed, self._observed = search["collapsed"], search["observed"]
         self._require_observer().load_state(search["observer"])
         self._clock.load(search["clock"])
-        self._code = search["code"]
         self._stop_if_fixed(self.state if self._pending is None else self._pending[0])
-
-    def _accept(self, state: Any, decision: Decision) -> None:
-        if state.fixed_epoch != self.state.fixed_epoch:
-            self.fixed_step = None
-            if state.fixed_epoch is not None:
-                self.fixed_step = steps_taken(self.model)
-        self.state = state
-        # A wait is recorded when its cause is another one than before.
-        new_cause = decision.code not in ("", self._code)
-        self._code = decision.code
-        if decision.action != "wait" or new_cause:
-            self._log(decision)
-
-    def _apply(self, state: Any, decision: Decision) -> None:
-        write_mask(self.model, state.active)
-        self._accept(state, decision)
-
-    def _apply_pending(self) -> None:
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            self._apply(*pending)
-
-    def _log(self, decision: Decision) -> None:
-        self.decisions.append(decision)
-        if self.verbose:
-            print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
-
-    def _check_mask(self, epoch: int) -> None:
-        """Restart the rule where the mask was changed from outside."""
-        if not self._mask_was_changed():
-            return
-        found = self._active()
-        reason = (
-            f"The mask was changed from outside, from {len(self.state.active)} to "
-            f"{len(found)} active dimensions, for example by restored weights. Both "
-            "stay as restored; the rule restarts from them."
-        )
-        warnings.warn(f"ALD: {reason}", stacklevel=2)
-        self.state = self.rule.restart(self.state, found)
-        self.fixed_step = self._pending = None
-        self._observed = 0
-        self._log(
-            Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
-        )
 
     def _end(self, completed: bool) -> None:
         """Close the run, once every callback has ended its own."""
@@ -335,18 +268,6 @@ class ALDCallback(ReportedRecord):
         finally:
             self._observer = self._pending = None
 
-    def _fix_pending(self) -> None:
-        """Apply a size fixed in the last evaluation, and remove the reserve."""
-        if not isinstance(self.rule, SizeCurveRule):
-            return
-        # Half of the examples were trained at that size: no training needs to follow.
-        if self._pending is not None and self._pending[1].code == "fixed":
-            self._apply_pending()
-        self._pending = None
-        state, decision = self.rule.finish(self.state)
-        if decision is not None:
-            self._apply(state, decision)
-
     def _measure_curve(self) -> SizeCurve | None:
         try:
             return self._require_observer().size_curve()
@@ -356,14 +277,3 @@ class ALDCallback(ReportedRecord):
                 f"ALD: the size curve could not be measured: {error}", stacklevel=2
             )
             return None
-
-    def _report_outcome(self) -> None:
-        settled = self._observed >= 10 or self.state.fixed_epoch is not None
-        if self.collapsed and settled:
-            warnings.warn(f"ALD: {COLLAPSED}", stacklevel=2)
-        elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
-            warnings.warn(f"ALD: {unfinished(self._code)}", stacklevel=2)
-        elif self.elastic and not self.sampled:
-            warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
-        if self.verbose or (self.params or {}).get("verbose"):
-            print(self.result())

@@ -37,6 +37,20 @@ def choose_rule(rule: Any, elastic: Any) -> Any:
     return rule or ElasticRule()
 
 
+def check_model(model: Any) -> None:
+    """Raise a `TypeError` unless a callback can prune a model."""
+    if not hasattr(model, "latent_mask"):
+        raise TypeError(
+            "`ALDCallback` needs a model with a `latent_mask`, such as MaskedVAE. "
+            f"Received: {type(model).__name__}"
+        )
+    if hasattr(model, "gates"):
+        raise TypeError(
+            "`ALDCallback` prunes a MaskedVAE. Received: a GatedVAE, whose gates would "
+            "write over the mask. Pass `GateSearch()` instead."
+        )
+
+
 def check_arguments(callback: Any) -> None:
     """Raise a `TypeError` or `ValueError` that names an unusable argument."""
     if not isinstance(callback.rule, PruningRule):

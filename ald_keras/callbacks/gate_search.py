@@ -13,14 +13,14 @@ from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
 from ald_keras.callbacks.optimizer_steps import steps_taken
-from ald_keras.callbacks.pruning_record import PruningRecord
+from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
 from ald_keras.rules.gates.weights import GateWeights
 from ald_keras.rules.outcome import Status
 
 
-class GateSearch(PruningRecord):
+class GateSearch(SearchRecord):
     """Brings every gate of a `GatedVAE` to a decision during `fit`.
 
     It asks `GateRule` at the end of each epoch; what is decided takes effect when the
@@ -46,7 +46,7 @@ class GateSearch(PruningRecord):
         TypeError: At `fit`, if the model has no gates to decide on.
     """
 
-    _transient = (*PruningRecord._transient, "_snapshot")
+    _transient = (*SearchRecord._transient, "_snapshot")
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,11 +74,6 @@ class GateSearch(PruningRecord):
     def met(self) -> bool:
         return self.error is not None and self.error <= self.rule.bound
 
-    @property
-    def fixed_epoch(self) -> int | None:
-        """Epoch at which the size was fixed, `None` if it is not fixed."""
-        return None if self.state is None else self.state.fixed_epoch
-
     def on_train_begin(self, logs: Any = None) -> None:
         if not getattr(self.model, "gated", False):
             raise TypeError(
@@ -100,8 +95,7 @@ class GateSearch(PruningRecord):
     def _find_fixed(self) -> GateState:
         """The state where all gates are fixed, perhaps not for good."""
         is_open = _array(self.model.latent_mask.mask) > 0
-        done = bool(_array(self.model.settled))
-        kl = _array(self.model.information)
+        kl, done = _array(self.model.information), bool(_array(self.model.settled))
         return self.rule.find_fixed(self.state, is_open, kl, done)
 
     def _accept_harden(self) -> None:
@@ -124,8 +118,7 @@ class GateSearch(PruningRecord):
             self._first_step = None
         self._last_epoch = epoch
         self._decide(epoch, {} if logs is None else logs)
-        rule = self.rule
-        pace = [rule.trial, rule.patience, rule.epochs]
+        pace = [self.rule.trial, self.rule.patience, self.rule.epochs]
         search = {**self._to_save(), "pace": pace}
         save_state(self.model, epoch, self._saved_rule(), search, self._snapshot)
 
@@ -189,7 +182,7 @@ class GateSearch(PruningRecord):
     def _roll_back(self) -> None:
         """Restore the weights of the last epoch within the bound."""
         if self._snapshot is None:
-            raise RuntimeError("There are no weights to roll back to.")
+            raise RuntimeError("There are no feasible weights to restore.")
         self._snapshot.restore()
 
     def _end(self, completed: bool) -> None:

@@ -1,108 +1,134 @@
-"""What a callback that prunes tells of its run."""
+"""What a rule has decided on a model's mask, carried out and told."""
 
 from __future__ import annotations
 
-import copy
 import os
 import pathlib
+import warnings
 from typing import Any
 
-import keras
-
-from ald_keras.callbacks.continuation import damaged, load_state
 from ald_keras.callbacks.epoch_meter import ProbeSample
+from ald_keras.callbacks.mask_writer import write_mask
+from ald_keras.callbacks.optimizer_steps import steps_taken
+from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE
-from ald_keras.rules import Decision, ElasticRule
+from ald_keras.rules import Decision, ElasticRule, SizeCurveRule
 from ald_keras.rules.outcome import (
+    COLLAPSED,
+    NEVER_SAMPLED,
     Status,
-    decision_line,
     elastic_line,
     outcome_line,
+    unfinished,
 )
 
 
-class PruningRecord(keras.callbacks.Callback):
-    """Holds what became of a run, and tells it.
+class PruningRecord(SearchRecord):
+    """Applies a rule's decisions to the mask, and tells what became of the run.
 
     Attributes:
-        decisions: List of `Decision`, all that changed or fixed the size, with reason.
         collapsed: Whether no active dimension is informative (posterior collapse).
-        state: State of the rule, or `None` before the first `fit`.
         last_probe: `ProbeSample` of the last epoch of the last `fit`, or `None`.
-        start_dims: Active dimensions when the last `fit` began.
         curve: `SizeCurve` on validation data at the end of the last `fit`, or `None`.
-        fixed_step: Optimizer steps after which the present size was fixed, or `None`.
         sampled: Whether the weights of the last `fit` come from training with sampled
             sizes.
     """
 
-    # Attributes that belong to a `fit` and do not go into a copy.
-    _transient: tuple[str, ...] = ("_model", "last_probe")
-
-    rule: Any
+    _transient = (*SearchRecord._transient, "last_probe")
 
     def __init__(self) -> None:
         super().__init__()
-        self.decisions: list[Decision] = []
-        self.collapsed = False
-        self.state: Any = None
+        self.verbose = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        """Drop what an earlier `fit` has left."""
+        self.decisions = []
+        self.collapsed = self.sampled = False
         self.last_probe: ProbeSample | None = None
-        self.start_dims = 0
         self.curve: SizeCurve | None = None
-        self.sampled = False
-        self.fixed_step: int | None = None
-        self._pending: tuple[Any, Decision] | None = None
-        self._last_epoch: int | None = None
+        self.fixed_step = self._pending = self._last_epoch = None
         # `Decision.code` of the last evaluation.
         self._code = ""
-
-    def _resume_saved(self) -> None:
-        """Resume the search that was saved with the model, if there is one.
-
-        Raises:
-            ValueError: If another rule had decided, or the state is damaged.
-        """
-        saved = load_state(self.model, self._saved_rule())
-        if saved is None:
-            return
-        try:
-            self._load(*saved)
-        except (KeyError, TypeError) as error:
-            raise damaged(error) from error
-
-    def _saved_rule(self) -> Any:
-        """The rule as it was given, by which a search is known."""
-        return self.rule
+        # Observations that the rule has had since it was restarted.
+        self._observed = 0
 
     def _to_save(self) -> dict[str, Any]:
-        """What is decided so far, in plain types."""
         return {
-            "state": self.state.to_dict(),
-            "pending": self._pending and [part.to_dict() for part in self._pending],
-            "decisions": [decision.to_dict() for decision in self.decisions],
-            "start_dims": self.start_dims,
-            "fixed_step": self.fixed_step,
+            **super()._to_save(),
+            "collapsed": self.collapsed,
+            "observed": self._observed,
+            "code": self._code,
         }
 
     def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
-        """Load what was saved after the epoch before the first of this `fit`."""
-        self.state = self.rule.state_from_dict(search["state"])
-        if search["pending"] is not None:
-            state, decision = search["pending"]
-            state = self.rule.state_from_dict(state)
-            self._pending = state, Decision.from_dict(decision)
-        self.decisions = [Decision.from_dict(d) for d in search["decisions"]]
-        self.start_dims = search["start_dims"]
-        self.fixed_step = search["fixed_step"]
-        self._last_epoch = self.model.first_epoch - 1
+        super()._load(search, arrays)
+        self.collapsed = search["collapsed"]
+        self._observed, self._code = search["observed"], search["code"]
+
+    def _accept(self, state: Any, decision: Decision) -> None:
+        if state.fixed_epoch != self.state.fixed_epoch:
+            self.fixed_step = None
+            if state.fixed_epoch is not None:
+                self.fixed_step = steps_taken(self.model)
+        self.state = state
+        # A wait is recorded when its cause is another one than before.
+        new_cause = decision.code not in ("", self._code)
+        self._code = decision.code
+        if decision.action != "wait" or new_cause:
+            self._log(decision)
+
+    def _apply(self, state: Any, decision: Decision) -> None:
+        write_mask(self.model, state.active)
+        self._accept(state, decision)
+
+    def _apply_pending(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            self._apply(*pending)
+
+    def _log(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+        if self.verbose:
+            print(f"\nEpoch {decision.epoch + 1}: {decision.reason}")
+
+    def _check_mask(self, epoch: int) -> None:
+        """Restart the rule where the mask was changed from outside."""
+        if not self._mask_was_changed():
+            return
+        found = self._active()
+        reason = (
+            f"The mask was changed from outside, from {len(self.state.active)} to "
+            f"{len(found)} active dimensions, for example by restored weights. Both "
+            "stay as restored; the rule restarts from them."
+        )
+        warnings.warn(f"ALD: {reason}", stacklevel=2)
+        self.state = self.rule.restart(self.state, found)
+        self.fixed_step = self._pending = None
+        self._observed = 0
+        self._log(
+            Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
+        )
+
+    def _fix_pending(self) -> None:
+        """Apply a size fixed in the last evaluation, and remove the reserve."""
+        if not isinstance(self.rule, SizeCurveRule):
+            return
+        # Half of the examples were trained at that size: no training needs to follow.
+        if self._pending is not None and self._pending[1].code == "fixed":
+            self._apply_pending()
+        self._pending = None
+        state, decision = self.rule.finish(self.state)
+        if decision is not None:
+            self._apply(state, decision)
 
     @property
     def fixed_epoch(self) -> int | None:
         """Epoch at which the present size was fixed, `None` if it is not fixed."""
         if self.state is None or self._mask_was_changed():
             return None
-        return self.state.fixed_epoch
+        return super().fixed_epoch
 
     @property
     def status(self) -> Status | None:
@@ -116,12 +142,6 @@ class PruningRecord(keras.callbacks.Callback):
         if self.fixed_epoch is None:
             return "infeasible" if self._code == "infeasible" else "unfinished"
         return "at_floor" if self.state.at_floor else "fixed"
-
-    def _active(self) -> list[int]:
-        """Dimensions active in the model; in a copy without one, by the rule."""
-        if self.model is None:
-            return list(self.state.active)
-        return self.model.latent_mask.active_indices.tolist()
 
     def _mask_was_changed(self) -> bool:
         return self._active() != list(self.state.active)
@@ -139,24 +159,16 @@ class PruningRecord(keras.callbacks.Callback):
             return elastic_line(status, left, smallest, DEFAULT_TOLERANCE)
         return outcome_line(status, self.start_dims, left, self.fixed_epoch)
 
-    def summary(self) -> None:
-        """Print every decision and the outcome."""
-        for decision in self.decisions:
-            print(decision_line(decision))
-        print(self.result())
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """A copy without the model and data that a `fit` left here."""
-        new = type(self).__new__(type(self))
-        memo[id(self)] = new
-        for name, value in self.__dict__.items():
-            drop = name in self._transient
-            new.__dict__[name] = None if drop else copy.deepcopy(value, memo)
-        return new
-
-
-class ReportedRecord(PruningRecord):
-    """A record of which a report can be written, from its last probe."""
+    def _report_outcome(self) -> None:
+        settled = self._observed >= 10 or self.state.fixed_epoch is not None
+        if self.collapsed and settled:
+            warnings.warn(f"ALD: {COLLAPSED}", stacklevel=2)
+        elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
+            warnings.warn(f"ALD: {unfinished(self._code)}", stacklevel=2)
+        elif self.elastic and not self.sampled:
+            warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
+        if self.verbose or (self.params or {}).get("verbose"):
+            print(self.result())
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write the run that has ended as one HTML file, figures included.

@@ -400,7 +400,7 @@ def test_a_known_number_of_factors_is_found():
 
 
 def test_a_pruning_callback_has_no_place_here():
-    with pytest.raises(TypeError, match="a GatedVAE decides by itself"):
+    with pytest.raises(TypeError, match=r"a GatedVAE.*`GateSearch\(\)` instead"):
         gated().fit(X, validation_data=X[:50], callbacks=[ALDCallback()], verbose=0)
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from ald_keras._validation import check_indices, check_integer, check_real
+from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.gates.narrowing import narrow, wait_until_met
 from ald_keras.rules.gates.state import GateState
 from ald_keras.rules.gates.steps import (
     GateObservation,
@@ -22,15 +21,6 @@ from ald_keras.rules.gates.steps import (
     track_weights,
     unmet_reason,
 )
-
-# Open gates by which their expected number may still fall while it counts as settled.
-_SETTLED = 0.5
-
-# Share of the multiplier below which it has not fallen while it counts as settled.
-_HALF = 0.5
-
-# Share of all epochs after which gates are decided on, settled or not.
-_LATEST = 0.6
 
 # The margin is never more than this share of tau: training far below it would only
 # learn the samples by heart.
@@ -223,9 +213,9 @@ class GateRule(Immutable):
         self, state: GateState, observation: GateObservation
     ) -> tuple[GateState, Decision]:
         if state.phase == "reach":
-            return self._reach(state, observation)
+            return wait_until_met(self, state, observation)
         if state.phase == "narrow":
-            return self._narrow(state, observation)
+            return narrow(self, state, observation)
         if state.phase == "done":
             reason = f"The gates were decided at epoch {(state.fixed_epoch or 0) + 1}."
             return state, decide(state, observation, "wait", reason)
@@ -233,87 +223,3 @@ class GateRule(Immutable):
         if state.phase == "trial":
             return evaluate(self, state, observation)
         return select(self, state, observation)
-
-    def _reach(
-        self, state: GateState, seen: GateObservation
-    ) -> tuple[GateState, Decision]:
-        if not seen.met:
-            reason = f"The error has not come down to {self.tau:g} yet: all gates open."
-            return state, decide(state, seen, "wait", reason)
-        state = replace(state, phase="narrow")
-        reason = f"The error has come down to {self.tau:g}: gates may close now."
-        return state, decide(state, seen, "wait", reason)
-
-    def _narrow(
-        self, state: GateState, seen: GateObservation
-    ) -> tuple[GateState, Decision]:
-        expected = (*state.expected, sum(seen.probabilities))
-        likely = _indices(seen.probabilities, 0.5) or (_likeliest(seen),)
-        state = replace(
-            state,
-            expected=expected,
-            multipliers=(*state.multipliers, seen.multiplier),
-            errors=(*state.errors, seen.error),
-            active=likely,
-        )
-        settled = self._has_settled(state)
-        late = self.epochs is not None and seen.epoch + 1 >= _LATEST * self.epochs
-        if settled or late:
-            return self._fix(state, seen, settled)
-        reason = f"{expected[-1]:.1f} open gates expected, {len(likely)} likely open."
-        return state, decide(state, seen, "wait", reason)
-
-    def _has_settled(self, state: GateState) -> bool:
-        """Whether nothing that moves the gates is on its way any more."""
-        recent = self.patience
-        expected, multipliers = state.expected, state.multipliers
-        if len(expected) <= recent:
-            return False
-        return (
-            min(expected[-recent:]) > min(expected[:-recent]) - _SETTLED
-            and multipliers[-1] >= _HALF * multipliers[-recent - 1]
-            and float(np.mean(state.errors[-recent:])) <= self.bound
-        )
-
-    def _fix(
-        self, state: GateState, seen: GateObservation, settled: bool
-    ) -> tuple[GateState, Decision]:
-        """Close what is closed nearly always, and leave the others open."""
-        p = seen.probabilities
-        is_open = _indices(p, self.closed) or (_likeliest(seen),)
-        undecided = sorted(
-            (i for i in is_open if p[i] <= 1.0 - self.closed), key=lambda i: p[i]
-        )
-        shut = sorted(set(range(state.n_dims)).difference(is_open), key=lambda i: -p[i])
-        state = replace(
-            state,
-            phase="look",
-            active=is_open,
-            undecided=tuple(undecided),
-            shut=tuple(shut),
-            expected=(),
-            multipliers=(),
-            errors=(),
-            group=max(1, sum(p[i] < 0.5 for i in undecided)),
-        )
-        when = (
-            f"Their expected number has settled over {self.patience} epochs"
-            if settled
-            else f"{100 * _LATEST:g} % of the epochs are over"
-        )
-        reason = (
-            f"{when}: {len(shut)} gates below {self.closed:g} are shut, the other "
-            f"{len(is_open)} open, {len(undecided)} of them undecided."
-        )
-        if not shut:
-            return state, decide(state, seen, "wait", reason)
-        return state, decide(state, seen, "prune", reason, tuple(sorted(shut)))
-
-
-def _indices(values: tuple[float, ...], above: float) -> tuple[int, ...]:
-    chosen = tuple(i for i, value in enumerate(values) if value > above)
-    return check_indices("indices", chosen)
-
-
-def _likeliest(seen: GateObservation) -> int:
-    return int(np.argmax(seen.probabilities))
