@@ -142,7 +142,7 @@ def test_keras_tuner_is_imported_only_where_it_must_be():
     assert users == {
         "experiments/compare/ald_trial.py",
         "experiments/compare/fixed_sizes.py",
-        "experiments/compare/search.py",
+        "experiments/compare/tuner.py",
     }
 
 

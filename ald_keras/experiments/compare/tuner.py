@@ -289,9 +289,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         comparison = load_comparison(arguments.config)
         found = next(s for s in comparison.hp_searches if s.name == arguments.search)
-        sizes = FixedSizes(
-            comparison, found, arguments.seed, arguments.output, arguments.place
-        )
+        where = arguments.output, arguments.place
+        sizes = FixedSizes(comparison, found, arguments.seed, *where)
         run_hp_search(sizes, arguments.skip)
 
     return run_command(parser.prog, command)

@@ -32,9 +32,10 @@ class Runner:
         failures: Mapping from names of jobs that failed to the reason in one line.
         board: The progress bar.
 
-    Example:
-    >>> with Runner(output) as runner:
-    ...     runner.run(jobs)
+    ```python
+    with Runner(output) as runner:
+        runner.run(jobs)
+    ```
     """
 
     def __init__(self, output: pathlib.Path, console: Console | None = None):
