@@ -29,7 +29,7 @@ def run(
     config: Config,
     output: pathlib.Path,
     overwrite: bool = False,
-    verbose: Any = "auto",
+    verbose: str | int = "auto",
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from ald_keras.models.compaction import (
     largest_difference,
     relative_difference,
 )
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.runs.evaluation import parameter_count
 from ald_keras.runs.record import RECORD, load_record
 from ald_keras.runs.run_files import load_curve
@@ -122,7 +123,7 @@ def export(
     return report
 
 
-def _difference(model: Any, small: Any, size: int | None) -> float:
+def _difference(model: LatentVAE, small: LatentVAE, size: int | None) -> float:
     if size is None:
         return largest_difference(model, small)
     with model.latent_mask.only(kept_dims(model, size)):
@@ -151,7 +152,9 @@ def _check_free(file: pathlib.Path, model_path: pathlib.Path, overwrite: bool) -
         raise ValueError(f"{file} is a folder that holds no SavedModel to replace.")
 
 
-def _read_back(artifact: Artifact, small: Any, files: list[pathlib.Path]) -> Any:
+def _read_back(
+    artifact: Artifact, small: LatentVAE, files: list[pathlib.Path]
+) -> float | None:
     if missing(artifact.reader):
         return None
     gap = largest_gap(artifact, small, files, relative_difference)
@@ -168,7 +171,7 @@ def _bytes(path: pathlib.Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _size(model: Any) -> dict[str, Any]:
+def _size(model: LatentVAE) -> dict[str, Any]:
     return {"dimensions": model.latent_dim, "parameters": parameter_count(model)}
 
 

@@ -13,6 +13,7 @@ import keras
 from ald_keras._validation import check_real
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.model_files import load_weights
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.runs.config import UNUSED
 
 CHECKPOINT = "checkpoint.keras"
@@ -96,7 +97,7 @@ class RunCheckpoint(keras.callbacks.Callback):
 
 
 def read_checkpoint(
-    path: pathlib.Path, model: Any, config: dict[str, Any]
+    path: pathlib.Path, model: LatentVAE, config: dict[str, Any]
 ) -> Progress | None:
     """Load the state of a killed run into a new model.
 

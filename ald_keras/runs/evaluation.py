@@ -11,6 +11,7 @@ from keras import ops
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units
 from ald_keras.metrics.quality import QualityMeter, row_blocks
+from ald_keras.models.latent_vae import LatentVAE
 
 # Clusters and features are measured on a sample: a silhouette takes memory that grows
 # with its square.
@@ -18,8 +19,8 @@ _SAMPLE = 2000
 
 
 def evaluate_model(
-    model: Any,
-    x: Any,
+    model: LatentVAE,
+    x: np.ndarray | LazySamples,
     n_clusters: int = 10,
     features: Any = "auto",
     seed: int = 0,
@@ -66,7 +67,7 @@ def evaluate_model(
 
 
 def _means_and_errors(
-    model: Any, blocks: Iterable[np.ndarray], rng: np.random.Generator
+    model: LatentVAE, blocks: Iterable[np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Posterior means of all samples, and the squared errors of a sample."""
     means, sampled, certain = [], 0.0, 0.0
@@ -88,7 +89,7 @@ def _squared_error(x: np.ndarray, mean: Any) -> float:
     return float(np.square(x - ops.convert_to_numpy(mean), dtype="float64").sum())
 
 
-def parameter_count(model: Any) -> int:
+def parameter_count(model: LatentVAE) -> int:
     """Trainable numbers of encoder, heads and decoder."""
     parts = (model.encoder, model.decoder)
     weights = [weight for part in parts for weight in part.trainable_variables]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 import re
 import shutil
@@ -10,13 +11,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras.callbacks import GateSearch
 from ald_keras.datasets import Dataset, LazySamples
 from ald_keras.export.formats import ARTIFACTS, holds_saved_model
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.text_files import write_csv, write_json, write_yaml
 from ald_keras.files.versions import versions
 from ald_keras.metrics import SizeCurve
+from ald_keras.models import GatedVAE
 from ald_keras.models.compaction import compact
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.reports import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
 from ald_keras.runs.checkpoint import CHECKPOINT
@@ -31,6 +35,7 @@ from ald_keras.runs.record import (
     RuleStop,
     RunRecord,
 )
+from ald_keras.runs.training import Search
 
 REPORT = "report.html"
 CURVE = "size_curve.csv"
@@ -55,10 +60,10 @@ def write_run(
     output: pathlib.Path,
     config: Config,
     parts: RunParts,
-    model: Any,
-    history: Any,
-    search: Any,
-    **facts: Any,
+    model: LatentVAE,
+    history: keras.callbacks.History,
+    search: Search | None,
+    **facts: object,
 ) -> dict[str, Any]:
     """Measure a trained model on the test part and write the files of `RUN_FILES`.
 
@@ -130,7 +135,7 @@ def load_curve(folder: pathlib.Path) -> SizeCurve | None:
     return SizeCurve.from_csv(path) if path.is_file() else None
 
 
-def _first(x: Any, samples: int) -> Any:
+def _first(x: np.ndarray | LazySamples, samples: int) -> np.ndarray | LazySamples:
     """The first samples of data; lazy ones stay lazy."""
     if isinstance(x, LazySamples):
         return x.take(np.arange(min(samples, len(x))))
@@ -141,8 +146,8 @@ def _report(
     output: pathlib.Path,
     config: Config,
     data: Dataset,
-    model: Any,
-    history: Any,
+    model: LatentVAE,
+    history: keras.callbacks.History,
     decisions: list[dict[str, Any]],
     record: dict[str, Any],
     curve: SizeCurve | None,
@@ -169,7 +174,11 @@ def _report(
 
 
 def _record(
-    config: Config, data: Dataset, model: Any, history: Any, search: Any
+    config: Config,
+    data: Dataset,
+    model: LatentVAE,
+    history: keras.callbacks.History,
+    search: Search | None,
 ) -> RunRecord:
     record: RunRecord = {
         "versions": versions(),
@@ -195,12 +204,12 @@ def _record(
     state = getattr(search, "state", None)
     if isinstance(state, ALDToTheEndState):
         record["rule_stop"] = _rule_stop(state)
-    if config.method == "geco":
+    if isinstance(model, GatedVAE):
         record["bound"] = _bound(model, history, search)
     return record
 
 
-def _is_elastic(model: Any) -> bool:
+def _is_elastic(model: LatentVAE) -> bool:
     """Whether sizes were sampled to the end of training."""
     sampling = getattr(model, "size_sampling", None)
     return sampling is not None and sampling.is_on
@@ -212,12 +221,14 @@ def _rule_stop(state: ALDToTheEndState) -> RuleStop | None:
     return {"epoch": state.stop_epoch, "active_dims": state.stop_dims}
 
 
-def _bound(model: Any, history: Any, search: Any) -> OpenBound | GatedBound:
-    if search is not None:
+def _bound(
+    model: GatedVAE, history: keras.callbacks.History, search: Search | None
+) -> OpenBound | GatedBound:
+    if isinstance(search, GateSearch):
         return {
             "tau": model.tau,
             "tolerance": search.rule.tolerance,
-            "error": search.error,
+            "error": math.nan if search.error is None else search.error,
             "met": search.met,
             "undecided_gates": len(model.undecided_gates),
         }
@@ -232,7 +243,7 @@ def _bound(model: Any, history: Any, search: Any) -> OpenBound | GatedBound:
     return bound
 
 
-def _decision_log(search: Any) -> list[dict[str, Any]]:
+def _decision_log(search: Search | None) -> list[dict[str, Any]]:
     """What `decisions.json` holds: all decisions of a search, none without one."""
     return [] if search is None else [d.to_dict() for d in search.decisions]
 
@@ -264,7 +275,11 @@ def _exports(output: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _write_training(
-    output: pathlib.Path, config: Config, model: Any, history: Any, search: Any
+    output: pathlib.Path,
+    config: Config,
+    model: LatentVAE,
+    history: keras.callbacks.History,
+    search: Search | None,
 ) -> None:
     # A run that is replaced leaves nothing that could be taken for part of this one.
     for name in (RECORD, CURVE, REPORT, ERROR_FILE):

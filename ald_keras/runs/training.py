@@ -19,15 +19,19 @@ from ald_keras.datasets import (
 )
 from ald_keras.metrics import FeatureExtractor, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.models.replicas import from_chief, is_chief
 from ald_keras.runs.checkpoint import Progress, RunCheckpoint, read_checkpoint
 from ald_keras.runs.config import Config
 from ald_keras.runs.strategies import open_strategy, together
 
+# What searches for the size of a run.
+Search = ALDCallback | GateSearch
+
 
 def build_model(
     config: Config, data_shape: tuple[int, ...], tau: float | None = None
-) -> Any:
+) -> MaskedVAE | GatedVAE:
     """The compiled model that a config describes.
 
     Args:
@@ -46,7 +50,7 @@ def build_model(
         **config.architecture.options,
     )
     shared: dict[str, Any] = {"likelihood": config.likelihood, "seed": config.seed}
-    model: Any
+    model: MaskedVAE | GatedVAE
     if config.method == "geco":
         options = dataclasses.asdict(config.geco)
         options |= {"tau": tau, **shared}
@@ -85,12 +89,12 @@ def train(
     config: Config,
     data: Dataset,
     extractor: FeatureExtractor,
-    verbose: Any = "auto",
+    verbose: str | int = "auto",
     log_dir: pathlib.Path | None = None,
     checkpoint: pathlib.Path | None = None,
     checkpoint_seconds: float = 30.0,
     strategy: Any = None,
-) -> tuple[Any, Any, Any, Progress]:
+) -> tuple[LatentVAE, keras.callbacks.History, Search | None, Progress]:
     """Train the model that a config describes.
 
     Args:
@@ -155,14 +159,14 @@ def _check_shared(strategy: Any, checkpoint: pathlib.Path) -> None:
 
 
 def fit_model(
-    model: Any,
+    model: LatentVAE,
     config: Config,
     data: Dataset,
     extractor: FeatureExtractor,
-    *more: Any,
+    *more: keras.callbacks.Callback,
     initial_epoch: int = 0,
-    verbose: Any = "auto",
-) -> tuple[Any, Any]:
+    verbose: str | int = "auto",
+) -> tuple[keras.callbacks.History, Search | None]:
     """Train a model as a config says.
 
     Args:
@@ -182,7 +186,7 @@ def fit_model(
     batches = EpochShuffledBatches(
         data.x_train, batch_size=config.batch_size, seed=config.seed
     )
-    callbacks: list[Any] = [batches.callback, FiniteLoss()]
+    callbacks: list[keras.callbacks.Callback] = [batches.callback, FiniteLoss()]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     search = _search(config, data, extractor)
@@ -204,7 +208,9 @@ def fit_model(
     return history, search
 
 
-def _search(config: Config, data: Dataset, extractor: FeatureExtractor) -> Any:
+def _search(
+    config: Config, data: Dataset, extractor: FeatureExtractor
+) -> Search | None:
     """The callback that searches for the size, `None` where it is given."""
     if config.method == "geco":
         return GateSearch() if config.geco.gated else None
