@@ -1,4 +1,4 @@
-"""The forms in which a model leaves: how each is written, and read back."""
+"""The formats of an export: how each is written, and read back."""
 
 from ald_keras.export.formats.artifact import (
     Artifact,

@@ -1,4 +1,4 @@
-"""What a form is in which a model leaves, and whether it has left whole."""
+"""A format in which a model is exported, and whether files agree with the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILE_SUFFIXES = (".keras", ".onnx", ".tflite")
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:
-    """One form in which a model is written.
+    """One format in which a model is written.
 
     Attributes:
         write: Function of the model and the files.
@@ -62,7 +62,7 @@ class Artifact:
         """
         if self.suffix:
             fits, expected = output.suffix == self.suffix, f"end in {self.suffix}"
-        else:  # a dot in its name is no harm, but it must not pass for another form
+        else:  # a dot in its name is no harm, but it must not pass for another format
             fits, expected = output.suffix not in _FILE_SUFFIXES, "be a folder"
         if not fits:
             raise ValueError(f"`output` must {expected}. Received: {output}")
@@ -101,7 +101,7 @@ def largest_gap(
     What is written in float32 is compared in float32.
 
     Args:
-        artifact: The form in which the files were written.
+        artifact: The format in which the files were written.
         model: The model that was written.
         files: The files.
         gap: Function of two arrays.
