@@ -1,10 +1,9 @@
 """One hyperparameter search with one seed: keras-tuner and its trials.
 
 Started by `python -m ald_keras.experiments.compare`. A trial is a run like those of
-`python -m ald_keras.train`, in a separate folder, and a whole one is not
-trained again: keras-tuner restarts each time and is given the results. (Its own files
-are of no use after a kill: its grid search forgets where it was, and they may be cut
-off.)
+`python -m ald_keras.train`, in a separate folder, and a whole one is not trained again:
+keras-tuner restarts each time and is given the results. (Its own files are of no use
+after a kill: its grid search forgets where it was, and they may be cut off.)
 """
 
 from __future__ import annotations
@@ -141,8 +140,8 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
         hypermodel: What it chooses the size of.
         directory: Folder for keras-tuner's own files; empty, or another process's.
     """
-    hp_search = hypermodel.hp_search
-    trials = sum(count for _, _, count in hp_search.rounds())
+    search = hypermodel.hp_search
+    trials = sum(count for _, _, count in search.rounds())
     options: dict[str, Any] = {
         "objective": kt.Objective(OBJECTIVE, "min"),
         # 0 would be no seed.
@@ -153,17 +152,15 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
     place = {
         "hypermodel": hypermodel,
         "directory": directory,
-        "project_name": hp_search.name,
+        "project_name": search.name,
     }
-    if hp_search.tuner == "grid":
+    if search.tuner == "grid":
         return _Grid(GridOracle(**options), **place)
     options |= place
-    if hp_search.tuner == "random":
-        tuner: Any = _Random(max_trials=hp_search.trials, **options)
+    if search.tuner == "random":
+        tuner: Any = _Random(max_trials=search.trials, **options)
     else:
-        tuner = _Hyperband(
-            max_epochs=hp_search.epochs, factor=hp_search.factor, **options
-        )
+        tuner = _Hyperband(max_epochs=search.epochs, factor=search.factor, **options)
     if find_role() != WORKER:
         # It gives up after 20 draws of sizes that were tried, which is soon where most
         # were; there are enough for all trials.
@@ -182,10 +179,11 @@ def run_hp_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None
         ValueError: If the chief is carrying out another comparison.
         RuntimeError: If the chief does not answer.
     """
-    role = find_role()
+    role, output = find_role(), hypermodel.output
+    search, seed = hypermodel.hp_search, hypermodel.seed
     if role != WORKER:
         # What an earlier one has left may be of trials that this one replaces.
-        remove_end(hypermodel.output, hypermodel.hp_search, hypermodel.seed)
+        remove_end(output, search, seed)
     with tempfile.TemporaryDirectory() as directory:
         tuner = make_tuner(hypermodel, directory)
         tuner.skipped = skipped
@@ -195,9 +193,8 @@ def run_hp_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None
             return
         ended = threading.Event()
         if role == CHIEF:
-            threading.Thread(
-                target=_watch, args=(hypermodel, ended), daemon=True
-            ).start()
+            watching = (hypermodel, ended)
+            threading.Thread(target=_watch, args=watching, daemon=True).start()
         tuner.search(verbose=0)
         ended.set()
     trials = {}
@@ -205,14 +202,12 @@ def run_hp_search(hypermodel: FixedSizes, skipped: Collection[str] = ()) -> None
     for trial in tuner.oracle.trials.values():
         job = hypermodel.job(trial.hyperparameters)
         trials[job.name] = (job.config.latent_dim, job.config.epochs)
-        problem = _problem(trial, hypermodel.output / job.name)
+        problem = _problem(trial, output / job.name)
         if problem is not None:
             failures[job.name] = problem
             if role == CHIEF:
                 Event(job.name, "failed", problem).send()
-    write_end(
-        hypermodel.output, hypermodel.hp_search, hypermodel.seed, trials, failures
-    )
+    write_end(output, search, seed, trials, failures)
 
 
 def _problem(trial: Any, folder: pathlib.Path) -> str | None:
