@@ -1,4 +1,5 @@
 import json
+import pathlib
 import signal
 import subprocess
 import sys
@@ -6,7 +7,8 @@ import time
 
 import pytest
 
-from ald_keras.experiments.core.runner import Runner
+from ald_keras.experiments.core import runner
+from ald_keras.experiments.core.jobs import read_job
 from ald_keras.experiments.stability.command import main
 
 
@@ -83,14 +85,16 @@ def test_sizes_are_searched_from_the_median_answer_of_the_rules(
 ):
     order = []
 
-    def pretend(self, job):
+    def pretend(module, arguments):
+        folder = pathlib.Path(arguments[arguments.index("--output") + 1])
+        job = read_job(folder)
         group, start = job.group, job.size
         dims = {"size_curve": 6, "odd": 11}.get(group, start)
         lost = max(0, 5 - start) if group == "fixed" else 0
-        write_run(self.output, group, start, job.seed, dims, -100.0 - lost)
+        write_run(folder.parent, group, start, job.seed, dims, -100.0 - lost)
         order.append(job.name)
 
-    monkeypatch.setattr(Runner, "_carry_out", pretend)
+    monkeypatch.setattr(runner, "run_module", pretend)
     output = tmp_path / "out"
     arguments = ["--config", str(tiny_file), "--output", str(output)]
     arguments += ["--starts", "12", "11", "--rules", "size_curve", "--seeds", "2"]
