@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_keras.experiments.bottleneck.plan import (
     ALD,
@@ -31,7 +31,9 @@ from ald_keras.experiments.core.result import (
     pair,
 )
 from ald_keras.experiments.core.runs import read_runs
-from ald_keras.reports.drawings import Drawing
+
+if TYPE_CHECKING:
+    from ald_keras.reports.drawings import Drawing
 
 LABELS = {GATED: "GECO + gates", ALD: "ALD"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_keras.experiments.compare.plan import ComparisonPlan
 from ald_keras.experiments.compare.summary import (
@@ -27,7 +27,9 @@ from ald_keras.experiments.core.result import (
     number,
     pair,
 )
-from ald_keras.reports.drawings import Drawing
+
+if TYPE_CHECKING:
+    from ald_keras.reports.drawings import Drawing
 
 NOTES = (
     "Metrics of the test part, which neither a rule nor a search has used: mean ± "

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_keras.experiments.core.command import Kind
 from ald_keras.experiments.core.result import Cells, Result, Row, number, pair
 from ald_keras.experiments.core.runs import read_runs
 from ald_keras.experiments.curve.summary import BELOW, CurveSummary, summarize_curves
 from ald_keras.metrics.size_curve import TOLERANCE
-from ald_keras.reports.drawings import Drawing
+
+if TYPE_CHECKING:
+    from ald_keras.reports.drawings import Drawing
 
 NOTES = (
     "ELBO in nats per sample of the test part, mean ± standard deviation over seeds. "

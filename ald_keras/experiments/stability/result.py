@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_keras.experiments.core.command import Kind
 from ald_keras.experiments.core.jobs import FIXED, ONE_SHOT
@@ -22,7 +22,9 @@ from ald_keras.experiments.core.runs import find_runs, read_runs
 from ald_keras.experiments.core.smallest_size import TOLERANCE
 from ald_keras.experiments.stability.plan import ESTIMATES
 from ald_keras.experiments.stability.summary import StabilitySummary, summarize
-from ald_keras.reports.drawings import Drawing
+
+if TYPE_CHECKING:
+    from ald_keras.reports.drawings import Drawing
 
 LABELS = {
     "fixed": "fixed size",
