@@ -32,6 +32,7 @@ from ald_keras.rules.interval import EPOCH, EvaluationClock
 from ald_keras.rules.outcome import (
     INFORMATIVE_KL,
 )
+from ald_keras.rules.rule import samples_sizes
 
 
 class ALDCallback(PruningRecord):
@@ -43,17 +44,19 @@ class ALDCallback(PruningRecord):
 
     At the end of each epoch it measures silhouette, reconstruction loss and Frechet
     distances on a fresh sample of validation data, asks the rule, writes the mask of
-    the model and puts the figures into `logs`: `val_silhouette`,
+    the model and puts the metrics into `logs`: `val_silhouette`,
     `val_frechet_reconstruction`, `val_frechet_generation`, and `val_NAME` for each
     metric of the user's.
 
-    A removal takes effect when the next epoch begins: until then, mask and weights are
-    those that the epoch's figures belong to, also in what `ModelCheckpoint` or
-    `EarlyStopping` keep. After the last epoch nothing is removed, as no training
-    follows in which the network could make up for it. Dimensions that are opened again
-    have the weights that they have at that moment. `fit` calls loggers and savers of
-    Keras after this callback, so that they find its metrics and its state; one of your
-    own must come after it in the list.
+    A decision at the end of an epoch takes effect when the next one begins: until then,
+    mask and weights are those that the epoch's metrics belong to, also in what
+    `ModelCheckpoint` or `EarlyStopping` keep. A decision within an epoch takes effect
+    at once. When `fit` ends, a size that was fixed in the last epoch is applied and the
+    rule's reserve removed; no other removal is, as no training follows. Dimensions that
+    are opened again have the weights that they have at that moment.
+
+    `fit` calls loggers and savers of Keras after this callback, so that they find its
+    metrics and its state; one of your own must come after it in the list.
 
     Every `fit` restarts the rule from the dimensions that are active then, unless the
     model was loaded from a file that was saved in the middle of a search: then a `fit`
@@ -140,6 +143,7 @@ class ALDCallback(PruningRecord):
         check_arguments(self)
         self._observer: Observer | None = None
         self._clock = EvaluationClock(EPOCH, None)
+        self._epoch = 0
 
     @property
     def elastic(self) -> bool:
@@ -152,8 +156,7 @@ class ALDCallback(PruningRecord):
         params = self.params or {}
         self._observer = self._make_observer(int(params.get("epochs") or 1))
         self.model.call_after_fit(self._end)
-        divides = isinstance(self.rule, (SizeCurveRule, ElasticRule))
-        interval = self.interval if divides else EPOCH
+        interval = self.interval if samples_sizes(self.rule) else EPOCH
         self._clock = EvaluationClock(interval, params.get("steps"))
         mask = self.model.latent_mask
         self.start_dims = mask.active_dims
@@ -182,20 +185,24 @@ class ALDCallback(PruningRecord):
         self._apply_pending()
         # Each time, as the order lies in weights that may have been restored.
         self._sample_sizes()
-        self._require_observer().begin_epoch()
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        # Now every callback has begun the epoch, a `KLWarmup` behind this one too.
+        if batch == 0:
+            self._require_observer().begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        part = self._clock.part_within(batch + 1)
+        part = self._clock.advance(batch + 1)
         observer = self._require_observer()
-        if part is None or not observer.beta.is_constant_now(self.model):
+        if part is None or not observer.beta.is_constant(self.model):
             return
-        epoch = 0 if self._last_epoch is None else self._last_epoch + 1
-        self._ask(observer.observe_within(epoch, part, *self._wanted_sizes()))
+        self._ask(observer.observe_within(self._epoch, part, *self._wanted_sizes()))
         self._apply_pending()
         self._sample_sizes()
 
     def _sample_sizes(self) -> None:
-        # Most rules sample none.
+        # The paper's rule samples none.
         sample_sizes(self.model, getattr(self.state, "sampling", None))
 
     def _wanted_sizes(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -207,15 +214,14 @@ class ALDCallback(PruningRecord):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._check_mask(epoch)
         observer = self._require_observer()
-        due = self._clock.is_due_at_end()
+        due = self._clock.end_epoch()
         sizes, metrics = self._wanted_sizes() if due else ((), ())
         logs = {} if logs is None else logs
         observation = observer.observe(epoch, logs, sizes, metrics)
         self._last_epoch = epoch
-        if observer.beta.moved and self._observed and self.state.fixed_epoch is None:
-            self._observed = 0
-            self.state = self.rule.restart(self.state, self.state.active)
-        if observer.beta.is_constant and due:
+        if not observer.can_observe:
+            self._drop_observations()
+        elif due:
             self._ask(observation)
         informative = [observation.kl[i] > INFORMATIVE_KL for i in observation.active]
         self.collapsed = not any(informative)
@@ -223,6 +229,8 @@ class ALDCallback(PruningRecord):
 
     def _ask(self, observation: Observation) -> None:
         """Ask the rule; what changes the mask stays pending."""
+        if self._require_observer().beta.differs_from_last_observation():
+            self._drop_observations()
         state, decision = self.rule.update(self.state, observation)
         self._observed += 1
         if state.active != self.state.active:
@@ -230,6 +238,12 @@ class ALDCallback(PruningRecord):
         else:
             self._accept(state, decision)
         self._stop_if_fixed(state)
+
+    def _drop_observations(self) -> None:
+        """Restart the rule: `beta` has moved, and nothing observed before compares."""
+        if self._observed and self.state.fixed_epoch is None:
+            self._observed = 0
+            self.state = self.rule.restart(self.state, self.state.active)
 
     def _stop_if_fixed(self, state: Any) -> None:
         if self.stop_training and state.fixed_epoch is not None:
@@ -261,6 +275,8 @@ class ALDCallback(PruningRecord):
                     self._check_mask(self._last_epoch)
                     self._fix_pending()
                 self.sampled = self.elastic and self.model.size_sampling.is_on
+                if not self.elastic:
+                    sample_sizes(self.model, None)
                 if completed:
                     self.curve = self._measure_curve()
                     self._report_outcome()

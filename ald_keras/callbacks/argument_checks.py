@@ -15,6 +15,7 @@ from ald_keras.rules import (
     SizeCurveRule,
 )
 from ald_keras.rules.interval import check_interval
+from ald_keras.rules.rule import samples_sizes
 
 # Clustering accuracy is logged where there are labels; no rule can count on it.
 _MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, "clustering_accuracy")
@@ -57,8 +58,7 @@ def check_arguments(callback: Any) -> None:
         raise TypeError(
             f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"
         )
-    samples_sizes = isinstance(callback.rule, (SizeCurveRule, ElasticRule))
-    check_interval(callback.interval, samples_sizes)
+    check_interval(callback.interval, samples_sizes(callback.rule))
     check_integer("probe_size", callback.probe_size, 3)
     check_integer("seed", callback.seed, 0)
     if callback.n_clusters is not None:

@@ -23,6 +23,7 @@ class Observer:
 
     Attributes:
         beta: Whether the weight of the KL is constant.
+        can_observe: Whether it was throughout the last epoch.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class Observer:
         self._model, self._meter, self._directions = model, meter, directions
         self._epochs = epochs
         self.beta = BetaWatch()
+        self.can_observe = False
 
     def begin_epoch(self) -> None:
-        """Note what the epoch is trained with."""
+        """Read what the epoch is trained with."""
         self.beta.begin_epoch(self._model)
 
     def observe(
@@ -69,6 +71,7 @@ class Observer:
         )
         active = self._check_active(found["active"], epoch)
         logs.update(found["logs"])
+        self.can_observe = self.beta.is_constant(self._model)
         self.beta.end_epoch(self._model)
         return Observation(
             epoch,

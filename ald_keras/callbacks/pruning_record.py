@@ -113,12 +113,11 @@ class PruningRecord(SearchRecord):
 
     def _fix_pending(self) -> None:
         """Apply a size fixed in the last evaluation, and remove the reserve."""
-        if not isinstance(self.rule, SizeCurveRule):
-            return
-        # Half of the examples were trained at that size: no training needs to follow.
-        if self._pending is not None and self._pending[1].code == "fixed":
+        if self._pending is not None and self._pending[1].action == "stop":
             self._apply_pending()
         self._pending = None
+        if not isinstance(self.rule, SizeCurveRule):
+            return
         state, decision = self.rule.finish(self.state)
         if decision is not None:
             self._apply(state, decision)

@@ -39,7 +39,7 @@ class EvaluationClock:
         self._steps = None if steps is None else int(steps)
         self._since = int(data["since"])
 
-    def part_within(self, done: int) -> float | None:
+    def advance(self, done: int) -> float | None:
         """What part of the epoch is over, where an evaluation is due within it.
 
         Args:
@@ -52,7 +52,7 @@ class EvaluationClock:
         due = math.floor(done * share) > math.floor(before * share)
         return done / self._steps if due else None
 
-    def is_due_at_end(self) -> bool:
+    def end_epoch(self) -> bool:
         """Whether an evaluation is due at the end of the epoch that is over now."""
         self._steps = max(1, self._done)
         self._since += self._done

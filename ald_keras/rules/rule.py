@@ -13,8 +13,8 @@ from ald_keras.rules.observation import Observation
 class RuleState(Protocol):
     """What anyone may read of a rule's state, an immutable value.
 
-    A rule that samples sizes also has `sampling`, the `SampledSizes` of the next epoch
-    or `None`.
+    Where a rule samples sizes its states also have `sampling`, the `SampledSizes` of
+    the next epoch or `None`.
     """
 
     @property
@@ -62,8 +62,17 @@ class Rule(Protocol[StateT, ObservationT]):
 
 @runtime_checkable
 class PruningRule(Rule[StateT, Observation], Protocol[StateT]):
-    """A rule that `ALDCallback` can ask."""
+    """A rule that `ALDCallback` can ask.
+
+    All fields need defaults. A class attribute `samples_sizes = True` says that it has
+    sizes sampled, and may be asked within an epoch or after several.
+    """
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that every observation must hold."""
+
+
+def samples_sizes(rule: object) -> bool:
+    """Whether a rule has sizes sampled in training."""
+    return bool(getattr(rule, "samples_sizes", False))

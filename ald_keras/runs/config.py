@@ -20,8 +20,9 @@ from ald_keras._validation import (
 )
 from ald_keras.files.text_files import parse_yaml, read_yaml
 from ald_keras.likelihoods import LIKELIHOODS
-from ald_keras.rules import RULES, ElasticRule, SizeCurveRule
+from ald_keras.rules import RULES
 from ald_keras.rules.interval import AUTO, check_interval
+from ald_keras.rules.rule import samples_sizes
 from ald_keras.runs.config_parts import (
     NAMED,
     BetaConfig,
@@ -124,7 +125,7 @@ class Config:
         if self.data.get("dir") is not None:
             check_text("data.dir", self.data["dir"])
         rule = self.make_rule()
-        check_interval(self.interval, isinstance(rule, (ElasticRule, SizeCurveRule)))
+        check_interval(self.interval, samples_sizes(rule))
         if self.method == "geco":
             self.geco.check_complete()
             if self.beta != BetaConfig():

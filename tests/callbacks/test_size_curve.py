@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import as_new, small_vae
 
-from ald_keras import ALDCallback, ALDRule, SizeCurveRule, compact
+from ald_keras import ALDCallback, ALDRule, KLWarmup, SizeCurveRule, compact
 from ald_keras.datasets import EpochShuffledBatches
 
 FACTORS = 3
@@ -279,6 +279,31 @@ def test_a_size_can_be_fixed_within_one_long_epoch():
     assert vae.active_dims == callback.state.size
     # What is logged belongs to the size at the epoch's end.
     assert watch.logs[-1]["active_dims"] == watch.active[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "epochs", "observed"),
+    [([], 1, 4), ([], 2, 8), ([KLWarmup(1)], 2, 4), ([KLWarmup(2)], 4, 8)],
+)
+def test_what_is_observed_within_the_first_epoch_counts(more, epochs, observed):
+    callback = callback_of(interval=8)
+    fit(traced_vae(), callback, epochs=epochs, more=more)
+    assert len(callback.state.spectra) == observed
+    assert callback.state.idle_kl <= RULE.idle_kl
+
+
+def test_epochs_count_from_the_one_that_fit_begins_with():
+    rule = Asked(patience=1)
+    rule.asked.clear()
+    fit(traced_vae(), callback_of(rule, interval=16), epochs=6, initial_epoch=5)
+    assert [epoch for epoch, _ in rule.asked] == [5, 5]
+
+
+def test_sizes_are_not_sampled_after_fit():
+    vae, watch = traced_vae(), Watch()
+    fit(vae, callback_of(SizeCurveRule(patience=50)), epochs=16, more=[watch])
+    assert watch.shares[-1] > 0.0
+    assert not vae.size_sampling.is_on
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 4])

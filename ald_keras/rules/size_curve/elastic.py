@@ -118,6 +118,7 @@ class ElasticRule(Immutable):
     patience: int = 10
 
     metrics: ClassVar[tuple[str, ...]] = ()
+    samples_sizes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._set(

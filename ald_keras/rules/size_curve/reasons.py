@@ -44,13 +44,13 @@ def decision(before: SizeCurveState, after: SizeCurveState, step: Step) -> Decis
     if step.code == "fixed" and before.phase != "fixed":
         action = "stop"
     elif removed or opened:
-        action = "prune" if removed else "open"
+        action = "open" if step.code == "reopened" or not removed else "prune"
     elif step.code == "measure":
         action = "sample"
     return Decision(
         epoch=after.last_epoch or 0,
         action=action,
-        indices=tuple(sorted(removed or opened)),
+        indices=tuple(sorted(removed | opened)),
         step=1,
         active_dims=len(after.active),
         slopes={},

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
@@ -93,6 +93,8 @@ class SizeCurveRule(Immutable):
         ValueError: If an argument is out of its range.
     """
 
+    samples_sizes: ClassVar[bool] = True
+
     tolerance: float | str = "0.5%"
     patience: int = 6
     share: float = 0.5
@@ -145,13 +147,16 @@ class SizeCurveRule(Immutable):
                 f"`min_dims` must not exceed the {n_dims} latent dimensions. "
                 f"Received: min_dims={self.min_dims}"
             )
-        every_size = bool(self.size_metrics)
-        return SizeCurveState(tuple(range(n_dims)), every_size=every_size)
+        return self._state_of(range(n_dims))
 
     def restart(self, state: SizeCurveState, active: Iterable[int]) -> SizeCurveState:
         """State that continues from dimensions changed from outside."""
+        return self._state_of(active)
+
+    def _state_of(self, active: Iterable[int]) -> SizeCurveState:
+        every_size = bool(self.size_metrics)
         active = tuple(int(index) for index in active)
-        return SizeCurveState(active, every_size=state.every_size)
+        return SizeCurveState(active, every_size=every_size, idle_kl=self.idle_kl)
 
     def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
         """Rebuild a state from what `SizeCurveState.to_dict` returned.

@@ -211,7 +211,7 @@ def test_wrong_types():
 def test_state_of_another_rule_is_refused(other):
     state = other.init(8, 0)
     with pytest.raises(ValueError, match="`state` must come from a rule"):
-        ALDRule().step(state, seen())
+        ALDRule().update(state, seen())
     with pytest.raises(ValueError, match="`state` must come from a rule"):
         ALDRule().state_from_dict(state.to_dict())
 

@@ -157,7 +157,7 @@ def test_damaged_states_are_errors():
 
 def test_a_kl_that_is_not_finite_is_an_error():
     with pytest.raises(ValueError, match="`kl` must be finite"):
-        ElasticRule().step(ElasticState((0, 1)), seen(0, [1.0, np.nan]))
+        ElasticRule().update(ElasticState((0, 1)), seen(0, [1.0, np.nan]))
 
 
 @pytest.mark.parametrize(

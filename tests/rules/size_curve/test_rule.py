@@ -99,7 +99,7 @@ def test_the_idle_threshold_is_at_most_the_square_root_of_the_tolerance():
         assert state.idle_kl == pytest.approx(idle_kl)
     # Without its metrics, as within the first epoch, the threshold stays.
     observation = Observation(1, {}, state.active, network.kl(1, state.active))
-    assert SizeCurveRule().step(state, observation)[0].idle_kl == state.idle_kl
+    assert SizeCurveRule().update(state, observation)[0].idle_kl == state.idle_kl
 
 
 def test_a_falling_loss_does_not_postpone_the_decision():

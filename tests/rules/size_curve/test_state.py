@@ -188,7 +188,8 @@ def test_a_restart_begins_again_from_the_dimensions_that_are_active():
     state, _ = play(rule, network, 40)[-1]
     assert state.phase == "fixed"
     kept = sorted(network.places[:2])
-    assert rule.restart(state, np.array(kept)) == SizeCurveState(kept, every_size=True)
+    fresh = SizeCurveState(kept, every_size=True, idle_kl=rule.idle_kl)
+    assert rule.restart(state, np.array(kept)) == fresh
 
 
 SETTLE = SizeCurveState(tuple(range(40)))
@@ -236,7 +237,7 @@ def test_a_baseline_that_is_missing_is_an_error():
     observation = network.observe(20, state, None)
     observation = dataclasses.replace(observation, metrics={})
     with pytest.raises(ValueError, match="`baseline_nll` must"):
-        SizeCurveRule().step(state, observation)
+        SizeCurveRule().update(state, observation)
 
 
 def test_damaged_states_are_errors():
