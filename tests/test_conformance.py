@@ -40,8 +40,8 @@ KERAS_OBJECTS = {
         rate=0.1,
         band=0.3,
         decay=0.5,
-        least=0.1,
-        most=9.0,
+        minimum=0.1,
+        maximum=9.0,
         warmup=7,
         name="bound",
     ),
@@ -160,7 +160,7 @@ def test_gated_models_reload_with_all_that_decides(tmp_path):
     vae.gates.weight.assign(np.linspace(-1.0, 1.0, 5))
     vae.gates.decided.assign([1.0, 0.0, 0.0, -1.0, 0.0])
     vae.latent_mask.mask.assign([1.0, 0.0, 1.0, 0.0, 1.0])
-    for name in ("multiplier", "average", "steps", "margin", "met"):
+    for name in ("multiplier", "average", "steps", "margin", "satisfied"):
         getattr(vae.constraint, name).assign(0.75)
     vae.information.assign(np.arange(5.0))
     vae.gates.draw(3)

@@ -154,7 +154,7 @@ class GateSearch(SearchRecord):
             tuple(float(p) for p in _array(self.model.gates.probabilities())),
             tuple(float(kl) for kl in _array(self.model.information)),
             error,
-            bool(_array(self.model.constraint.met)),
+            bool(_array(self.model.constraint.satisfied)),
             float(_array(self.model.constraint.multiplier)),
         )
         state, decision = self.rule.update(self.state, observation)

@@ -26,8 +26,8 @@ class ConstraintMultiplier(keras.layers.Layer):
         band: Float > 0, share of `tau` by which the error is off where the change is
             largest. Defaults to 0.1.
         decay: Float in [0, 1), of the moving average. Defaults to 0.99.
-        least: Float > 0, lower bound. Defaults to 1e-3.
-        most: Float above `least`, upper bound. Defaults to 1e4.
+        minimum: Float > 0, lower bound. Defaults to 1e-3.
+        maximum: Float above `minimum`, upper bound. Defaults to 1e4.
         warmup: Integer >= 0, steps during which the multiplier rests, unless the bound
             is met before. Defaults to 0.
 
@@ -37,7 +37,7 @@ class ConstraintMultiplier(keras.layers.Layer):
             with the margin.
         margin: Non-trainable scalar by which the error is to be below `tau`; 0 unless
             it is assigned.
-        met: Non-trainable scalar, 1 once the average has been at most 0, else 0.
+        satisfied: Non-trainable scalar, 1 once the average has been at most 0, else 0.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -50,8 +50,8 @@ class ConstraintMultiplier(keras.layers.Layer):
         rate: float = 0.01,
         band: float = 0.1,
         decay: float = 0.99,
-        least: float = 1e-3,
-        most: float = 1e4,
+        minimum: float = 1e-3,
+        maximum: float = 1e4,
         warmup: int = 0,
         **kwargs: Any,
     ):
@@ -60,17 +60,17 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.rate = check_real("rate", rate, above=0.0, float32=True)
         self.band = check_real("band", band, above=0.0, float32=True)
         self.decay = check_real("decay", decay, at_least=0.0, below=1.0)
-        self.least = check_real("least", least, above=0.0, float32=True)
-        self.most = check_real("most", most, above=self.least, float32=True)
+        self.minimum = check_real("minimum", minimum, above=0.0, float32=True)
+        self.maximum = check_real("maximum", maximum, above=self.minimum, float32=True)
         self.initial = check_real(
-            "initial", initial, at_least=self.least, at_most=self.most
+            "initial", initial, at_least=self.minimum, at_most=self.maximum
         )
         self.warmup = check_integer("warmup", warmup, 0)
         self.multiplier = self._scalar("multiplier", self.initial)
         self.average = self._scalar("average", 0.0)
         self.steps = self._scalar("steps", 0.0)
         self.margin = self._scalar("margin", 0.0)
-        self.met = self._scalar("met", 0.0)
+        self.satisfied = self._scalar("satisfied", 0.0)
         self.built = True
 
     def _scalar(self, name: str, value: float) -> Any:
@@ -87,10 +87,10 @@ class ConstraintMultiplier(keras.layers.Layer):
         """What must not be above 0: the error minus `tau`, with the margin."""
         return error - self.tau + ops.cast(self.margin, error.dtype)
 
-    def warming(self) -> Any:
+    def warmup_fraction(self) -> Any:
         """Share of the warm-up to come, from 1 to 0; 0 once the bound was met."""
         left = 1.0 - self.steps / max(1.0, float(self.warmup))
-        open_ended = 1.0 - ops.convert_to_tensor(self.met)
+        open_ended = 1.0 - ops.convert_to_tensor(self.satisfied)
         return ops.maximum(left, 0.0) * open_ended if self.warmup else 0.0 * left
 
     def update(self, error: Any) -> None:
@@ -106,20 +106,29 @@ class ConstraintMultiplier(keras.layers.Layer):
         average = self.average + share * (constraint - self.average)
         scale = self.band * self.tau if self.tau > 0.0 else 1e-12
         violation = ops.clip(average / scale, -1.0, 1.0)
-        moving = ops.cast(self.warming() <= 0.0, "float32")
+        moving = ops.cast(self.warmup_fraction() <= 0.0, "float32")
         raised = self.multiplier * ops.exp(moving * self.rate * violation)
-        met = ops.maximum(self.met, ops.cast(average <= 0.0, "float32"))
-        raised = ops.clip(raised, self.least, self.most)
+        satisfied = ops.maximum(self.satisfied, ops.cast(average <= 0.0, "float32"))
+        raised = ops.clip(raised, self.minimum, self.maximum)
         # A step that overflowed, which a scaled optimizer leaves out, is left out here.
         usable = ops.isfinite(constraint)
         for variable, value in (
             (self.steps, steps),
             (self.average, average),
             (self.multiplier, raised),
-            (self.met, met),
+            (self.satisfied, satisfied),
         ):
             variable.assign(ops.where(usable, value, variable))
 
     def get_config(self) -> dict[str, Any]:
-        names = ("tau", "initial", "rate", "band", "decay", "least", "most", "warmup")
+        names = (
+            "tau",
+            "initial",
+            "rate",
+            "band",
+            "decay",
+            "minimum",
+            "maximum",
+            "warmup",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

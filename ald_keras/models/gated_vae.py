@@ -122,7 +122,7 @@ class GatedVAE(LatentVAE):
         if not gated:
             self.gates.decided.assign([1.0] * latent_dim)
         self.constraint = ConstraintMultiplier(
-            tau, most=max_multiplier, warmup=warmup, name="constraint"
+            tau, maximum=max_multiplier, warmup=warmup, name="constraint"
         )
         self.warmup = self.constraint.warmup
         self.information = self.add_weight(

@@ -51,16 +51,17 @@ def lagrangian(
     z = model.sampling(z_mean, z_log_var, rows=batch.rows)
     kl = gaussian_kl(z_mean, z_log_var)
     multiplier = ops.stop_gradient(ops.convert_to_tensor(model.constraint.multiplier))
-    met = ops.convert_to_tensor(model.constraint.met)
-    warming = ops.stop_gradient(model.constraint.warming())
+    satisfied = ops.convert_to_tensor(model.constraint.satisfied)
+    warmup = ops.stop_gradient(model.constraint.warmup_fraction())
 
     def cost(terms: Terms) -> Tensor:
-        blended = (1.0 - warming) * terms.error + warming * terms.nll
+        blended = (1.0 - warmup) * terms.error + warmup * terms.nll
         return multiplier * blended + terms.kl
 
     uniform = model.gates.draw(ops.shape(x)[0], batch.rows)
     first, second = (
-        met * draw + (1.0 - met) * not_closed for draw in model.gates.pair(uniform)
+        satisfied * draw + (1.0 - satisfied) * not_closed
+        for draw in model.gates.pair(uniform)
     )
     terms = sample_terms(model, x, z, kl, second, training=True)
     # Before the second pass, whose own cannot be read outside of its branch.
@@ -74,10 +75,10 @@ def lagrangian(
     difference = ops.stop_gradient(other - cost(terms))
     weight, total = mean_weights(sample_weight, terms.error, batch)
     estimate = batch.part_mean(model.gates.gradient(uniform, weight * difference))
-    estimate = estimate * ops.stop_gradient(met)
+    estimate = estimate * ops.stop_gradient(satisfied)
     logits = model.gates.logits()
     carrier = ops.sum(ops.stop_gradient(estimate) * logits)
-    penalty = met * model.gate_penalty * ops.sum(model.gates.probabilities())
+    penalty = satisfied * model.gate_penalty * ops.sum(model.gates.probabilities())
     error = batch.part_mean(weight * terms.error)
     loss = batch.part_mean(weight * cost(terms)) + penalty
     loss = loss + multiplier * (model.constraint.constraint(error) - error)

@@ -135,7 +135,7 @@ def gate_cost(x: np.ndarray, rounds: int) -> None:
     """Of gates that are being trained, all undecided: the second pass in every step."""
     masked = MaskedVAE(*networks(), LATENT_DIM, seed=0)
     gated = GatedVAE(*networks(), LATENT_DIM, tau=30.0, gate_penalty=1e-6, seed=0)
-    gated.constraint.met.assign(1.0)
+    gated.constraint.satisfied.assign(1.0)
     for model in (gated, masked):
         model.compile(keras.optimizers.Adam(1e-3))
         epoch_seconds(model, x[:640])

@@ -224,7 +224,7 @@ def test_last_epochs_without_validation_do_not_count_where_the_bound_was_met():
     assert (search.weights_epoch, search.met) == (3, True)
     assert "with the weights of epoch 4" in search.result()
     vae = gated(1e-3)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     search, _ = fit(vae, epochs=3, validation_freq=2)
     assert "as measured after epoch 2" in search.result()
 
@@ -232,7 +232,7 @@ def test_last_epochs_without_validation_do_not_count_where_the_bound_was_met():
 def test_gates_are_not_shut_when_no_epoch_is_left_to_measure_it():
     vae = new_gated(10.0)
     vae.compile(keras.optimizers.SGD(0.0))
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     # One is closed at inference that is to stay open, on trial, once all are fixed.
     vae.gates.weight.assign(np.array([5.0, 5.0, -1.0, -6.0]) / vae.gates.speed)
     search = Scripted([9.0, 9.0])

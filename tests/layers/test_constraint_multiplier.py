@@ -32,7 +32,7 @@ def test_it_finds_the_multiplier_of_a_known_problem():
 
 
 def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
-    layer = ConstraintMultiplier(2.0, least=0.01)
+    layer = ConstraintMultiplier(2.0, minimum=0.01)
     update = tf.function(layer.update)
     for _ in range(3000):
         update(tf.constant(0.5))
@@ -40,7 +40,7 @@ def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
 
 
 def test_with_tau_0_it_rises_to_its_bound():
-    layer = ConstraintMultiplier(0.0, most=50.0)
+    layer = ConstraintMultiplier(0.0, maximum=50.0)
     update = tf.function(layer.update)
     for _ in range(1000):
         update(tf.constant(1e-3))
@@ -75,15 +75,15 @@ def test_it_rests_during_the_warm_up_unless_the_bound_is_met():
     layer = ConstraintMultiplier(1.0, warmup=4)
     shares = []
     for _ in range(6):
-        shares.append(float(layer.warming()))
+        shares.append(float(layer.warmup_fraction()))
         layer.update(np.float32(5.0))
     assert shares == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     # Of six steps the last two moved it.
     assert values(layer)["multiplier"] == pytest.approx(np.exp(0.02))
     layer = ConstraintMultiplier(1.0, warmup=4)
     layer.update(np.float32(0.5))
-    assert float(layer.warming()) == 0.0
-    assert float(ConstraintMultiplier(1.0).warming()) == 0.0
+    assert float(layer.warmup_fraction()) == 0.0
+    assert float(ConstraintMultiplier(1.0).warmup_fraction()) == 0.0
 
 
 def test_an_error_that_is_not_finite_is_passed_over():
@@ -112,8 +112,8 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"rate": 0.0}, "rate"),
         ({"band": -1.0}, "band"),
         ({"decay": 1.0}, "decay"),
-        ({"least": 0.0}, "least"),
-        ({"most": 1e-6}, "most"),
+        ({"minimum": 0.0}, "minimum"),
+        ({"maximum": 1e-6}, "maximum"),
         ({"warmup": -1}, "warmup"),
         ({"warmup": 0.5}, "warmup"),
     ],

@@ -46,7 +46,7 @@ def test_the_gates_gradient_is_that_of_the_expected_lagrangian(estimator):
     vae = gated(3, estimator=estimator, gate_penalty=2.0)
     logits = np.array([0.5, -1.0, 1.5])
     vae.gates.weight.assign(logits / vae.gates.speed)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.constraint.multiplier.assign(3.0)
     x = X[:2]
     noise = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
@@ -71,7 +71,7 @@ def test_the_gates_gradient_is_that_of_the_expected_lagrangian(estimator):
 
 def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw():
     vae = gated(3)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.constraint.multiplier.assign(2.0)
     uniform = vae.gates.draw(8)
     vae.gates.draw = lambda samples, rows: uniform
@@ -95,13 +95,13 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
 def test_until_the_bound_is_met_all_gates_are_open_and_untrained():
     vae = gated(3)
     assert gate_gradient(vae, X[:64]).tolist() == [0.0, 0.0, 0.0]
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     assert (gate_gradient(vae, X[:64]) != 0).all()
 
 
 def test_the_second_pass_is_left_out_where_draws_agree():
     vae = gated(3)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     passes = []
     decoder = vae.decoder
     vae.decoder = lambda *args, **kwargs: passes.append(1) or decoder(*args, **kwargs)
@@ -115,7 +115,7 @@ def test_the_second_pass_is_left_out_where_draws_agree():
 
 def test_a_head_closed_for_good_that_overflows_does_no_harm():
     vae = gated(3)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.fix_gates([True, False, True])
     vae.z_log_var.bias.assign([0.0, 1e4, 0.0])
     history = fit(vae)
@@ -238,7 +238,7 @@ def test_a_batch_without_weight_does_not_meet_the_bound():
     vae = gated(3, tau=0.01)
     weight = np.repeat([0.0, 1.0], 64).astype("float32")
     fit(vae, X[:128], sample_weight=weight, batch_size=64, shuffle=False)
-    assert float(to_numpy(vae.constraint.met)) == 0.0
+    assert float(to_numpy(vae.constraint.satisfied)) == 0.0
     assert float(to_numpy(vae.constraint.steps)) == 1.0
 
 
@@ -248,7 +248,7 @@ def test_a_decoder_with_a_loss_of_its_own():
     decoder.layers[0].activity_regularizer = keras.regularizers.L2(1e-3)
     vae = GatedVAE(small_encoder(), decoder, 3, 5.0, warmup=0, seed=0)
     vae.compile("adam")
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     assert np.isfinite(fit(vae)["loss"]).all()
 
 
@@ -269,7 +269,7 @@ def test_the_loss_holds_the_warm_up_and_losses_of_layers():
 
 def test_a_sample_that_does_not_count_moves_no_gate():
     vae = gated(3)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.gates.weight.assign([0.0] * 3)  # the two draws never agree
     uniform = vae.gates.draw(2)
     vae.gates.draw = lambda samples, rows: uniform[:samples]
@@ -304,7 +304,7 @@ def test_other_precisions(dtype):
     keras.config.set_dtype_policy(dtype)
     try:
         vae = gated(4)
-        vae.constraint.met.assign(1.0)
+        vae.constraint.satisfied.assign(1.0)
         history = fit(vae, epochs=2)
     finally:
         keras.config.set_dtype_policy(before)
@@ -322,7 +322,7 @@ def test_other_precisions(dtype):
 )
 def test_it_trains_however_it_is_compiled(options):
     vae = gated(4, tau=8.0)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.compile(keras.optimizers.Adam(1e-2), **options)
     history = fit(vae, epochs=3, batch_size=64)
     assert history["squared_error"][-1] < history["squared_error"][0]
@@ -365,7 +365,7 @@ def test_a_bound_that_is_never_met_is_told():
 
 def test_undecided_gates_are_told():
     vae = gated(3, tau=50.0)
-    vae.constraint.met.assign(1.0)
+    vae.constraint.satisfied.assign(1.0)
     vae.gates.weight.assign([0.0, 0.0, 0.5])
     with pytest.warns(UserWarning, match="gates undecided: `fit` ended before"):
         vae.fit(X, epochs=1, callbacks=[GateSearch()], verbose=0)
