@@ -256,7 +256,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         )
 
     def check_stream(self) -> None:
-        """Raise a `ValueError` if a batch since the last check held unusable values."""
+        """Raise a `ValueError` if a batch since the last check held invalid values."""
         count = int(keras.ops.convert_to_numpy(self.invalid_values.result()))
         self.invalid_values.reset_state()
         if count:

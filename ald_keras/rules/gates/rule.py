@@ -40,10 +40,10 @@ class GateRule(Immutable):
     rises far before the bound is met, and keeps gates open) is falling any more, all
     gates are fixed: those below `closed` shut, the others open. Then groups of open
     ones, the undecided first and after them the least informative, are closed on
-    trial. They stay away if the bound holds in two epochs in a row within `trial`
-    epochs, twice as many where the error is about to get there; otherwise they come
-    back with the weights they had, and a smaller group is tried. The size is fixed
-    when `attempts` single dimensions in a row were needed.
+    trial. The trial is accepted if the bound holds in two epochs in a row within
+    `trial` epochs, twice as many where the error is about to get there; otherwise it is
+    rejected, the gates open with the weights they had, and a smaller group is tried.
+    The size is fixed when `attempts` single dimensions in a row were needed.
 
     Args:
         tau: Float > 0, the bound.

@@ -1,4 +1,4 @@
-"""What the rule on gates remembers between epochs."""
+"""The state of the rule on gates."""
 
 from __future__ import annotations
 
