@@ -7,7 +7,7 @@ from ald_keras.layers import ConstraintMultiplier
 
 
 def values(layer):
-    names = ("multiplier", "average", "met", "margin")
+    names = ("multiplier", "average", "satisfied", "margin")
     return {name: float(ops.convert_to_numpy(getattr(layer, name))) for name in names}
 
 
@@ -28,7 +28,7 @@ def test_it_finds_the_multiplier_of_a_known_problem():
 
     assert float(solve()) == pytest.approx(2.0, abs=1e-3)
     assert values(layer)["multiplier"] == pytest.approx(1.0, abs=5e-3)
-    assert values(layer)["met"] == 1.0
+    assert values(layer)["satisfied"] == 1.0
 
 
 def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
@@ -45,7 +45,7 @@ def test_with_tau_0_it_rises_to_its_bound():
     for _ in range(1000):
         update(tf.constant(1e-3))
     assert values(layer)["multiplier"] == pytest.approx(50.0)
-    assert values(layer)["met"] == 0.0
+    assert values(layer)["satisfied"] == 0.0
 
 
 def test_the_average_and_the_latch():
@@ -58,7 +58,7 @@ def test_the_average_and_the_latch():
         expected = np.average(np.array(errors[:count]) - 1.0, weights=share)
         assert values(layer)["average"] == pytest.approx(expected, rel=1e-5)
         # The average was below tau after the fourth step, and is above it again.
-        assert values(layer)["met"] == float(count >= 4)
+        assert values(layer)["satisfied"] == float(count >= 4)
     assert values(layer)["average"] > 0
 
 

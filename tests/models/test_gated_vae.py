@@ -182,7 +182,7 @@ def test_fixed_gates_are_a_masked_vae_physically_smaller():
     np.testing.assert_allclose(
         to_numpy(small.reconstruct(X)), to_numpy(vae.reconstruct(X)), atol=1e-5
     )
-    for name in ("multiplier", "average", "met", "margin"):
+    for name in ("multiplier", "average", "satisfied", "margin"):
         one, two = (getattr(v.constraint, name) for v in (vae, small))
         assert float(to_numpy(one)) == float(to_numpy(two))
     kept = to_numpy(vae.information)[[0, 3]]
