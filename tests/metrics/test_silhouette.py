@@ -109,7 +109,7 @@ GOOD = np.arange(20.0).reshape(10, 2)
         (GOOD, 2.0, 0, "`n_clusters` must be an integer"),
         (GOOD, True, 0, "`n_clusters` must be an integer"),
         (GOOD, 11, 0, "10 samples, n_clusters=11"),
-        (GOOD, 2, -1, "`seed` must be an integer of at least 0"),
+        (GOOD, 2, -1, "`seed` must be an integer from 0"),
         (GOOD, 2, 2**32, "`seed` must be an integer"),
         (GOOD, 2, None, "`seed` must be an integer"),
         (GOOD * np.nan, 2, 0, "`z` must be finite"),
