@@ -94,7 +94,6 @@ class SizeCurveRule(Immutable):
     """
 
     samples_sizes: ClassVar[bool] = True
-
     tolerance: float | str = "0.5%"
     patience: int = 6
     share: float = 0.5
@@ -155,8 +154,9 @@ class SizeCurveRule(Immutable):
 
     def _state_of(self, active: Iterable[int]) -> SizeCurveState:
         every_size = bool(self.size_metrics)
-        active = tuple(int(index) for index in active)
-        return SizeCurveState(active, every_size=every_size, idle_kl=self.idle_kl)
+        return SizeCurveState(
+            tuple(active), every_size=every_size, idle_kl=self.idle_kl
+        )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
         """Rebuild a state from what `SizeCurveState.to_dict` returned.
@@ -283,9 +283,8 @@ class SizeCurveRule(Immutable):
 
     def _is_falling(self, state: SizeCurveState, allowed: float) -> bool:
         """Whether one size less would soon be sufficient, as it has gone so far."""
-        if not self.targets.uses_loss or state.size == self.min_dims:
-            return False
-        if len(state.below) <= self.patience:
+        few = len(state.below) <= self.patience
+        if few or not self.targets.uses_loss or state.size == self.min_dims:
             return False
         half = max(1, self.patience // 2)
         last = state.below[-1]
