@@ -159,12 +159,7 @@ class SizeCurveRule(Immutable):
         )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
-        """Rebuild a state from what `SizeCurveState.to_dict` returned.
-
-        Raises:
-            TypeError: If `data` is not a mapping.
-            ValueError: If fields are missing, unknown or invalid.
-        """
+        """A state from what `SizeCurveState.to_dict` returned; raises as `from_dict`."""
         return SizeCurveState.from_dict(data)
 
     def update(
