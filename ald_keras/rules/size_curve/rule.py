@@ -159,7 +159,7 @@ class SizeCurveRule(Immutable):
         )
 
     def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
-        """A state from what `SizeCurveState.to_dict` returned; raises as `from_dict`."""
+        """A state from what `SizeCurveState.to_dict` returned."""
         return SizeCurveState.from_dict(data)
 
     def update(
