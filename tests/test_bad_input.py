@@ -56,7 +56,7 @@ def spoilt(value):
 ARRAYS = {
     "not a number": (spoilt(np.nan), "finite"),
     "infinite": (spoilt(np.inf), "finite"),
-    "bytes not scaled": ((X * 255).astype("uint8"), "divided by 255"),
+    "bytes not scaled": ((X * 255).astype("uint8"), "divide images of 0 to 255"),
     "below the support": (X - 0.5, "support"),
     "no sample": (X[:0], "at least one sample"),
     "a sample alone": (X[0], "shape"),
@@ -202,7 +202,7 @@ def spoilt_file(value):
 CONFIGS = {
     "not a number": (spoilt_file(np.nan), "data.npz: samples must be finite"),
     "infinite": (spoilt_file(-np.inf), "data.npz: samples must be finite"),
-    "not scaled": (lambda f: npz(f, x=FLAT * 16), "divided by 255"),
+    "not scaled": (lambda f: npz(f, x=FLAT * 16), "divide images of 0 to 255"),
     "integers": (lambda f: npz(f, x=FLAT.astype(int)), "uint8"),
     "no sample": (lambda f: npz(f, x=FLAT[:0]), "non-empty"),
     "no feature": (lambda f: npz(f, x=FLAT[:, :0]), "non-empty"),

@@ -13,6 +13,7 @@ that is to be saved with its model also needs `get_config`/`from_config` and
 
 - `in_support(x)`: a boolean tensor of `x`'s shape that says which values the
   density is defined for (finite ones, where the method is missing);
+- `support`: text on these values for errors, with what to do, e.g. "counts 0, 1, 2";
 - `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
   NLL if it must be the same for all samples of `x`. Against it is measured what a
   latent space is good for.

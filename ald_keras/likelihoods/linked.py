@@ -104,6 +104,8 @@ class Bernoulli(_LinkedBase):
         p = ops.clip(ops.mean(x, axis=0), self._margin, 1.0 - self._margin)
         return ops.log(p) - ops.log1p(-p) if self.linked else p
 
+    support = "values in [0, 1]: divide images of 0 to 255 by 255"
+
     def in_support(self, x: Tensor) -> Tensor:
         return ops.logical_and(x >= 0.0, x <= 1.0)
 
@@ -140,6 +142,8 @@ class Poisson(_LinkedBase):
     def best_constant(self, x: Tensor) -> Tensor:
         rate = ops.mean(x, axis=0)
         return ops.log(rate + keras.config.epsilon()) if self.linked else rate
+
+    support = "counts: 0, 1, 2, ..."
 
     def in_support(self, x: Tensor) -> Tensor:
         whole = ops.logical_and(x >= 0.0, ops.floor(x) == x)

@@ -260,11 +260,8 @@ class CheckedModel(keras_internals.PrebuiltModel):
         count = int(keras.ops.convert_to_numpy(self.invalid_values.result()))
         self.invalid_values.reset_state()
         if count:
-            raise ValueError(
-                f"The data must be finite and within the support of the "
-                f"{type(self.likelihood).__name__} likelihood. "
-                f"Received: {count} other values in this epoch's batches."
-            )
+            received = f"{count} other values in this epoch's batches"
+            raise data_checks.outside_support("x", self.likelihood, received)
 
     def check_data(self, name: str, data: Any) -> None:
         """Raise a `ValueError` naming `name` if arrays are not fit to train on.

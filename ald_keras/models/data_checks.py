@@ -117,19 +117,23 @@ def check_array(name: str, x: Any, likelihood: Likelihood, shape: Any) -> None:
         block = np.asarray(x[start : start + rows], dtype="float32")
         good = keras.ops.convert_to_numpy(in_support(likelihood, block))
         if not good.all():
-            raise ValueError(_complaint(name, likelihood, block[~good][0]))
+            received = f"a value of {block[~good][0]}"
+            raise outside_support(name, likelihood, received)
 
 
-def _complaint(name: str, likelihood: Likelihood, value: Any) -> str:
-    kind = type(likelihood).__name__
-    hint = ""
-    if kind == "Bernoulli" and np.isfinite(value):
-        hint = " Expected values in [0, 1]: images of 0 to 255 are divided by 255."
-    if kind == "Poisson" and np.isfinite(value):
-        hint = " Expected counts: 0, 1, 2, ..."
-    return (
-        f"`{name}` must be finite and within the support of the {kind} likelihood. "
-        f"Received: a value of {value}.{hint}"
+def outside_support(name: str, likelihood: Likelihood, received: str) -> ValueError:
+    """The error for data that a likelihood is not defined for.
+
+    Args:
+        name: The argument's name.
+        likelihood: The likelihood; its `support` says what is expected.
+        received: What came, for the message.
+    """
+    expected = getattr(likelihood, "support", "finite numbers")
+    return ValueError(
+        f"`{name}` must be finite and within the support of the "
+        f"{type(likelihood).__name__} likelihood. Received: {received}. "
+        f"Expected {expected}."
     )
 
 
