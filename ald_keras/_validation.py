@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import JSON
+
 # The largest number that float32 holds, in which a model computes.
 LARGEST_FLOAT32 = 3.4e38
 # The largest integer that TensorFlow counts with.
@@ -40,7 +42,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def check_integer(
-    name: str, value: Any, minimum: int | None = None, maximum: int | None = None
+    name: str, value: object, minimum: int | None = None, maximum: int | None = None
 ) -> int:
     """An integer as Python's own; booleans and floats are refused.
 
@@ -57,7 +59,7 @@ def check_integer(
     return _integer(name, value, _integer_text(minimum, maximum), minimum, maximum)
 
 
-def check_seed(seed: Any, name: str = "seed") -> int | None:
+def check_seed(seed: object, name: str = "seed") -> int | None:
     """A seed, or `None` where randomness may differ from call to call.
 
     Raises:
@@ -71,7 +73,7 @@ def check_seed(seed: Any, name: str = "seed") -> int | None:
 
 def check_real(
     name: str,
-    value: Any,
+    value: object,
     *,
     above: float | None = None,
     at_least: float | None = None,
@@ -121,21 +123,21 @@ def check_real(
     return number
 
 
-def check_flag(name: str, value: Any) -> bool:
+def check_flag(name: str, value: object) -> bool:
     """A boolean; a `WrongTypeError` if it is none."""
     if not _is_bool(value):
         raise WrongTypeError(_message(name, "True or False", value))
     return bool(value)
 
 
-def check_text(name: str, value: Any) -> str:
+def check_text(name: str, value: object) -> str:
     """A text; a `WrongTypeError` if it is none."""
     if not isinstance(value, str):
         raise WrongTypeError(_message(name, "a text", value))
     return value
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
+def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     """One of several names; an error proposes the nearest one."""
     known = list(choices)
     text = _message(name, f"one of {known}", value)
@@ -160,7 +162,7 @@ def check_shape(name: str, value: Any) -> tuple[int, ...]:
 
 
 def check_indices(
-    name: str, values: Iterable[Any], n_dims: int | None = None
+    name: str, values: Iterable[object], n_dims: int | None = None
 ) -> tuple[int, ...]:
     """Dimension indices as a tuple of strictly increasing plain ints.
 
@@ -185,7 +187,7 @@ def check_indices(
 
 
 def check_active(
-    name: str, values: Iterable[Any], n_dims: int | None = None
+    name: str, values: Iterable[object], n_dims: int | None = None
 ) -> tuple[int, ...]:
     """Like `check_indices`, for active dimensions; none at all is a `ValueError`."""
     indices = check_indices(name, values, n_dims)
@@ -194,7 +196,7 @@ def check_active(
     return indices
 
 
-def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
+def check_mapping(name: str, value: object) -> Mapping[str, Any]:
     """A mapping from non-empty texts; another key is a `ValueError`."""
     if not isinstance(value, Mapping):
         raise WrongTypeError(_message(name, "a mapping", value))
@@ -206,7 +208,7 @@ def check_mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def check_fields(what: str, data: Any, expected: Iterable[str]) -> dict[str, Any]:
+def check_fields(what: str, data: object, expected: Iterable[str]) -> JSON:
     """A copy of `data` if it has exactly the fields of a saved object.
 
     Args:
@@ -218,19 +220,19 @@ def check_fields(what: str, data: Any, expected: Iterable[str]) -> dict[str, Any
         WrongTypeError: If `data` is not a mapping.
         ValueError: If fields are missing or unknown.
     """
-    data = check_mapping("data", data)
-    missing = sorted(set(expected) - set(data))
-    unknown = sorted(set(data) - set(expected))
+    fields = check_mapping("data", data)
+    missing = sorted(set(expected) - set(fields))
+    unknown = sorted(set(fields) - set(expected))
     if missing or unknown:
         raise ValueError(
             f"`data` must have exactly the fields of {what}. "
             f"Received: missing {missing}, unknown {unknown}"
         )
-    return dict(data)
+    return dict(fields)
 
 
 def check_known(
-    where: str, given: Iterable[Any], known: Iterable[str], kind: str = "key"
+    where: str, given: Iterable[object], known: Iterable[str], kind: str = "key"
 ) -> None:
     """Raise a `ValueError` for an unknown key, proposing the nearest known one.
 
@@ -248,7 +250,7 @@ def check_known(
 
 
 def check_options(
-    what: str, function: Callable[..., object], options: Mapping[str, Any]
+    what: str, function: Callable[..., object], options: Mapping[str, object]
 ) -> None:
     """Raise a `ValueError` unless a function takes options, and all it needs are there.
 
@@ -265,17 +267,17 @@ def check_options(
             raise ValueError(f"{what} needs the option `{name}`.")
 
 
-def _is_bool(value: Any) -> bool:
+def _is_bool(value: object) -> bool:
     # bool is a subclass of int: `patience=True` would pass as 1.
     return isinstance(value, (bool, np.bool_))
 
 
-def _message(name: str, expected: str, value: Any) -> str:
+def _message(name: str, expected: str, value: object) -> str:
     return f"`{name}` must be {expected}. Received: {name}={value!r}"
 
 
 def _integer(
-    name: str, value: Any, expected: str, minimum: int | None, maximum: int | None
+    name: str, value: object, expected: str, minimum: int | None, maximum: int | None
 ) -> int:
     if _is_bool(value) or not isinstance(value, numbers.Integral):
         raise WrongTypeError(_message(name, expected, value))

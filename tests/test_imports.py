@@ -12,6 +12,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "ald_keras"
 # The rooms of the package in the order in which they stand on one another. A module may
 # import its own room and those before it; what is nested and named here is its own.
 ROOMS = (
+    "_typing",
     "_validation",
     "cli",
     "files",

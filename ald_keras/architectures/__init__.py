@@ -1,7 +1,6 @@
 """Networks by name: each a function from data shape to `(encoder, decoder)`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 
@@ -26,7 +25,7 @@ def build_architecture(
     data_shape: Sequence[int],
     latent_dim: int,
     seed: int | None = None,
-    **options: Any,
+    **options: object,
 ) -> tuple[keras.Model, keras.Model]:
     """Build the encoder and decoder of a network by its name.
 

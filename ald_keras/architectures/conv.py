@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer, check_shape
 from ald_keras.architectures.initializers import kernel_initializers
 
@@ -55,12 +56,14 @@ def conv(
     hidden = check_integer("hidden", hidden, 1)
     kernels = kernel_initializers(seed)
 
-    def dense(x: Any, units: int, name: str) -> Any:
+    def dense(x: Tensor, units: int, name: str) -> Tensor:
         return keras.layers.Dense(
             units, activation=activation, kernel_initializer=next(kernels), name=name
         )(x)
 
-    def strided(layer: Any, x: Any, channels: int, name: str, **options: Any) -> Any:
+    def strided(
+        layer: Any, x: Tensor, channels: int, name: str, **options: object
+    ) -> Tensor:
         return layer(
             channels,
             _KERNEL_SIZE,

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer, check_shape
 from ald_keras.architectures.initializers import kernel_initializers
 
@@ -51,7 +51,7 @@ def mlp(
     units = [check_integer("hidden", size, 1) for size in _check_sequence(hidden)]
     kernels = kernel_initializers(seed)
 
-    def stack(x: Any, name: str, sizes: list[int]) -> Any:
+    def stack(x: Tensor, name: str, sizes: list[int]) -> Tensor:
         for number, size in enumerate(sizes, start=1):
             x = keras.layers.Dense(
                 size,

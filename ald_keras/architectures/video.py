@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer, check_shape
 from ald_keras.architectures.initializers import kernel_initializers
 from ald_keras.layers import AxialAttentionBlock
@@ -84,7 +85,7 @@ class _Parts:
     activation: str
     kernels: Iterator[keras.initializers.Initializer]
 
-    def dense(self, x: Any, units: int, name: str, activation: str | None) -> Any:
+    def dense(self, x: Tensor, units: int, name: str, activation: str | None) -> Tensor:
         return keras.layers.Dense(
             units,
             activation=activation,
@@ -93,8 +94,8 @@ class _Parts:
         )(x)
 
     def strided(
-        self, kind: Any, x: Any, channels: int, strides: Any, **options: Any
-    ) -> Any:
+        self, kind: Any, x: Tensor, channels: int, strides: Any, **options: object
+    ) -> Tensor:
         return kind(
             channels,
             tuple(4 if stride == 2 else 3 for stride in strides),
@@ -104,7 +105,7 @@ class _Parts:
             **options,
         )(x)
 
-    def residual_stack(self, x: Any, name: str) -> Any:
+    def residual_stack(self, x: Tensor, name: str) -> Tensor:
         for number in range(1, self.blocks + 1):
             x = AxialAttentionBlock(
                 self.heads,

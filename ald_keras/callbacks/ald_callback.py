@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from ald_keras._typing import Logs
 from ald_keras.callbacks.argument_checks import (
     check_arguments,
     check_model,
@@ -150,7 +151,7 @@ class ALDCallback(PruningRecord):
         """Whether sizes are sampled to the end of training."""
         return isinstance(self.rule, ElasticRule)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         check_model(self.model)
         self._clear()
         params = self.params or {}
@@ -180,19 +181,19 @@ class ALDCallback(PruningRecord):
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
         return Observer(self.model, meter, directions, epochs)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._check_mask(epoch)
         self._apply_pending()
         # Each time, as the order lies in weights that may have been restored.
         self._sample_sizes()
         self._epoch = epoch
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         # Now every callback has begun the epoch, a `KLWarmup` behind this one too.
         if batch == 0:
             self._require_observer().begin_epoch()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         part = self._clock.advance(batch + 1)
         observer = self._require_observer()
         if part is None or not observer.beta.is_constant(self.model):
@@ -211,7 +212,7 @@ class ALDCallback(PruningRecord):
             return (), ()
         return self.state.sizes_to_measure, self.rule.size_metrics
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._check_mask(epoch)
         observer = self._require_observer()
         due = self._clock.end_epoch()
@@ -254,7 +255,7 @@ class ALDCallback(PruningRecord):
             raise RuntimeError("`ALDCallback` must be passed to `fit` to be used.")
         return self._observer
 
-    def _to_save(self) -> dict[str, Any]:
+    def _to_save(self) -> dict[str, object]:
         return {
             **super()._to_save(),
             "observer": self._require_observer().to_dict(),

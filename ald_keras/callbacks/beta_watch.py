@@ -17,7 +17,7 @@ class BetaWatch:
     def __init__(self) -> None:
         self._at_begin = self._at_last_end = self._observed = np.nan
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """What the next epochs need to know, in plain types."""
         return {"at_last_end": self._at_last_end, "observed": self._observed}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
+
+from ald_keras._typing import Logs
 
 
 def check_finite(epoch: int, name: str, value: float) -> None:
@@ -20,6 +21,6 @@ def check_finite(epoch: int, name: str, value: float) -> None:
 class FiniteLoss(keras.callbacks.Callback):
     """Ends `fit` with a `ValueError` once the loss of an epoch is not finite."""
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs and "loss" in logs:
             check_finite(epoch, "loss", float(logs["loss"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import Logs, Tensor
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
@@ -43,8 +44,8 @@ class ProbeSample:
         features: Text, what the Frechet distances were taken on.
     """
 
-    x: Any
-    y: Any
+    x: Tensor
+    y: Tensor
     features: str
 
 
@@ -150,7 +151,7 @@ class EpochMeter:
         return SizeMeasurement(found, tuple(increase), tuple(errors), loss, values)
 
     def measure(
-        self, epoch: int, logs: dict[str, Any]
+        self, epoch: int, logs: Logs
     ) -> tuple[dict[str, float], tuple[float, ...]]:
         """Metrics by name, and the mean KL of each dimension.
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras._typing import Logs
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
@@ -74,7 +75,7 @@ class GateSearch(SearchRecord):
     def met(self) -> bool:
         return self.error is not None and self.error <= self.rule.bound
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if not getattr(self.model, "gated", False):
             raise TypeError(
                 "`GateSearch` needs a GatedVAE with `gated=True`. Received: "
@@ -104,13 +105,13 @@ class GateSearch(SearchRecord):
             self.state = self._find_fixed()
             self._pending = self._snapshot = None
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._accept_harden()
         if self._pending is not None:
             pending, self._pending = self._pending, None
             self._apply(*pending)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._accept_harden()
         if self._first_step is not None:
             steps = max(1, steps_taken(self.model) - self._first_step)
@@ -133,7 +134,7 @@ class GateSearch(SearchRecord):
         self._first_step = None
         self._snapshot = self.model.snapshot(arrays) if arrays else None
 
-    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
+    def _decide(self, epoch: int, logs: Logs) -> None:
         # The loss tells of codes that are not finite too, behind gates that are shut.
         for name in ("loss", "squared_error"):
             check_finite(epoch, name, float(logs[name]))

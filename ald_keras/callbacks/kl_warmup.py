@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
+from ald_keras._typing import Logs
 from ald_keras._validation import check_integer
 
 
@@ -28,13 +27,13 @@ class KLWarmup(keras.callbacks.Callback):
         super().__init__()
         self.epochs = check_integer("epochs", epochs, 1)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if not hasattr(self.model, "final_beta"):
             raise TypeError(
                 "`KLWarmup` needs a model with `beta` and `final_beta`, such as "
                 f"MaskedVAE. Received: {type(self.model).__name__}"
             )
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         progress = min(1.0, epoch / self.epochs)
         self.model.beta.assign(self.model.final_beta * progress)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras._typing import Logs
 from ald_keras._validation import check_integer
 from ald_keras.callbacks.probe import open_probe
 from ald_keras.metrics import gaussian_kl
@@ -47,7 +48,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         n_images: int = 8,
         probe: Any = None,
         seed: int = 0,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         super().__init__(log_dir, **{"write_graph": False, **kwargs})
         for name, value, least in (
@@ -64,7 +65,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         self._codes: Any = None
         self._latent_writer: Any = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
         rng = np.random.default_rng(self.seed)
         self._x, _ = open_probe(self.model, self.probe).sample(_SAMPLES, rng)
@@ -72,7 +73,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         self._codes = rng.standard_normal((self.n_images, units)).astype("float32")
         self._latent_writer = self.summary.create_file_writer(f"{self.log_dir}/latent")
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_end(epoch, logs)
         if epoch and (epoch + 1) % self.every:
             return
@@ -82,7 +83,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
                 self._write_images()
         self._latent_writer.flush()
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         super().on_train_end(logs)
         self._latent_writer.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ald_keras._typing import Logs
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
 from ald_keras.callbacks.optimizer_steps import steps_taken
@@ -45,7 +46,7 @@ class Observer:
     def observe(
         self,
         epoch: int,
-        logs: dict[str, Any],
+        logs: Logs,
         sizes: Sequence[int] = (),
         size_metrics: Sequence[str] = (),
     ) -> Observation:
@@ -136,7 +137,7 @@ class Observer:
         step = steps_taken(self._model)
         return self._meter.measure_sizes(step, sizes, metrics).to_dict()
 
-    def _measure(self, epoch: int, logs: dict[str, Any]) -> dict[str, Any]:
+    def _measure(self, epoch: int, logs: Logs) -> dict[str, Any]:
         """What the chief measures for all, in plain types."""
         more = dict(logs)
         metrics, kl = self._meter.measure(epoch, more)
@@ -154,7 +155,7 @@ class Observer:
         """Some samples of the last epoch; `None` before it."""
         return self._meter.last_probe()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """What the next epochs need to know, in plain types."""
         return {"beta": self.beta.to_dict()}
 

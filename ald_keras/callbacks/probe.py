@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras._typing import Tensor
+
 _BATCH = 256
 _DEFAULT_CLUSTERS = 10
 
@@ -22,7 +24,7 @@ class ArrayProbe:
             as targets of a regression, is not taken for labels. Defaults to `None`.
     """
 
-    def __init__(self, x: Any, y: Any = None):
+    def __init__(self, x: Tensor, y: Tensor = None):
         self.x = _to_numpy(x) if keras.ops.is_tensor(x) else x
         self.y = None if y is None else _as_labels(_to_numpy(y))
         if self.y is not None and len(self.y) != len(x):

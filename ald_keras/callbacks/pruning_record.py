@@ -54,7 +54,7 @@ class PruningRecord(SearchRecord):
         # Observations that the rule has had since it was restarted.
         self._observed = 0
 
-    def _to_save(self) -> dict[str, Any]:
+    def _to_save(self) -> dict[str, object]:
         return {
             **super()._to_save(),
             "collapsed": self.collapsed,

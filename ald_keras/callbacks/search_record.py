@@ -56,7 +56,7 @@ class SearchRecord(keras.callbacks.Callback):
         """The rule as it was given, by which a search is known."""
         return self.rule
 
-    def _to_save(self) -> dict[str, Any]:
+    def _to_save(self) -> dict[str, object]:
         """What is decided so far, in plain types."""
         return {
             "state": self.state.to_dict(),
@@ -99,7 +99,7 @@ class SearchRecord(keras.callbacks.Callback):
             print(decision_line(decision))
         print(self.result())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[int, object]) -> Any:
         """A copy without the model and data that a `fit` left here."""
         new = type(self).__new__(type(self))
         memo[id(self)] = new

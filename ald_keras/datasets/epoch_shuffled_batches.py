@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ald_keras._typing import Logs
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
 
@@ -164,9 +165,9 @@ class _AnnounceEpoch(keras.callbacks.Callback):
         super().__init__()
         self._position = position
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_AnnounceEpoch":
+    def __deepcopy__(self, memo: dict[int, object]) -> "_AnnounceEpoch":
         # keras-tuner copies callbacks; a copy must still speak to the same batches.
         return _AnnounceEpoch(self._position)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._position.next_epoch = epoch

@@ -22,7 +22,7 @@ class SampleStore(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, rows: Any, /) -> npt.NDArray[Any]: ...
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 class LazySamples:
@@ -71,7 +71,7 @@ class LazySamples:
 
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
-    ) -> npt.NDArray[Any]:
+    ) -> np.ndarray:
         """All samples; NumPy calls this."""
         if copy is False:
             raise ValueError("Lazy samples cannot become an array without a copy.")

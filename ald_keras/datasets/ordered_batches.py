@@ -1,11 +1,9 @@
 """Batches in the order of the samples, made one at a time."""
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
@@ -32,8 +30,8 @@ class OrderedBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        x: npt.NDArray[Any] | LazySamples,
-        y: npt.NDArray[Any] | None = None,
+        x: np.ndarray | LazySamples,
+        y: np.ndarray | None = None,
         *,
         batch_size: int,
     ) -> None:
@@ -51,7 +49,7 @@ class OrderedBatches(keras.utils.PyDataset):
         """Number of batches."""
         return math.ceil(len(self.x) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], ...]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         x = np.asarray(self.x[part])
         return (x,) if self.y is None else (x, self.y[part])

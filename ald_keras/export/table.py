@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from ald_keras._typing import JSON
 
 # Rows of a comparison: key, label, format.
 _ROWS = (
@@ -27,7 +28,7 @@ _COLUMNS = (
 )
 
 
-def print_table(report: Mapping[str, Any], console: Console | None = None) -> None:
+def print_table(report: JSON, console: Console | None = None) -> None:
     """Print what `export` returned.
 
     Args:
@@ -53,9 +54,7 @@ def print_table(report: Mapping[str, Any], console: Console | None = None) -> No
     _print_files(console, [report])
 
 
-def print_sizes(
-    reports: Mapping[int, Mapping[str, Any]], console: Console | None = None
-) -> None:
+def print_sizes(reports: Mapping[int, JSON], console: Console | None = None) -> None:
     """Print what `export` returned for several sizes, a row each.
 
     Args:
@@ -78,11 +77,11 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _cell(side: Mapping[str, Any], name: str, form: str) -> str:
+def _cell(side: JSON, name: str, form: str) -> str:
     return form.format(side[name]) if name in side else "-"
 
 
-def _print_files(console: Console, reports: Iterable[Mapping[str, Any]]) -> None:
+def _print_files(console: Console, reports: Iterable[JSON]) -> None:
     for report in reports:
         for file in report["files"]:
             console.print(f"written: {file}", soft_wrap=True, highlight=False)

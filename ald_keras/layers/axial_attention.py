@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Shape, Tensor
 from ald_keras._validation import check_integer, check_seed
 
 _VIDEO_AXES = (1, 2, 3)
@@ -44,14 +45,14 @@ class AxialAttention(keras.layers.Layer):
     """
 
     def __init__(
-        self, axis: int, heads: int = 2, seed: int | None = None, **kwargs: Any
+        self, axis: int, heads: int = 2, seed: int | None = None, **kwargs: object
     ):
         super().__init__(**kwargs)
         self.axis = check_integer("axis", axis, 1)
         self.heads = check_integer("heads", heads, 1)
         self.seed = check_seed(seed)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         if self.axis >= len(input_shape) - 1:
             raise ValueError(
                 "`axis` must lie between the input's batch and channel axes. "
@@ -72,7 +73,7 @@ class AxialAttention(keras.layers.Layer):
             name="output_bias", shape=(channels,), initializer="zeros"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         moved = ops.moveaxis(inputs, self.axis, -2)
         # Few dimensions: TensorFlow has a softmax of at most five on some CPUs.
         rows = ops.reshape(moved, (-1, *ops.shape(moved)[-2:]))
@@ -91,16 +92,16 @@ class AxialAttention(keras.layers.Layer):
         mixed = ops.matmul(mixed, self.output_kernel) + self.bias
         return ops.moveaxis(mixed, -2, self.axis)
 
-    def _split(self, rows: Any) -> Any:
+    def _split(self, rows: Any) -> Tensor:
         """From `(rows, length, channels)` to `(rows, heads, length, size)`."""
         length, channels = ops.shape(rows)[1:]
         x = ops.reshape(rows, (-1, length, self.heads, channels // self.heads))
         return ops.swapaxes(x, 1, 2)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "axis": self.axis,
@@ -129,7 +130,7 @@ class AxialAttention3D(keras.layers.Layer):
         ValueError: If an argument is out of range, or does not suit the input.
     """
 
-    def __init__(self, heads: int = 2, seed: int | None = None, **kwargs: Any):
+    def __init__(self, heads: int = 2, seed: int | None = None, **kwargs: object):
         super().__init__(**kwargs)
         self.heads = check_integer("heads", heads, 1)
         self.seed = check_seed(seed)
@@ -141,19 +142,19 @@ class AxialAttention3D(keras.layers.Layer):
             for axis, each in zip(_VIDEO_AXES, seeds, strict=True)
         ]
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         _check_video(input_shape)
         for attention in self.attentions:
             attention.build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         time, height, width = (attention(inputs) for attention in self.attentions)
         return time + height + width
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "heads": self.heads, "seed": self.seed}
 
 
@@ -190,14 +191,14 @@ class AxialAttentionBlock(keras.layers.Layer):
         heads: int = 2,
         activation: Any = "relu",
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         super().__init__(**kwargs)
         self.heads = check_integer("heads", heads, 1)
         self.activation = keras.activations.get(activation)
         self.seed = check_seed(seed)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         _check_video(input_shape)
         channels = _check_channels(self.heads, input_shape)
         if channels % 2:
@@ -222,7 +223,7 @@ class AxialAttentionBlock(keras.layers.Layer):
         for layer in (self.norm_2, self.conv_2):
             layer.build(narrow)
 
-    def _conv(self, filters: int, size: int, seed: int, name: str) -> Any:
+    def _conv(self, filters: int, size: int, seed: int, name: str) -> Tensor:
         return keras.layers.Conv3D(
             filters,
             size,
@@ -233,15 +234,15 @@ class AxialAttentionBlock(keras.layers.Layer):
             name=name,
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         x = self.conv_1(self.activation(self.norm_1(inputs)))
         x = self.conv_2(self.activation(self.norm_2(x)))
         return inputs + self.attention(self.activation(self.norm_3(x)))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "heads": self.heads,
@@ -255,7 +256,7 @@ def _derive_seeds(seed: int | None, count: int) -> list[int]:
     return [int(each) for each in random.integers(2**31, size=count)]
 
 
-def _check_video(input_shape: tuple[int | None, ...]) -> None:
+def _check_video(input_shape: Shape) -> None:
     if len(input_shape) != 5:
         raise ValueError(
             "`inputs` must have shape (batch, time, height, width, channels). "
@@ -263,7 +264,7 @@ def _check_video(input_shape: tuple[int | None, ...]) -> None:
         )
 
 
-def _check_channels(heads: int, input_shape: tuple[int | None, ...]) -> int:
+def _check_channels(heads: int, input_shape: Shape) -> int:
     channels = input_shape[-1]
     if channels is None or channels % heads:
         raise ValueError(

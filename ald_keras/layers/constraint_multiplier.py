@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer, check_real
 
 
@@ -53,7 +52,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         minimum: float = 1e-3,
         maximum: float = 1e4,
         warmup: int = 0,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         super().__init__(autocast=False, **kwargs)
         self.tau = check_real("tau", tau, at_least=0.0, float32=True)
@@ -73,7 +72,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.satisfied = self._scalar("satisfied", 0.0)
         self.built = True
 
-    def _scalar(self, name: str, value: float) -> Any:
+    def _scalar(self, name: str, value: float) -> Tensor:
         return self.add_weight(
             name=name,
             shape=(),
@@ -83,17 +82,17 @@ class ConstraintMultiplier(keras.layers.Layer):
             autocast=False,
         )
 
-    def constraint(self, error: Any) -> Any:
+    def constraint(self, error: Tensor) -> Tensor:
         """What must not be above 0: the error minus `tau`, with the margin."""
         return error - self.tau + ops.cast(self.margin, error.dtype)
 
-    def warmup_fraction(self) -> Any:
+    def warmup_fraction(self) -> Tensor:
         """Share of the warm-up to come, from 1 to 0; 0 once the bound was met."""
         left = 1.0 - self.steps / max(1.0, float(self.warmup))
         open_ended = 1.0 - ops.convert_to_tensor(self.satisfied)
         return ops.maximum(left, 0.0) * open_ended if self.warmup else 0.0 * left
 
-    def update(self, error: Any) -> None:
+    def update(self, error: Tensor) -> None:
         """Take in the mean error of one step; one that is not finite is passed over.
 
         Args:
@@ -120,7 +119,7 @@ class ConstraintMultiplier(keras.layers.Layer):
         ):
             variable.assign(ops.where(usable, value, variable))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         names = (
             "tau",
             "initial",

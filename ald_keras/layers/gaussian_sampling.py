@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._typing import Shape, Store, Tensor
+
 
 @keras.saving.register_keras_serializable("ald_keras")
 class GaussianSampling(keras.layers.Layer):
@@ -30,14 +32,14 @@ class GaussianSampling(keras.layers.Layer):
             later ones are compiled.
     """
 
-    def __init__(self, seed: int | None = None, **kwargs: Any):
+    def __init__(self, seed: int | None = None, **kwargs: object):
         super().__init__(autocast=False, **kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.noise: Callable[[Any, str], Any] = self._standard_normal
+        self.noise: Callable[[Shape, str], Tensor] = self._standard_normal
         self.built = True
 
-    def call(self, z_mean: Any, z_log_var: Any, rows: Any = None) -> Any:
+    def call(self, z_mean: Tensor, z_log_var: Tensor, rows: Any = None) -> Tensor:
         dtype = keras.backend.standardize_dtype(z_mean.dtype)
         samples, units = ops.shape(z_mean)
         first, total = (0, samples) if rows is None else rows
@@ -46,18 +48,20 @@ class GaussianSampling(keras.layers.Layer):
             noise = noise[first : first + samples]
         return z_mean + ops.exp(0.5 * z_log_var) * noise
 
-    def _standard_normal(self, shape: Any, dtype: str) -> Any:
+    def _standard_normal(self, shape: Shape, dtype: str) -> Tensor:
         return keras.random.normal(shape, dtype=dtype, seed=self.seed_generator)
 
-    def compute_output_shape(self, z_mean_shape: Any, z_log_var_shape: Any) -> Any:
+    def compute_output_shape(
+        self, z_mean_shape: Shape, z_log_var_shape: Shape
+    ) -> Shape:
         return z_mean_shape
 
     # Keras saves no seed generator; a reloaded model is to go on with its noise.
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         self.seed_generator.state.assign(store["seed_state"])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "seed": self.seed}

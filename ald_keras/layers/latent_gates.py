@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._typing import Store, Tensor
 from ald_keras._validation import check_choice, check_integer, check_real
 
 ESTIMATORS = ("arm", "disarm")
@@ -51,7 +52,7 @@ class LatentGates(keras.layers.Layer):
         speed: float = 10.0,
         estimator: str = "arm",
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         units = check_integer("units", units, 1)
         probability = check_real("probability", probability, above=0.0, below=1.0)
@@ -66,7 +67,7 @@ class LatentGates(keras.layers.Layer):
         self.decided = self._vector("decided", 0.0, trainable=False)
         self.built = True
 
-    def _vector(self, name: str, value: float, trainable: bool) -> Any:
+    def _vector(self, name: str, value: float, trainable: bool) -> Tensor:
         return self.add_weight(
             name=name,
             shape=(self.units,),
@@ -76,15 +77,15 @@ class LatentGates(keras.layers.Layer):
             autocast=False,
         )
 
-    def logits(self) -> Any:
+    def logits(self) -> Tensor:
         """Logits of shape `(units,)`."""
         return self.speed * ops.convert_to_tensor(self.weight)
 
-    def probabilities(self) -> Any:
+    def probabilities(self) -> Tensor:
         """Probabilities of being open, shape `(units,)`; of decided ones 0 or 1."""
         return self._with_decided(ops.sigmoid(self.logits()))
 
-    def open_gates(self) -> Any:
+    def open_gates(self) -> Tensor:
         """Gates at inference, 0 or 1, shape `(units,)`: those more often open.
 
         At least one is open: where none would be, the likeliest.
@@ -94,7 +95,7 @@ class LatentGates(keras.layers.Layer):
         is_open = ops.cast(probabilities > 0.5, "float32")
         return ops.maximum(is_open, likeliest * (1.0 - ops.max(is_open)))
 
-    def draw(self, samples: Any, rows: Any = None) -> Any:
+    def draw(self, samples: Tensor, rows: Any = None) -> Tensor:
         """Uniform random numbers of shape `(samples, units)`, one a gate and sample.
 
         Args:
@@ -107,7 +108,7 @@ class LatentGates(keras.layers.Layer):
         drawn = keras.random.uniform(shape, dtype="float32", seed=seed)
         return drawn if rows is None else drawn[first : first + samples]
 
-    def pair(self, uniform: Any) -> tuple[Any, Any]:
+    def pair(self, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """The two antithetic draws of all gates.
 
         Args:
@@ -122,7 +123,7 @@ class LatentGates(keras.layers.Layer):
         second = ops.cast(uniform < ops.sigmoid(logits), "float32")
         return self._with_decided(first), self._with_decided(second)
 
-    def gradient(self, uniform: Any, difference: Any) -> Any:
+    def gradient(self, uniform: Tensor, difference: Tensor) -> Tensor:
         """Estimates of the gradient of the expected loss, one a sample.
 
         Args:
@@ -145,26 +146,26 @@ class LatentGates(keras.layers.Layer):
             estimate = 0.5 * difference * sign * weight
         return estimate * self.undecided()
 
-    def undecided(self) -> Any:
+    def undecided(self) -> Tensor:
         """1 for gates that are not decided, else 0; shape `(units,)`."""
         return ops.cast(ops.equal(self.decided, 0.0), "float32")
 
-    def _with_decided(self, values: Any) -> Any:
+    def _with_decided(self, values: Tensor) -> Tensor:
         free = self.undecided()
         fixed = ops.cast(ops.convert_to_tensor(self.decided) > 0.0, "float32")
         return values * free + fixed * (1.0 - free)
 
     # Keras saves no seed generator; a reloaded model is to go on with its draws.
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         super().save_own_variables(store)
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         for index, variable in enumerate((self.weight, self.decided)):
             variable.assign(store[str(index)])
         self.seed_generator.state.assign(store["seed_state"])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "units": self.units,

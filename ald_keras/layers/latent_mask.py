@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Shape, Tensor
 from ald_keras._validation import check_integer
 
 
@@ -34,7 +34,7 @@ class LatentMask(keras.layers.Layer):
     array([0, 3])
     """
 
-    def __init__(self, units: int, **kwargs: Any):
+    def __init__(self, units: int, **kwargs: object):
         units = check_integer("units", units, 1)
         # The KL is masked too, and stays in float32 under a mixed policy.
         super().__init__(autocast=False, **kwargs)
@@ -50,10 +50,10 @@ class LatentMask(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs * ops.cast(self.mask, inputs.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
     @property
@@ -144,5 +144,5 @@ class LatentMask(keras.layers.Layer):
             )
         return given
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "units": self.units}

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from ald_keras._typing import Store, Tensor
 from ald_keras._validation import check_integer
 
 
@@ -47,7 +48,7 @@ class SizeSampling(keras.layers.Layer):
     24.0
     """
 
-    def __init__(self, units: int, seed: int | None = None, **kwargs: Any):
+    def __init__(self, units: int, seed: int | None = None, **kwargs: object):
         units = check_integer("units", units, 1)
         super().__init__(autocast=False, **kwargs)
         self.units = units
@@ -59,7 +60,7 @@ class SizeSampling(keras.layers.Layer):
         self._damage: Exception | None = None
         self.built = True
 
-    def _weight(self, name: str) -> Any:
+    def _weight(self, name: str) -> Tensor:
         return self.add_weight(
             name=name,
             shape=(self.units,),
@@ -69,7 +70,7 @@ class SizeSampling(keras.layers.Layer):
             autocast=False,
         )
 
-    def draw(self, samples: Any, rows: Any = None) -> Any:
+    def draw(self, samples: Tensor, rows: Any = None) -> Tensor:
         """Sizes of the examples of a batch; `units` is the full size.
 
         Args:
@@ -91,7 +92,7 @@ class SizeSampling(keras.layers.Layer):
         passed = ops.sum(ops.cast(points[:, None] >= edges, "float32"), axis=1)
         return ops.minimum(passed + 1.0, float(self.units))
 
-    def keep(self, sizes: Any) -> Any:
+    def keep(self, sizes: Tensor) -> Tensor:
         """Mask of shape `(samples, units)`, 1 for the first dimensions of an example.
 
         Args:
@@ -148,12 +149,12 @@ class SizeSampling(keras.layers.Layer):
         self.seed_generator.state.assign(other.seed_generator.state)
 
     # Keras saves no seed generator; a reloaded model is to continue its draws.
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         store["rank"] = ops.convert_to_numpy(self.rank)
         store["probabilities"] = ops.convert_to_numpy(self.probabilities)
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         damage, self._damage = self._damage, None
         if not store or "rank" not in store:
             # Files of models without this layer hold nothing for it. Keras also tries a
@@ -169,11 +170,11 @@ class SizeSampling(keras.layers.Layer):
             self._damage = ValueError(f"The file holds no readable sizes: {error!r}")
             raise self._damage from error
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "units": self.units, "seed": self.seed}
 
 
-def _checked(order: Any, probabilities: Any, units: int) -> tuple[Any, Any]:
+def _checked(order: Any, probabilities: Any, units: int) -> tuple[Tensor, Tensor]:
     """Ranks and probabilities of `start`, or its errors."""
     order = np.asarray(order)
     if sorted(order.tolist()) != list(range(units)):

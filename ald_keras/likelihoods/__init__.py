@@ -21,16 +21,14 @@ that is to be saved with its model also needs `get_config`/`from_config` and
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.likelihoods.density import (
     Gaussian,
     GaussianOptimalSigma,
     Laplace,
     Likelihood,
-    Tensor,
     sum_over_data,
 )
 from ald_keras.likelihoods.linked import Bernoulli, Poisson
@@ -57,7 +55,7 @@ LIKELIHOODS = {
 }
 
 
-def get_likelihood(likelihood: str | Likelihood) -> Any:
+def get_likelihood(likelihood: str | Likelihood) -> Likelihood:
     """The likelihood of that name, or the object itself.
 
     Raises:

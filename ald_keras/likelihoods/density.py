@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import keras
 from keras import ops
 
+from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_real
-
-Tensor = Any
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -47,11 +46,11 @@ class DensityBase:
         """The likelihood as it reads a decoder that ends in `activation`."""
         return self
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DensityBase:
+    def from_config(cls, config: JSON) -> DensityBase:
         return cls(**config)
 
 
@@ -87,7 +86,7 @@ class GaussianOptimalSigma(DensityBase):
             0.5 * squared / variance + 0.5 * (ops.log(variance) + LOG_2PI)
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {"min_variance": self.min_variance}
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag
-from ald_keras.likelihoods.density import LOG_2PI, DensityBase, Tensor, sum_over_data
+from ald_keras.likelihoods.density import LOG_2PI, DensityBase, sum_over_data
 
 
 class _LinkedBase(DensityBase):
@@ -60,7 +59,7 @@ class _LinkedBase(DensityBase):
             )
         return type(self)(found if self._linked is None else self._linked)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {self._argument: self._linked}
 
 

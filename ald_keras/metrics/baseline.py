@@ -7,9 +7,11 @@ from typing import Any
 
 from keras import ops
 
+from ald_keras._typing import Tensor
+
 
 def baseline_nll(
-    x: Any, likelihood: Any, blocks: Iterable[slice] = (slice(None),)
+    x: Tensor, likelihood: Any, blocks: Iterable[slice] = (slice(None),)
 ) -> float:
     """Mean NLL of the best output that is the same for all samples.
 

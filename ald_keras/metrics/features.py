@@ -8,14 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from ald_keras._validation import LARGEST_SEED, check_integer, check_shape
 from ald_keras.metrics.inception import BATCH, build_inception
 from ald_keras.metrics.model_features import ModelFeatures
 from ald_keras.metrics.random_conv import RandomConv
 
-FeatureFunction = Callable[[NDArray[Any]], Any]
+FeatureFunction = Callable[[np.ndarray], Any]
 
 _NAMES = ("auto", "random_conv", "inception", "identity")
 
@@ -53,7 +52,7 @@ class FeatureExtractor:
         self.keeps = keeps
         self._function = function
 
-    def __call__(self, samples: Any) -> NDArray[Any]:
+    def __call__(self, samples: Any) -> np.ndarray:
         """Features of samples.
 
         Args:
@@ -104,7 +103,7 @@ class FeatureExtractor:
                 f"Received: values from {low:.3g} to {high:.3g}"
             )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> FeatureExtractor:
+    def __deepcopy__(self, memo: dict[int, object]) -> FeatureExtractor:
         """The extractor itself: it has no state, and a copied model would retrace."""
         return self
 
@@ -262,16 +261,16 @@ class _PerImage:
         self._function = function
         self._bounded = bounded
 
-    def __call__(self, samples: NDArray[Any]) -> Any:
+    def __call__(self, samples: np.ndarray) -> Any:
         images = samples.reshape(-1, *self._image).astype(np.float32)
         return self._function(np.clip(images, 0.0, 1.0) if self._bounded else images)
 
 
-def _flatten(samples: NDArray[Any]) -> NDArray[Any]:
+def _flatten(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(len(samples), -1)
 
 
-def _to_numpy(values: Any) -> NDArray[Any]:
+def _to_numpy(values: Any) -> np.ndarray:
     """Real values as an array of a NumPy type; integers and booleans become float32."""
     array = np.asarray(keras.ops.convert_to_numpy(values))
     if array.dtype.kind == "f":
@@ -283,7 +282,7 @@ def _to_numpy(values: Any) -> NDArray[Any]:
     return array.astype(np.float32)
 
 
-def _check_finite(values: NDArray[Any], what: str) -> None:
+def _check_finite(values: np.ndarray, what: str) -> None:
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:
         raise ValueError(

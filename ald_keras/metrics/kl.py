@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ald_keras._typing import Tensor
 from ald_keras.metrics._checks import as_matrix
 
 
-def gaussian_kl(z_mean: Any, z_log_var: Any) -> Any:
+def gaussian_kl(z_mean: Tensor, z_log_var: Tensor) -> Any:
     """KL divergence from `N(z_mean, exp(z_log_var))` to `N(0, 1)`, each dimension.
 
     The closed form of Kingma and Welling, 2014, arXiv 1312.6114, Appendix B. NumPy

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 _BATCH = 250
 
@@ -18,7 +15,7 @@ class ModelFeatures:
         self._model = model
         self._batch = batch
 
-    def __call__(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
         count = len(samples)
         size = min(self._batch, count)
         # Another size of the last batch would be traced as a function of its own.

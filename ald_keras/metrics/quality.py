@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.metrics.clustering import clustering_accuracy, find_clusters
 from ald_keras.metrics.features import build_extractor
 from ald_keras.metrics.frechet import frechet_distance
@@ -92,7 +93,11 @@ class QualityMeter:
         return np.concatenate(parts)
 
     def measure(
-        self, x: Any, y: Any, rng: np.random.Generator, real: np.ndarray | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        rng: np.random.Generator,
+        real: np.ndarray | None = None,
     ) -> tuple[dict[str, float], tuple[float, ...]]:
         """Metrics by name, and the mean KL of each latent dimension.
 
@@ -114,7 +119,7 @@ class QualityMeter:
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
         return values, tuple(map(float, kl))
 
-    def mean_kl(self, x: Any) -> tuple[float, ...]:
+    def mean_kl(self, x: Tensor) -> tuple[float, ...]:
         """Mean KL of each latent dimension, in nats.
 
         Args:
@@ -127,9 +132,9 @@ class QualityMeter:
         self,
         z: np.ndarray,
         kept: np.ndarray,
-        y: Any,
+        y: Tensor,
         rng: np.random.Generator,
-        x: Any,
+        x: Tensor,
         real: np.ndarray | None = None,
     ) -> dict[str, float]:
         """Silhouette and Frechet distances of some dimensions, the others set to 0.
@@ -191,7 +196,7 @@ def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, samples, rows)]
 
 
-def encode_in_blocks(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+def encode_in_blocks(model: Any, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and log variances of many samples, `(samples, latent_dim)` each.
 
     Args:
@@ -204,7 +209,7 @@ def encode_in_blocks(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
     return z_mean, z_log_var
 
 
-def _encode(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+def _encode(model: Any, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     z_mean, z_log_var = model.encode(x)
     return ops.convert_to_numpy(z_mean), ops.convert_to_numpy(z_log_var)
 

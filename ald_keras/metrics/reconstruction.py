@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.likelihoods import Bernoulli, Likelihood, Poisson, get_likelihood
 
 
 def reconstruction_nll(
-    x: Any, x_mean: Any, likelihood: str | Likelihood = "bernoulli"
+    x: Tensor, x_mean: Tensor, likelihood: str | Likelihood = "bernoulli"
 ) -> float:
     """Mean negative log-likelihood, in nats per sample.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras._validation import check_integer
 from ald_keras.metrics.size_curve_csv import OWN_COLUMNS, read_fields, write_columns
 from ald_keras.rules.tolerance import parse_tolerance
@@ -183,7 +184,7 @@ class SizeCurve:
             )
         return parsed.of(self.metrics[LOSS][-1], self.baseline_nll)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The curve in plain types that JSON holds exactly."""
         return {
             "sizes": list(self.sizes),
@@ -196,7 +197,7 @@ class SizeCurve:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SizeCurve:
+    def from_dict(cls, data: JSON) -> SizeCurve:
         """Rebuild a curve from what `to_dict` returned.
 
         Raises:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_real
 
 # Values looked at at once.
 _BLOCK = 4_000_000
 
 
-def tau_for(x: Any, explained: float = 0.95) -> float:
+def tau_for(x: Tensor, explained: float = 0.95) -> float:
     """The squared error a sample that leaves a share of the variance explained.
 
     The share is `1 - error / variance`, where the variance is that of the data summed

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import JSON, Store, Tensor
 from ald_keras.models import compiled, data_checks, keras_internals, replicas
 from ald_keras.models.fit_guard import (
     FitGuard,
@@ -35,7 +36,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
     likelihood: Any
     data_shape: Any
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: object):
         super().__init__(**kwargs)
         self.invalid_values = keras.metrics.Sum(name="invalid_values")
         self.saved_state = SavedState()
@@ -45,7 +46,12 @@ class CheckedModel(keras_internals.PrebuiltModel):
         self._fit_guard: FitGuard | None = None
         self._after_fit = contextlib.ExitStack()
 
-    def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer | str = "adam",
+        loss: object = None,
+        **kwargs: object,
+    ) -> None:
         """Set the optimizer; the loss is the negative ELBO.
 
         Args:
@@ -72,13 +78,13 @@ class CheckedModel(keras_internals.PrebuiltModel):
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
+    def compile_from_config(self, config: JSON) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Tensor = None,
+        y: Tensor = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
@@ -87,7 +93,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         validation_data: Any = None,
         shuffle: bool = True,
         class_weight: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Tensor = None,
         initial_epoch: int = 0,
         **kwargs: Any,
     ) -> keras.callbacks.History:
@@ -189,26 +195,26 @@ class CheckedModel(keras_internals.PrebuiltModel):
         guard = self._fit_guard
         return guard is not None and guard.weights_were_restored()
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: Store) -> None:
         super().save_own_variables(store)
         self.saved_state.to_store(store)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Store) -> None:
         self.saved_state = SavedState()
         self.saved_state = SavedState.from_store(store)
         super().load_own_variables(without_saved_state(store))
 
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Tensor = None,
+        y: Tensor = None,
         batch_size: int | None = None,
         verbose: Any = "auto",
-        sample_weight: Any = None,
+        sample_weight: Tensor = None,
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Negative ELBO and its terms, as `keras.Model.evaluate` gives them.
 
@@ -276,7 +282,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
 
     @contextlib.contextmanager
     def _guarded(
-        self, x: Any, validation: FitValidation, callbacks: list[Any], first: int
+        self, x: Tensor, validation: FitValidation, callbacks: list[Any], first: int
     ) -> Iterator[FitGuard]:
         self._training_data = x
         self.validation_data = None if validation.data is None else validation

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
+
 _NAME = "_compiled_masked_nll"
 
 
@@ -40,7 +42,7 @@ def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
     """
     import tensorflow as tf
 
-    def nll(x: Any, z: Any, masks: Any) -> Any:
+    def nll(x: Tensor, z: Tensor, masks: Tensor) -> Any:
         # One after another: each is a whole batch for the decoder, which may end in
         # another precision than that of the codes.
         return tf.map_fn(

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras._typing import Tensor
 from ald_keras.likelihoods import Likelihood, in_support
 
 # Values per block of a check: bounds the copies made of a large array.
@@ -77,7 +78,7 @@ def check_end(name: str, data: Any, argument: str, steps: Any) -> None:
         )
 
 
-def as_arrays(x: Any, validation_data: Any) -> tuple[Any, Any]:
+def as_arrays(x: Tensor, validation_data: Any) -> tuple[Any, Any]:
     """Data frames as arrays, and validation data in a list as a tuple."""
     if isinstance(validation_data, list):
         validation_data = tuple(validation_data)
@@ -91,7 +92,7 @@ def _frame_to_array(data: Any) -> Any:
     return data.to_numpy() if frame else data
 
 
-def check_array(name: str, x: Any, likelihood: Likelihood, shape: Any) -> None:
+def check_array(name: str, x: Tensor, likelihood: Likelihood, shape: Any) -> None:
     """Raise a `ValueError` unless `x` is data that a model can be trained on.
 
     Args:
@@ -137,7 +138,7 @@ def outside_support(name: str, likelihood: Likelihood, received: str) -> ValueEr
     )
 
 
-def check_class_weight(class_weight: Any, x: Any, y: Any) -> None:
+def check_class_weight(class_weight: Any, x: Tensor, y: Tensor) -> None:
     """Raise a `ValueError` if class weights come without labels."""
     if class_weight is None or y is not None:
         return
@@ -157,7 +158,7 @@ def _has_labels(batch: Any) -> bool:
     return isinstance(batch, tuple) and len(batch) > 1 and batch[1] is not None
 
 
-def keep_weights(x: Any, y: Any, sample_weight: Any) -> Any:
+def keep_weights(x: Tensor, y: Tensor, sample_weight: Tensor) -> Any:
     """Labels that keep Keras from dropping sample weights that come without any."""
     if y is None and sample_weight is not None and is_array(x):
         return np.zeros(len(x), "float32")

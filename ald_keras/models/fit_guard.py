@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Logs
 from ald_keras.models import keras_internals
 
 # They write what others have put into `logs` and into the model.
@@ -67,14 +68,14 @@ class FitGuard(keras.callbacks.Callback):
         """Whether weights are no longer those that training left."""
         return bool(self._weight_sums) and self._weight_sums != _sums(self.model)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.model.check_stream()
         if "loss" not in (logs or {}):
             raise ValueError("`x` must hold at least one batch. Received: none.")
         states = map(keras.ops.convert_to_numpy, _random_states(self.model))
         self.model.saved_state.write(epoch, _RANDOM, None, states)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self._weight_sums = _sums(self.model)
 
 
@@ -90,7 +91,7 @@ class FitStart(keras.callbacks.Callback):
         super().__init__()
         self._first = first
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         stops = self.model.stop_training
         first = (self.params or {}).get("epochs") if stops else self._first
         keras_internals.set_first_epoch(self.model, first)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import in_support
@@ -22,7 +23,7 @@ from ald_keras.models.lagrangian import (
     mean_weights,
     sample_terms,
 )
-from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
+from ald_keras.models.latent_vae import LatentVAE, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.snapshot import Snapshot
 
@@ -102,7 +103,7 @@ class GatedVAE(LatentVAE):
         max_multiplier: float | None = None,
         warmup: int = 1000,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         tau = check_tau(tau, gated)
         penalty = check_real("gate_penalty", gate_penalty, above=0.0, float32=True)
@@ -284,7 +285,7 @@ class GatedVAE(LatentVAE):
         self.settled.assign(float(settled))
         self.latent_mask.mask.assign(is_open.astype("float32"))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         names = (
             "tau",
             "gate_penalty",

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras.models.keras_internals import nodes, source
 
 # Layers that move or copy values and change none: an activation before them is
@@ -65,7 +66,7 @@ def check_plain(layer: keras.layers.Dense) -> None:
         )
 
 
-def _readers(model: Any, tensor: Any) -> list[Any]:
+def _readers(model: Any, tensor: Tensor) -> list[Any]:
     """Operations of a Functional model that read `tensor`."""
     return [
         operation
@@ -194,5 +195,5 @@ def _resized_or_copied(layer: Any, latent_dim: int, reads_latent: bool) -> Any:
     return copy_layer(layer)
 
 
-def _like_structure(tensor: Any, structure: Any) -> Any:
+def _like_structure(tensor: Tensor, structure: Any) -> Any:
     return keras.tree.map_structure(lambda _: tensor, structure)

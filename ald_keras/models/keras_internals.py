@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
+
 
 class PrebuiltModel(keras.Model):
     """A model whose parts are all built when it is made."""
@@ -36,12 +38,12 @@ def reset_fit(model: keras.Model) -> None:
     model._eval_epoch_iterator = None
 
 
-def validates_fit(options: Mapping[str, Any]) -> bool:
+def validates_fit(options: Mapping[str, object]) -> bool:
     """Whether further arguments of `evaluate` say that `fit` calls it to validate."""
     return bool(options.get("_use_cached_eval_dataset"))
 
 
-def source(tensor: Any) -> tuple[Any, tuple[Any, ...]]:
+def source(tensor: Tensor) -> tuple[Any, tuple[Any, ...]]:
     """The operation that made a symbolic tensor, and the tensors it read."""
     history = tensor._keras_history
     node = nodes(history.operation)[history.node_index]

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.likelihoods import sum_over_data
 from ald_keras.metrics.kl import gaussian_kl
-from ald_keras.models.latent_vae import Tensor, at_least_float32
+from ald_keras.models.latent_vae import at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 
 # Share of the bound that the noise of codes makes up at most under the largest
@@ -35,7 +36,7 @@ class Measured(NamedTuple):
 
 
 def lagrangian(
-    model: Any, x: Tensor, sample_weight: Any, batch: GlobalBatch
+    model: Any, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
 ) -> tuple[Tensor, Tensor, Measured]:
     """The loss, whose gradient holds the gates' estimate, and the mean error.
 
@@ -108,7 +109,7 @@ def sample_terms(
 
 
 def mean_weights(
-    sample_weight: Any, like: Tensor, batch: GlobalBatch
+    sample_weight: Tensor, like: Tensor, batch: GlobalBatch
 ) -> tuple[Tensor, Tensor]:
     """Weights of a mean of 1 over the whole batch, and the sum before of this part.
 

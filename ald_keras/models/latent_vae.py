@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.likelihoods import get_likelihood
@@ -18,8 +19,6 @@ from ald_keras.models.construction_checks import (
     check_ends,
 )
 from ald_keras.models.heads import encoder_with_heads
-
-Tensor = Any
 
 
 class LatentVAE(CheckedModel):
@@ -35,7 +34,7 @@ class LatentVAE(CheckedModel):
         latent_dim: int,
         likelihood: Any,
         seed: int | None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         latent_dim, seed = check_integer("latent_dim", latent_dim, 1), check_seed(seed)
         super().__init__(**kwargs)
@@ -128,7 +127,7 @@ class LatentVAE(CheckedModel):
         return self.likelihood.mean(self._decoder_output(z, training=training))
 
     def elbo_terms(
-        self, x: Tensor, training: bool = False, rows: Any = None, keep: Any = None
+        self, x: Tensor, training: bool = False, rows: Any = None, keep: Tensor = None
     ) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO, from one posterior sample.
 
@@ -176,7 +175,7 @@ class LatentVAE(CheckedModel):
     def _decoder_output(self, z: Tensor, training: bool | None) -> Tensor:
         return at_least_float32(self.decoder(self.latent_mask(z), training=training))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
@@ -187,7 +186,7 @@ class LatentVAE(CheckedModel):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    def from_config(cls, config: JSON, custom_objects: Any = None) -> Any:
         config = dict(config)
         for name in ("encoder", "decoder", "likelihood"):
             config[name] = keras.saving.deserialize_keras_object(

@@ -8,11 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_real
 from ald_keras.layers import SizeSampling
 from ald_keras.likelihoods import in_support
 from ald_keras.metrics.size_curve import SizeCurve
-from ald_keras.models.latent_vae import LatentVAE, Tensor, at_least_float32
+from ald_keras.models.latent_vae import LatentVAE, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
 
@@ -75,7 +76,7 @@ class MaskedVAE(LatentVAE):
         likelihood: Any = "bernoulli",
         beta: float = 1.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         beta = check_real("beta", beta, at_least=0.0)
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
@@ -100,8 +101,8 @@ class MaskedVAE(LatentVAE):
 
     def size_curve(
         self,
-        x: Any,
-        y: Any = None,
+        x: Tensor,
+        y: Tensor = None,
         sizes: Sequence[int] | None = None,
         metrics: Sequence[SizeMetric] = (),
         n_clusters: int = 10,
@@ -155,7 +156,7 @@ class MaskedVAE(LatentVAE):
             self, x, y, sizes, metrics, n_clusters, features, seed
         )
 
-    def size_meter(self, x: Any, seed: int) -> SizeMeter:
+    def size_meter(self, x: Tensor, seed: int) -> SizeMeter:
         """Measures this model at one latent size after another, as it is now.
 
         Args:
@@ -190,7 +191,7 @@ class MaskedVAE(LatentVAE):
         return batch.results(self.metrics)
 
     def _update_trackers(
-        self, x: Tensor, sample_weight: Any, batch: GlobalBatch, training: bool
+        self, x: Tensor, sample_weight: Tensor, batch: GlobalBatch, training: bool
     ) -> Tensor:
         samples = ops.shape(x)[0]
         sizes = self.size_sampling.draw(samples, batch.rows) if training else None
@@ -223,5 +224,5 @@ class MaskedVAE(LatentVAE):
     def _objective(self, nll: Tensor, kl: Tensor, penalties: list[Tensor]) -> Tensor:
         return sum(penalties, nll + ops.cast(self.beta, nll.dtype) * kl)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "beta": self.final_beta}

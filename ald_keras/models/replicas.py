@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from ald_keras._typing import Tensor
 
 
 class GlobalBatch:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ald_keras._typing import Store
+
 _INDEX, _ARRAYS = "notes", "arrays"
 
 
@@ -62,7 +64,7 @@ class SavedState:
         self._entries.clear()
         self.epoch = None
 
-    def to_store(self, store: Any) -> None:
+    def to_store(self, store: Store) -> None:
         """Write it into what `save_own_variables` is given."""
         if not self._entries:
             return
@@ -74,7 +76,7 @@ class SavedState:
             store[f"{_ARRAYS}{i}"] = array
 
     @classmethod
-    def from_store(cls, store: Any) -> SavedState:
+    def from_store(cls, store: Store) -> SavedState:
         """Read it from what `load_own_variables` is given; empty where it has none.
 
         Raises:
@@ -99,7 +101,7 @@ class SavedState:
         return state
 
 
-def without_saved_state(store: Any) -> dict[str, Any]:
+def without_saved_state(store: Store) -> dict[str, Any]:
     """The variables in what `load_own_variables` is given."""
     names = store.keys()
     return {n: store[n] for n in names if not n.startswith((_INDEX, _ARRAYS))}

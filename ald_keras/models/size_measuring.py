@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer
 from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.kl import gaussian_kl
@@ -49,7 +50,7 @@ class SizeMeter:
             `size_sampling` while it is on, else by mean KL.
     """
 
-    def __init__(self, model: Any, x: Any, seed: int) -> None:
+    def __init__(self, model: Any, x: Tensor, seed: int) -> None:
         self._model, self._x, self._seed = model, x, seed
         self._blocks = row_blocks(len(x), model.data_shape)
         z_mean, z_log_var = encode_in_blocks(model, x)
@@ -114,7 +115,7 @@ class SizeMeter:
         self,
         names: Collection[str],
         sizes: Sequence[int],
-        y: Any,
+        y: Tensor,
         meter: QualityMeter,
         functions: Mapping[str, Function],
     ) -> dict[str, tuple[float, ...]]:
@@ -141,7 +142,7 @@ class SizeMeter:
         return values
 
     def _of_compact_models(
-        self, function: Function, y: Any, sizes: Sequence[int]
+        self, function: Function, y: Tensor, sizes: Sequence[int]
     ) -> tuple[float, ...]:
         data, order = np.asarray(self._x[:]), self.order.tolist()
         models = (compact(self._model, False, size, order) for size in sizes)
@@ -181,8 +182,8 @@ def order_of(model: Any, kl: np.ndarray) -> np.ndarray:
 
 def measure_size_curve(
     model: Any,
-    x: Any,
-    y: Any,
+    x: Tensor,
+    y: Tensor,
     sizes: Sequence[int] | None,
     metrics: Sequence[SizeMetric],
     n_clusters: int,
@@ -220,7 +221,7 @@ def measure_size_curve(
     )
 
 
-def _baseline_nll(model: Any, x: Any) -> float | None:
+def _baseline_nll(model: Any, x: Tensor) -> float | None:
     """NLL of the best output that is the same for all samples, if it is known."""
     if not hasattr(model.likelihood, "best_constant"):
         return None
@@ -249,7 +250,7 @@ def _named(metrics: Any) -> dict[str, Function | None]:
     return named
 
 
-def _check_samples(x: Any, y: Any) -> None:
+def _check_samples(x: Tensor, y: Tensor) -> None:
     if not hasattr(x, "shape") or len(x) < 2:
         found = f"{len(x)} samples" if hasattr(x, "shape") else type(x).__name__
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.reports.run_facts import RunFacts
 from ald_keras.rules.decision import ACTION_TITLES
 
@@ -79,7 +80,7 @@ def comparison_sentences(facts: RunFacts) -> str:
     return f"There is no run to compare the reconstruction loss with.{loss}"
 
 
-def outcome_words(record: Mapping[str, Any]) -> str:
+def outcome_words(record: JSON) -> str:
     """What the outcome means, in plain words.
 
     Args:
@@ -114,7 +115,7 @@ def decision_rows(decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, str]
     ]
 
 
-def _bound_parts(record: Mapping[str, Any]) -> list[str]:
+def _bound_parts(record: JSON) -> list[str]:
     """What became of a bound on the error, for the answer's sentence."""
     bound, fixed = record["bound"], record.get("fixed_epoch")
     if "error" not in bound:
@@ -130,7 +131,7 @@ def _bound_parts(record: Mapping[str, Any]) -> list[str]:
     return [error, "decided" if fixed is None else f"decided at epoch {fixed + 1}"]
 
 
-def _bound_words(record: Mapping[str, Any]) -> str:
+def _bound_words(record: JSON) -> str:
     bound = record["bound"]
     if bound.get("last_error") is not None:
         return (
@@ -163,7 +164,7 @@ def _bound_words(record: Mapping[str, Any]) -> str:
     )
 
 
-def _when(record: Mapping[str, Any]) -> str:
+def _when(record: JSON) -> str:
     status, fixed = record.get("status"), record.get("fixed_epoch")
     if status is None:
         return "not pruned" if fixed is None else f"cut after epoch {fixed + 1}"

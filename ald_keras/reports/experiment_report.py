@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.page import as_yaml, embedded, write_page
@@ -18,7 +17,7 @@ def write_experiment_report(
     notes: str,
     drawings: Sequence[Drawing],
     failures: Mapping[str, str],
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     versions: Mapping[str, str],
 ) -> None:
     """Write an experiment's report.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import gaussian_kl
 from ald_keras.metrics.quality import row_blocks
@@ -75,8 +76,8 @@ class ModelView:
 
 def view_model(
     model: Any,
-    x: Any,
-    y: Any = None,
+    x: Tensor,
+    y: Tensor = None,
     class_names: Sequence[str] | None = None,
     part: str = "test part",
     seed: int = 0,

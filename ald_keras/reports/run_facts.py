@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras.metrics import SizeCurve
 from ald_keras.reports.figures import Curves, Event
 from ald_keras.reports.model_view import ModelView
@@ -48,9 +48,9 @@ class RunFacts:
 
     title: str
     folder: str | None
-    config: Mapping[str, Any]
-    record: Mapping[str, Any]
-    decisions: Sequence[Mapping[str, Any]]
+    config: JSON
+    record: JSON
+    decisions: Sequence[JSON]
     history: Mapping[str, Sequence[float]]
     view: ModelView | None
     baseline: Baseline | None = None
@@ -70,15 +70,15 @@ class Baseline:
     """
 
     title: str
-    record: Mapping[str, Any]
+    record: JSON
     history: Mapping[str, Sequence[float]]
     reconstructed: np.ndarray | None = None
 
 
 def run_curves(
     history: Mapping[str, Sequence[float]],
-    record: Mapping[str, Any],
-    decisions: Sequence[Mapping[str, Any]] = (),
+    record: JSON,
+    decisions: Sequence[JSON] = (),
     label: str = "",
 ) -> Curves:
     """A run's curves, epochs counted from 1.
@@ -119,7 +119,7 @@ def run_curves(
     )
 
 
-def _fixed(record: Mapping[str, Any]) -> Event | None:
+def _fixed(record: JSON) -> Event | None:
     """Where a rule fixed the size; a run without one had it from the beginning."""
     epoch, status = record.get("fixed_epoch"), record.get("status")
     if epoch is None or status is None:

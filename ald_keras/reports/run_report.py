@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.metrics.catalog import METRICS
 from ald_keras.reports.answer import (
     answer_sentence,
@@ -95,7 +96,7 @@ def asked(facts: RunFacts) -> list[tuple[str, str]]:
 
 def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
     """The table of final figures: names of its columns, and rows of cells."""
-    sides: dict[str, Mapping[str, Any]] = {}
+    sides: dict[str, JSON] = {}
     if facts.baseline is not None:
         sides[f"{facts.baseline.title}, test part"] = facts.baseline.record["test"]
     for key, label in (
@@ -143,7 +144,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _beta(beta: Mapping[str, Any]) -> str:
+def _beta(beta: JSON) -> str:
     warm = f", reached after {beta['warmup']} epochs" if beta["warmup"] else ""
     return f"{beta['value']:g}{warm}"
 

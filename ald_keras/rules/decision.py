@@ -110,7 +110,7 @@ class Decision(Immutable):
         frozen = {name: _frozen(name, value) for name, value in details.items()}
         self._set(details=FrozenMapping(frozen))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns the decision in plain types that JSON holds exactly."""
         return {
             "epoch": self.epoch,
@@ -128,7 +128,7 @@ class Decision(Immutable):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Decision:
+    def from_dict(cls, data: Mapping[str, object]) -> Decision:
         """Rebuilds a decision from what `to_dict` returned.
 
         Raises:

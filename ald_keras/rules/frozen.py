@@ -49,7 +49,7 @@ class FrozenMapping(Mapping[str, V]):
     def __repr__(self) -> str:
         return repr(self._items)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, V]:
+    def __deepcopy__(self, memo: dict[int, object]) -> dict[str, V]:
         return dict(self._items)
 
 
@@ -68,5 +68,5 @@ class Immutable:
     def __copy__(self: T) -> T:
         return self
 
-    def __deepcopy__(self: T, memo: dict[int, Any]) -> T:
+    def __deepcopy__(self: T, memo: dict[int, object]) -> T:
         return self

@@ -29,7 +29,7 @@ class EvaluationClock:
         self._steps = steps
         self._since = self._done = 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """What the next epochs need to know, in plain types."""
         return {"steps": self._steps, "since": self._since}
 

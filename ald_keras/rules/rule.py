@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.observation import Observation
@@ -33,7 +33,7 @@ class RuleState(Protocol):
     def at_floor(self) -> bool:
         """Whether the size was fixed by a lower limit and not by the data."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The state in plain types that JSON holds exactly."""
 
 
@@ -56,7 +56,7 @@ class Rule(Protocol[StateT, ObservationT]):
     def restart(self, state: StateT, active: Iterable[int]) -> StateT:
         """State that continues from dimensions changed from outside."""
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> StateT:
+    def state_from_dict(self, data: Mapping[str, object]) -> StateT:
         """Rebuilds a state of this rule from what its `to_dict` returned."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import JSON, Logs
 from ald_keras._validation import check_real
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.model_files import load_weights
@@ -66,7 +67,7 @@ class RunCheckpoint(keras.callbacks.Callback):
     def __init__(
         self,
         path: pathlib.Path,
-        config: dict[str, Any],
+        config: JSON,
         progress: Progress,
         seconds: float | None,
     ) -> None:
@@ -77,7 +78,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         self.progress, self._seconds = progress, seconds
         self._started = self._saved = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         progress = self.progress
         progress.epochs = epoch + 1
         for name, value in (logs or {}).items():
@@ -97,7 +98,7 @@ class RunCheckpoint(keras.callbacks.Callback):
 
 
 def read_checkpoint(
-    path: pathlib.Path, model: LatentVAE, config: dict[str, Any]
+    path: pathlib.Path, model: LatentVAE, config: JSON
 ) -> Progress | None:
     """Load the state of a killed run into a new model.
 
@@ -135,7 +136,7 @@ def read_checkpoint(
     return progress
 
 
-def check_config(path: pathlib.Path, before: Any, config: dict[str, Any]) -> None:
+def check_config(path: pathlib.Path, before: Any, config: JSON) -> None:
     """Raise a `ValueError` if a run's config was another one.
 
     Args:

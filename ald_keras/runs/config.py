@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from ald_keras._typing import JSON
 from ald_keras._validation import (
     LARGEST_INT32,
     LARGEST_SEED,
@@ -147,7 +148,7 @@ class Config:
         return rule(**self.rule.options)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Config:
+    def from_dict(cls, data: Mapping[str, object]) -> Config:
         """Read a mapping as YAML gives it.
 
         `elastic: true` there is short for `rule: elastic`.
@@ -176,7 +177,7 @@ class Config:
         values["beta"] = read_section(BetaConfig, "beta", beta)
         return cls(**values)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSON:
         """The resolved config in plain types; `from_dict` reads it back."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         for name in NAMED:
@@ -206,7 +207,7 @@ def check_rule(argument: str, name: Any) -> None:
     check_choice(argument, name, RULES)
 
 
-def _with_elastic(data: Mapping[str, Any]) -> dict[str, Any]:
+def _with_elastic(data: Mapping[str, object]) -> dict[str, Any]:
     """A config without the key `elastic`, but with the rule that it stands for."""
     values = dict(data)
     elastic = values.pop(ELASTIC, None)

@@ -55,7 +55,7 @@ class Named:
     """
 
     name: str
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_value(cls, where: str, value: Any) -> Named:
@@ -71,7 +71,7 @@ class Named:
             )
         return cls(name, options)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The mapping that `from_value` reads."""
         return {"name": self.name, **self.options}
 

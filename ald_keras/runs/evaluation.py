@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units
 from ald_keras.metrics.quality import QualityMeter, row_blocks
@@ -85,7 +86,7 @@ def _means_and_errors(
     }
 
 
-def _squared_error(x: np.ndarray, mean: Any) -> float:
+def _squared_error(x: np.ndarray, mean: Tensor) -> float:
     return float(np.square(x - ops.convert_to_numpy(mean), dtype="float64").sum())
 
 

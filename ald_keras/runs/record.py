@@ -126,7 +126,7 @@ def load_record(path: pathlib.Path) -> dict[str, Any]:
 
 
 def check_needed(
-    path: pathlib.Path, record: Mapping[str, Any], needed: Iterable[str]
+    path: pathlib.Path, record: Mapping[str, object], needed: Iterable[str]
 ) -> None:
     """Raise a `ValueError` unless a record holds what its reader needs.
 

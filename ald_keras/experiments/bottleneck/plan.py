@@ -6,7 +6,6 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ald_keras.experiments.core.jobs import Job, check_config
 from ald_keras.experiments.core.runner import Runner
@@ -137,7 +136,7 @@ class BottleneckPlan:
             for start in dict.fromkeys(self.sizes if self.ald else ())
         ]
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The resolved settings."""
         return {
             "config": without(self.base, DECIDED),
@@ -225,7 +224,7 @@ def find_bound(output: pathlib.Path, reference: Job) -> tuple[float | None, str]
     )
 
 
-def read_reference(values: Mapping[str, Any]) -> Config:
+def read_reference(values: Mapping[str, object]) -> Config:
     """The config that all runs share, from a run's whose bound does not count."""
     geco = section("geco", values.get("geco"))
     geco |= {"tau": 0.0, "explained": None, "gated": False}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.bottleneck.plan import (
     ALD,
     MAY_DIFFER,
@@ -49,7 +49,7 @@ NOTES = (
 )
 
 
-def bottleneck_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+def bottleneck_result(output: pathlib.Path, settings: JSON) -> Result:
     """The result of the runs that are there, as `Kind.summarize` describes it."""
     runs = read_runs(output, MAY_DIFFER)
     if not runs:
@@ -72,9 +72,7 @@ def bottleneck_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Resu
     )
 
 
-def bottleneck_failures(
-    output: pathlib.Path, settings: Mapping[str, Any]
-) -> dict[str, str]:
+def bottleneck_failures(output: pathlib.Path, settings: JSON) -> dict[str, str]:
     """What has failed, with references whose error can be no bound."""
     failures = find_failures(output)
     for run in read_runs(output, MAY_DIFFER):

@@ -60,7 +60,7 @@ class PrunedVAE(kt.HyperModel):
         return model
 
     def fit(
-        self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any
+        self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: object
     ) -> dict[str, float]:
         """Train with pruning; returns the trial's objective and its size."""
         pruning = ALDCallback(self.rule, n_clusters=10, seed=self.seed)

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras._validation import check_integer, check_known
 from ald_keras.experiments.compare.hp_search import GECO, EarlyStopping, HPSearch
 from ald_keras.experiments.core.settings import check_no_elastic
@@ -55,7 +56,7 @@ class Comparison:
             )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
+    def from_dict(cls, data: JSON) -> Comparison:
         """Read a run's config with a `hp_search` section as YAML gives it.
 
         Raises:
@@ -82,7 +83,7 @@ class Comparison:
         )
         return cls(base, hp_searches, _read_rules(rules, base))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JSON:
         """The resolved comparison in plain types; `from_dict` reads it back."""
         return {
             **self.base.to_dict(),

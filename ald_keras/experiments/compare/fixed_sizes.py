@@ -83,7 +83,7 @@ class FixedSizes(kt.HyperModel):
         return load_model(self.output / before.name / "model.keras")
 
     def fit(
-        self, hp: Any, model: Any, *, begun: float, **kwargs: Any
+        self, hp: Any, model: Any, *, begun: float, **kwargs: object
     ) -> dict[str, Any]:
         """Train, measure and write the trial's run.
 

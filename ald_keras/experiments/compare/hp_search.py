@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Any
 
 from ald_keras._validation import check_choice, check_integer, check_real, check_text
 from ald_keras.experiments.core.jobs import FIXED
@@ -156,12 +155,12 @@ class HPSearch:
             for _ in range(count)
         ]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What decides a trial beside its config."""
         stop = self.early_stopping
         return {"early_stopping": None if stop is None else dataclasses.asdict(stop)}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The mapping that `Comparison.from_dict` reads."""
         values = dataclasses.asdict(self)
         del values["epochs"]

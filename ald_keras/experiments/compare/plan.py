@@ -6,9 +6,9 @@ import dataclasses
 import importlib.util
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.compare.comparison import Comparison
 from ald_keras.experiments.compare.hp_runner import run_hp_search
 from ald_keras.experiments.compare.roles import ALONE, CHIEF, WORKER, find_role
@@ -39,7 +39,7 @@ class ComparisonPlan:
         check_counts("--seeds", [self.seeds])
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> ComparisonPlan:
+    def from_settings(cls, settings: JSON) -> ComparisonPlan:
         """The plan that `settings` describes."""
         values = dict(settings)
         seeds = int(values.pop("seeds"))
@@ -73,7 +73,7 @@ class ComparisonPlan:
             for hp_search in self.comparison.hp_searches:
                 yield from possible_jobs(self.comparison, hp_search, seed)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The resolved settings."""
         values = {"seeds": self.seeds, **self.comparison.to_dict()}
         return {key: value for key, value in values.items() if key not in DECIDED}

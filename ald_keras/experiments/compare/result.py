@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.compare.plan import ComparisonPlan
 from ald_keras.experiments.compare.summary import (
     CHOSEN,
@@ -65,7 +65,7 @@ _WARNINGS = {
 }
 
 
-def comparison_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+def comparison_result(output: pathlib.Path, settings: JSON) -> Result:
     """The result of the runs that are there, as `Kind.summarize` describes it."""
     plan = ComparisonPlan.from_settings(settings)
     summary = compare_runs(plan, output)
@@ -90,9 +90,7 @@ def comparison_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Resu
     )
 
 
-def comparison_failures(
-    output: pathlib.Path, settings: Mapping[str, Any]
-) -> dict[str, str]:
+def comparison_failures(output: pathlib.Path, settings: JSON) -> dict[str, str]:
     """What has failed of a comparison's own runs and searches."""
     plan = ComparisonPlan.from_settings(settings)
     own = {job.name for job in plan.known_jobs()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.compare.hp_search import HPSearch
 from ald_keras.experiments.compare.plan import ComparisonPlan
 from ald_keras.experiments.compare.trials import read_end, trial_job
@@ -161,7 +161,7 @@ def _rule_entries(
     return pruning, scratch
 
 
-def _read(output: pathlib.Path, job: Job) -> tuple[dict[str, float], Mapping[str, Any]]:
+def _read(output: pathlib.Path, job: Job) -> tuple[dict[str, float], JSON]:
     """A run's metrics by name and its record, both empty if it is not whole."""
     run = read_run(output / job.name)
     if run is None:

@@ -6,10 +6,11 @@ import argparse
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import Console
 
+from ald_keras._typing import JSON
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.experiments.core.manifest import (
     MANIFEST,
@@ -29,7 +30,7 @@ class Plan(Protocol):
     def reports(self) -> bool:
         """Whether this process reports on the runs: a worker of another does not."""
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The resolved settings, plain types, for the manifest."""
 
     def check(self, output: pathlib.Path) -> None:
@@ -56,8 +57,8 @@ class Kind:
     """
 
     name: str
-    summarize: Callable[[pathlib.Path, Mapping[str, Any]], Result]
-    find_failures: Callable[[pathlib.Path, Mapping[str, Any]], dict[str, str]] = (
+    summarize: Callable[[pathlib.Path, JSON], Result]
+    find_failures: Callable[[pathlib.Path, JSON], dict[str, str]] = (
         lambda output, settings: find_failures(output)
     )
     report_needs_config: bool = False

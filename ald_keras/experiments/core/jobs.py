@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.files.text_files import read_json, write_json, write_yaml
 from ald_keras.runs.config import UNUSED, Config, load_config
 from ald_keras.runs.run_files import ERROR_FILE
@@ -44,7 +45,7 @@ class Job:
     size: int | None = None
     module: str = "ald_keras.train"
     options: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    facts: JSON = dataclasses.field(default_factory=dict)
     trains: bool = True
 
     def __post_init__(self) -> None:

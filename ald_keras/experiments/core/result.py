@@ -45,7 +45,7 @@ class Result:
     rows: Sequence[Row]
     cells: Sequence[Cells]
     notes: str
-    summary: Mapping[str, Any]
+    summary: Mapping[str, object]
     draw: Callable[[], list[Drawing]]
 
     def print(self, console: Console | None = None) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from scipy import stats
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.core.result import Row
 from ald_keras.experiments.core.runs import Run
 
@@ -49,7 +49,7 @@ def size_statistics(sizes: Sequence[float]) -> Row:
     }
 
 
-def fix_statistics(records: Sequence[Mapping[str, Any]]) -> Row:
+def fix_statistics(records: Sequence[JSON]) -> Row:
     """How many sizes were fixed, and after how many epochs (from 1) and steps."""
     fixed = [record for record in records if record.get("fixed_epoch") is not None]
     epochs = [record["fixed_epoch"] + 1 for record in fixed]

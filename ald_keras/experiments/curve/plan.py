@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from ald_keras.experiments.core.settings import without
 from ald_keras.experiments.stability.plan import RulesPlan
@@ -25,7 +24,7 @@ class CurvePlan(RulesPlan):
                 f"`latent_dim`. Received: {list(self.sizes or ())}"
             )
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The resolved settings."""
         return {
             "config": without(self.base, ("seed", "latent_dim", "method", "rule")),

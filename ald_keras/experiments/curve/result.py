@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.core.command import Kind
 from ald_keras.experiments.core.result import Cells, Result, Row, number, pair
 from ald_keras.experiments.core.runs import read_runs
@@ -24,7 +24,7 @@ NOTES = (
 )
 
 
-def curve_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+def curve_result(output: pathlib.Path, settings: JSON) -> Result:
     """The result of the runs that are there, as `Kind.summarize` describes it."""
     runs = read_runs(output)
     summary = summarize_curves(output, runs)

@@ -7,7 +7,6 @@ import pathlib
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ald_keras.experiments.core.jobs import FIXED, ONE_SHOT, Job
 from ald_keras.experiments.core.runner import Runner
@@ -119,7 +118,7 @@ class StabilityPlan(RulesPlan):
                 "`--sizes` must be given where there is neither rule nor variant."
             )
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The resolved settings; of a group its rule and what differs."""
         shared = without(self.base, DECIDED)
         return {

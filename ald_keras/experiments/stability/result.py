@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.core.command import Kind
 from ald_keras.experiments.core.jobs import FIXED, ONE_SHOT
 from ald_keras.experiments.core.result import (
@@ -40,7 +40,7 @@ NOTES = (
 )
 
 
-def stability_result(output: pathlib.Path, settings: Mapping[str, Any]) -> Result:
+def stability_result(output: pathlib.Path, settings: JSON) -> Result:
     """The result of the runs that are there, as `Kind.summarize` describes it."""
     runs = read_runs(output)
     estimates: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints, plain_float32, unpacked
 
 
@@ -18,14 +19,14 @@ def write_saved_model(model: Any, files: list[pathlib.Path]) -> None:
     code = keras.InputSpec(shape=(None, model.latent_dim), dtype="float32", name="z")
     endpoints = plain_float32(model)
 
-    def encode(x: Any) -> dict[str, Any]:
+    def encode(x: Tensor) -> dict[str, Any]:
         z_mean, z_log_var = endpoints["encode"](x)
         return {"z_mean": z_mean, "z_log_var": z_log_var}
 
-    def decode(z: Any) -> dict[str, Any]:
+    def decode(z: Tensor) -> dict[str, Any]:
         return {"x": endpoints["decode"](z)}
 
-    def reconstruct(x: Any) -> dict[str, Any]:
+    def reconstruct(x: Tensor) -> dict[str, Any]:
         return {"x": endpoints["reconstruct"](x)}
 
     archive = keras.export.ExportArchive()

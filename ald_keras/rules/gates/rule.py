@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
@@ -128,7 +127,7 @@ class GateRule(Immutable):
         n_dims = check_integer("n_dims", n_dims, 1)
         return GateState(n_dims, tuple(range(n_dims)))
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> GateState:
+    def state_from_dict(self, data: Mapping[str, object]) -> GateState:
         """Rebuilds a state from what `GateState.to_dict` returned.
 
         Raises:

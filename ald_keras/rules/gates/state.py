@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from ald_keras._validation import check_fields, check_indices, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
@@ -100,14 +99,14 @@ class GateState(Immutable):
         """Always `False`: no lower limit fixes the size."""
         return False
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["weights"] = self.weights.to_dict()
         return {k: list(v) if isinstance(v, tuple) else v for k, v in data.items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> GateState:
+    def from_dict(cls, data: Mapping[str, object]) -> GateState:
         """Rebuilds a state from what `to_dict` returned.
 
         Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
 from ald_keras._validation import check_fields
 from ald_keras.rules.frozen import Immutable
@@ -62,12 +61,12 @@ class GateWeights(Immutable):
             was_rolled_back=within_search,
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain types that JSON holds exactly."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> GateWeights:
+    def from_dict(cls, data: Mapping[str, object]) -> GateWeights:
         """Rebuild it from what `to_dict` returned.
 
         Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ald_keras._validation import check_integer
 from ald_keras.rules.decision import Action, Decision
@@ -153,7 +152,7 @@ class ALDRule(Immutable):
             removals=state.removals,
         )
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> ALDState:
+    def state_from_dict(self, data: Mapping[str, object]) -> ALDState:
         """Rebuilds a state from what `ALDState.to_dict` returned.
 
         Raises:

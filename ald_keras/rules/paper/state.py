@@ -117,7 +117,7 @@ class ALDState(Immutable):
         }
         return replace(self, history=history, last_epoch=epoch)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Returns the state in plain types that JSON holds exactly."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["active"] = list(self.active)
@@ -125,7 +125,7 @@ class ALDState(Immutable):
         return data
 
     @classmethod
-    def from_dict(cls: type[StateT], data: Mapping[str, Any]) -> StateT:
+    def from_dict(cls: type[StateT], data: Mapping[str, object]) -> StateT:
         """Rebuilds a state from what `to_dict` returned.
 
         Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
 from ald_keras._validation import check_integer
 from ald_keras.rules.decision import Decision
@@ -61,7 +60,7 @@ class ALDToTheEndRule(ALDRule):
             **{f.name: getattr(state, f.name) for f in fields(state)}
         )
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> ALDToTheEndState:
+    def state_from_dict(self, data: Mapping[str, object]) -> ALDToTheEndState:
         """Rebuilds a state from what `ALDToTheEndState.to_dict` returned.
 
         Raises:

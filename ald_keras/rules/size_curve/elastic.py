@@ -72,7 +72,7 @@ class ElasticState(Immutable):
             spectra=spectra,
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The state in plain types that JSON holds exactly."""
         return {
             "active": list(self.active),
@@ -137,7 +137,7 @@ class ElasticRule(Immutable):
         active = tuple(int(index) for index in active)
         return replace(state, active=active, removed=(), spectra=())
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> ElasticState:
+    def state_from_dict(self, data: Mapping[str, object]) -> ElasticState:
         """Rebuild a state from what `ElasticState.to_dict` returned.
 
         Raises:

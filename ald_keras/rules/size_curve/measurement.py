@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from ald_keras._validation import (
     check_fields,
@@ -65,7 +64,7 @@ class SizeMeasurement(Immutable):
             metrics=FrozenMapping(checked),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain types that JSON holds exactly."""
         return {
             "sizes": list(self.sizes),
@@ -76,7 +75,7 @@ class SizeMeasurement(Immutable):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SizeMeasurement:
+    def from_dict(cls, data: Mapping[str, object]) -> SizeMeasurement:
         """Rebuild it from what `to_dict` returned.
 
         Raises:

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ald_keras._validation import check_integer, check_real
 from ald_keras.rules.decision import Decision
@@ -158,7 +158,7 @@ class SizeCurveRule(Immutable):
             tuple(active), every_size=every_size, idle_kl=self.idle_kl
         )
 
-    def state_from_dict(self, data: Mapping[str, Any]) -> SizeCurveState:
+    def state_from_dict(self, data: Mapping[str, object]) -> SizeCurveState:
         """A state from what `SizeCurveState.to_dict` returned."""
         return SizeCurveState.from_dict(data)
 

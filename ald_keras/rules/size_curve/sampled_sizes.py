@@ -46,12 +46,12 @@ class SampledSizes(Immutable):
             )
         self._set(order=order, probabilities=values)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain types that JSON holds exactly."""
         return {"order": list(self.order), "probabilities": list(self.probabilities)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SampledSizes:
+    def from_dict(cls, data: Mapping[str, object]) -> SampledSizes:
         """Rebuild it from what `to_dict` returned.
 
         Raises:

@@ -144,7 +144,7 @@ class SizeCurveState(Immutable):
         """A copy with other values."""
         return replace(self, **changes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The state in plain types that JSON holds exactly."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("active", "removed", "reserve", "below"):
@@ -155,7 +155,7 @@ class SizeCurveState(Immutable):
         return plain
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SizeCurveState:
+    def from_dict(cls, data: Mapping[str, object]) -> SizeCurveState:
         """Rebuild it from what `to_dict` returned.
 
         Raises:
