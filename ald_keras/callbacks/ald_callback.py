@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from ald_keras._typing import Logs
+import numpy as np
+
+from ald_keras._typing import JSON, Logs
 from ald_keras.callbacks.argument_checks import (
     check_arguments,
     check_model,
@@ -21,12 +23,14 @@ from ald_keras.callbacks.mask_writer import (
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.metrics import SizeCurve
+from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import (
     BASELINE_NLL,
     ElasticRule,
     Observation,
     PruningRule,
+    RuleState,
     SizeCurveRule,
 )
 from ald_keras.rules.interval import EPOCH, EvaluationClock
@@ -120,9 +124,9 @@ class ALDCallback(PruningRecord):
         self,
         rule: PruningRule[Any] | None = None,
         n_clusters: int | None = None,
-        probe: Any = None,
+        probe: object = None,
         probe_size: int = 500,
-        features: Any = "auto",
+        features: Features | None = "auto",
         metrics: Mapping[str, UserMetric] | None = None,
         seed: int = 0,
         stop_training: bool = False,
@@ -246,7 +250,7 @@ class ALDCallback(PruningRecord):
             self._observed = 0
             self.state = self.rule.restart(self.state, self.state.active)
 
-    def _stop_if_fixed(self, state: Any) -> None:
+    def _stop_if_fixed(self, state: RuleState) -> None:
         if self.stop_training and state.fixed_epoch is not None:
             self.model.stop_training = True
 
@@ -262,7 +266,7 @@ class ALDCallback(PruningRecord):
             "clock": self._clock.to_dict(),
         }
 
-    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+    def _load(self, search: JSON, arrays: list[np.ndarray]) -> None:
         super()._load(search, arrays)
         self._require_observer().load_state(search["observer"])
         self._clock.load(search["clock"])

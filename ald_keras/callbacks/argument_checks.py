@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ald_keras._validation import check_flag, check_integer
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
@@ -17,11 +17,14 @@ from ald_keras.rules import (
 from ald_keras.rules.interval import check_interval
 from ald_keras.rules.rule import samples_sizes
 
+if TYPE_CHECKING:
+    from ald_keras.callbacks.ald_callback import ALDCallback
+
 # Clustering accuracy is logged where there are labels; no rule can count on it.
 _MEASURED = (*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, "clustering_accuracy")
 
 
-def choose_rule(rule: Any, elastic: Any) -> Any:
+def choose_rule(rule: PruningRule[Any] | None, elastic: object) -> PruningRule[Any]:
     """The rule of a callback.
 
     Raises:
@@ -38,7 +41,7 @@ def choose_rule(rule: Any, elastic: Any) -> Any:
     return rule or ElasticRule()
 
 
-def check_model(model: Any) -> None:
+def check_model(model: object) -> None:
     """Raise a `TypeError` unless a callback can prune a model."""
     if not hasattr(model, "latent_mask"):
         raise TypeError(
@@ -52,7 +55,7 @@ def check_model(model: Any) -> None:
         )
 
 
-def check_arguments(callback: Any) -> None:
+def check_arguments(callback: ALDCallback) -> None:
     """Raise a `TypeError` or `ValueError` that names an unusable argument."""
     if not isinstance(callback.rule, PruningRule):
         raise TypeError(

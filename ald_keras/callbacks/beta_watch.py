@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
+
+from ald_keras._typing import JSON
+from ald_keras.callbacks.model_protocol import BetaModel
 
 
 class BetaWatch:
@@ -21,16 +22,16 @@ class BetaWatch:
         """What the next epochs need to know, in plain types."""
         return {"at_last_end": self._at_last_end, "observed": self._observed}
 
-    def load_state(self, data: dict[str, Any]) -> None:
+    def load_state(self, data: JSON) -> None:
         """Load what `to_dict` returned."""
         self._at_last_end = float(data["at_last_end"])
         self._observed = float(data["observed"])
 
-    def begin_epoch(self, model: Any) -> None:
+    def begin_epoch(self, model: BetaModel) -> None:
         """Read the `beta` that the epoch is trained with."""
         self._at_begin = _beta(model)
 
-    def is_constant(self, model: Any) -> bool:
+    def is_constant(self, model: BetaModel) -> bool:
         """Whether the epoch can be observed, as far as it has been trained.
 
         `beta` has not moved within it, and is that of the epoch before or the one that
@@ -46,11 +47,11 @@ class BetaWatch:
         before, self._observed = self._observed, self._at_begin
         return not np.isnan(before) and before != self._observed
 
-    def end_epoch(self, model: Any) -> None:
+    def end_epoch(self, model: BetaModel) -> None:
         """Read the `beta` that the epoch has ended with."""
         self._at_last_end = _beta(model)
 
 
-def _beta(model: Any) -> float:
+def _beta(model: BetaModel) -> float:
     # Not `float(variable)`, which fails for one that is mirrored over devices.
     return float(keras.ops.convert_to_numpy(model.beta))

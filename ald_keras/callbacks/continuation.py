@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from typing import Any
+
+import numpy as np
+
+from ald_keras._typing import JSON
+from ald_keras.callbacks.model_protocol import SavingModel, Snapshot
 
 _SEARCH = "search"
 
@@ -13,7 +17,11 @@ _REMOVED = "InformationRule"
 
 
 def save_state(
-    model: Any, epoch: int, rule: Any, data: Any, snapshot: Any = None
+    model: SavingModel,
+    epoch: int,
+    rule: object,
+    data: JSON,
+    snapshot: Snapshot | None = None,
 ) -> None:
     """Write the state of a search for whoever saves the model next.
 
@@ -30,7 +38,9 @@ def save_state(
     model.saved_state.write(epoch, _SEARCH, entry, arrays)
 
 
-def load_state(model: Any, rule: Any) -> tuple[Any, Any] | None:
+def load_state(
+    model: SavingModel, rule: object
+) -> tuple[JSON, list[np.ndarray]] | None:
     """The state of a search that was saved with the model, and its snapshot's arrays.
 
     Args:
@@ -87,7 +97,7 @@ def damaged(error: Exception) -> ValueError:
     )
 
 
-def _describe(rule: Any) -> str:
+def _describe(rule: object) -> str:
     if dataclasses.is_dataclass(rule):
         return repr(rule)
     return f"{type(rule).__module__}.{type(rule).__qualname__}"

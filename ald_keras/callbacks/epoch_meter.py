@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from ald_keras._typing import Logs, Tensor
 from ald_keras.callbacks.divergence import check_finite
+from ald_keras.callbacks.model_protocol import PrunableModel
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.baseline import baseline_nll
+from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.rules import BASELINE_NLL, OBJECTIVE, SizeMeasurement
 
@@ -69,11 +70,11 @@ class EpochMeter:
 
     def __init__(
         self,
-        model: Any,
-        probe: Any,
+        model: PrunableModel,
+        probe: object,
         probe_size: int,
         n_clusters: int | None,
-        features: Any,
+        features: Features | None,
         metrics: Mapping[str, UserMetric],
         seed: int,
         needs_baseline: bool,
@@ -89,7 +90,7 @@ class EpochMeter:
             self._quality.check_data(self._probe.batches())
         self._on_validation_data = probe is None
         self._baseline_nll = self._measure_baseline_nll() if needs_baseline else None
-        self._last: tuple[Any, Any] | None = None
+        self._last: tuple[Tensor, Tensor] | None = None
 
     def last_probe(self) -> ProbeSample | None:
         """Some samples of the last epoch, few enough to be kept; `None` before it."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ald_keras.rules import Decision, GateState
 from ald_keras.rules.outcome import Status
 
+if TYPE_CHECKING:
+    from ald_keras.callbacks.gate_search import GateSearch
 
-def gate_status(search: Any) -> Status:
+
+def gate_status(search: GateSearch) -> Status:
     """How a search for the gates stands or ended.
 
     Args:
@@ -21,7 +24,7 @@ def gate_status(search: Any) -> Status:
     return "fixed" if search.state.phase == "done" else "unfinished"
 
 
-def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
+def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
     """One line on what became of the gates.
 
     Args:
@@ -48,7 +51,7 @@ def gate_outcome(search: Any, found: int, last_epoch: int | None) -> str:
     return f"{text}."
 
 
-def _decided(search: Any) -> str:
+def _decided(search: GateSearch) -> str:
     if search.state.phase == "narrow":
         undecided = search.undecided
         if undecided is None and search.model:

@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ald_keras._typing import Logs
+from ald_keras._typing import JSON, Logs, Tensor
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
+from ald_keras.callbacks.model_protocol import Snapshot
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
@@ -55,7 +56,7 @@ class GateSearch(SearchRecord):
         self.undecided: list[int] | None = None
         self.is_validated = False
         # Of the weights that the state calls feasible.
-        self._snapshot: Any = None
+        self._snapshot: Snapshot | None = None
         # Steps before this `fit`, until the rule is paced by those of an epoch.
         self._first_step: int | None = None
 
@@ -127,7 +128,7 @@ class GateSearch(SearchRecord):
         # Without the pace, which is known only after an epoch.
         return GateRule(self.model.tau)
 
-    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+    def _load(self, search: JSON, arrays: list[np.ndarray]) -> None:
         super()._load(search, arrays)
         trial, patience, epochs = search["pace"]
         self.rule = replace(self.rule, trial=trial, patience=patience, epochs=epochs)
@@ -169,7 +170,7 @@ class GateSearch(SearchRecord):
         else:
             self._pending = (state, decision)
 
-    def _apply(self, state: Any, decision: Decision) -> None:
+    def _apply(self, state: GateState, decision: Decision) -> None:
         if _rolls_back(decision):
             self._roll_back()
         if not state.is_trained:
@@ -295,5 +296,5 @@ def _rolls_back(decision: Decision) -> bool:
     return decision.action == "restore" or decision.code == "roll_back"
 
 
-def _array(value: Any) -> np.ndarray:
+def _array(value: Tensor) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(value))

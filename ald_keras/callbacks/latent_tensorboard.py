@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import keras
 import numpy as np
 
-from ald_keras._typing import Logs
+from ald_keras._typing import Logs, Tensor
 from ald_keras._validation import check_integer
 from ald_keras.callbacks.probe import open_probe
 from ald_keras.metrics import gaussian_kl
@@ -43,10 +44,10 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: str | os.PathLike[str] = "logs",
         every: int = 5,
         n_images: int = 8,
-        probe: Any = None,
+        probe: object = None,
         seed: int = 0,
         **kwargs: object,
     ):
@@ -61,8 +62,8 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         self.n_images = n_images
         self.probe = probe
         self.seed = seed
-        self._x: Any = None
-        self._codes: Any = None
+        self._x: Tensor = None
+        self._codes: Tensor = None
         self._latent_writer: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -104,7 +105,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         samples = keras.ops.convert_to_numpy(self.model.decode(self._codes))
         low, high = float(self._x.min()), float(self._x.max())
 
-        def scale(values: Any) -> Any:
+        def scale(values: np.ndarray) -> np.ndarray:
             return np.clip((values - low) / max(high - low, 1e-12), 0.0, 1.0)
 
         pairs = np.concatenate([strip(shown), strip(made)])

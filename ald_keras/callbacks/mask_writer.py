@@ -8,10 +8,11 @@ from typing import Any
 
 import keras
 
+from ald_keras.callbacks.model_protocol import PrunableModel
 from ald_keras.rules import ElasticRule, SampledSizes
 
 
-def write_mask(model: Any, active: Sequence[int]) -> None:
+def write_mask(model: PrunableModel, active: Sequence[int]) -> None:
     """Write the mask; weights stay as they are.
 
     Args:
@@ -24,7 +25,7 @@ def write_mask(model: Any, active: Sequence[int]) -> None:
     mask.deactivate(sorted(before - {*active}))
 
 
-def sample_sizes(model: Any, sampling: SampledSizes | None) -> None:
+def sample_sizes(model: PrunableModel, sampling: SampledSizes | None) -> None:
     """Train at these sizes from the next step on; at the full one for `None`."""
     layer = model.size_sampling
     if sampling is None:
@@ -33,7 +34,7 @@ def sample_sizes(model: Any, sampling: SampledSizes | None) -> None:
         layer.start(sampling.order, sampling.probabilities)
 
 
-def continue_sampling(model: Any, rule: Any, state: Any) -> Any:
+def continue_sampling(model: Any, rule: object, state: Any) -> Any:
     """The state of an `ElasticRule` whose model samples sizes already."""
     layer = model.size_sampling
     if not isinstance(rule, ElasticRule) or not layer.is_on:

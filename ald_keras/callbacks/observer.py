@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from ald_keras._typing import Logs
+from ald_keras._typing import JSON, Logs
 from ald_keras.callbacks.beta_watch import BetaWatch
 from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
+from ald_keras.callbacks.model_protocol import PrunableModel
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.metrics import SizeCurve
 from ald_keras.rules import Direction, Observation, SizeMeasurement
@@ -29,7 +29,7 @@ class Observer:
 
     def __init__(
         self,
-        model: Any,
+        model: PrunableModel,
         meter: EpochMeter,
         directions: dict[str, Direction],
         epochs: int,
@@ -131,13 +131,13 @@ class Observer:
 
     def _measure_sizes(
         self, sizes: Sequence[int], metrics: Sequence[str]
-    ) -> dict[str, Any] | None:
+    ) -> JSON | None:
         if not sizes:
             return None
         step = steps_taken(self._model)
         return self._meter.measure_sizes(step, sizes, metrics).to_dict()
 
-    def _measure(self, epoch: int, logs: Logs) -> dict[str, Any]:
+    def _measure(self, epoch: int, logs: Logs) -> JSON:
         """What the chief measures for all, in plain types."""
         more = dict(logs)
         metrics, kl = self._meter.measure(epoch, more)
@@ -159,10 +159,10 @@ class Observer:
         """What the next epochs need to know, in plain types."""
         return {"beta": self.beta.to_dict()}
 
-    def load_state(self, data: dict[str, Any]) -> None:
+    def load_state(self, data: JSON) -> None:
         """Load what `to_dict` returned."""
         self.beta.load_state(data["beta"])
 
 
-def _measurement(data: dict[str, Any] | None) -> SizeMeasurement | None:
+def _measurement(data: JSON | None) -> SizeMeasurement | None:
     return None if data is None else SizeMeasurement.from_dict(data)

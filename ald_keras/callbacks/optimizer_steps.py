@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
+from ald_keras.callbacks.model_protocol import OptimizedModel
 
-def steps_taken(model: Any) -> int:
+
+def steps_taken(model: OptimizedModel) -> int:
     """Training steps of the optimizer so far."""
     return int(keras.ops.convert_to_numpy(model.optimizer.iterations))

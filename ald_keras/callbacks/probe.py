@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ald_keras._typing import Tensor
+from ald_keras.callbacks.model_protocol import ValidatedModel
 
 _BATCH = 256
 _DEFAULT_CLUSTERS = 10
@@ -35,7 +36,9 @@ class ArrayProbe:
         self.n_samples = len(x)
         self.n_classes = None if self.y is None else len(np.unique(self.y))
 
-    def sample(self, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+    def sample(
+        self, size: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """At most `size` samples without repetition, and their labels or `None`."""
         return self.take(self.choose(size, rng))
 
@@ -44,7 +47,7 @@ class ArrayProbe:
         count = min(size, self.n_samples)
         return np.sort(rng.choice(self.n_samples, count, replace=False))
 
-    def take(self, rows: np.ndarray) -> tuple[Any, Any]:
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The samples of these rows, and their labels or `None`."""
         return _to_numpy(self.x[rows]), None if self.y is None else self.y[rows]
 
@@ -73,16 +76,18 @@ class StreamProbe:
         _check_rereadable(stream)
         self._stream, self._steps = stream, steps
         self.n_samples, labelled = 0, True
-        labels: set[Any] = set()
+        labels: set[object] = set()
         for x, y in self._read():
             self.n_samples += len(x)
             labelled = labelled and y is not None
             labels.update(np.unique(y).tolist() if y is not None else [])
         self.n_classes = len(labels) if labelled and labels else None
 
-    def sample(self, size: int, rng: np.random.Generator) -> tuple[Any, Any]:
+    def sample(
+        self, size: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """At most `size` samples without repetition, and their labels or `None`."""
-        kept: list[tuple[Any, Any]] = []
+        kept: list[tuple[np.ndarray, np.ndarray | None]] = []
         seen = 0
         for x, y in self._read():
             for i in range(len(x)):
@@ -122,7 +127,7 @@ def make_probe(data: Any, steps: int | None = None) -> ArrayProbe | StreamProbe:
     return StreamProbe(data, steps)
 
 
-def open_probe(model: Any, probe: Any) -> ArrayProbe | StreamProbe:
+def open_probe(model: ValidatedModel, probe: object) -> ArrayProbe | StreamProbe:
     """The probe given, or else the validation data of the `fit` that runs.
 
     Args:
@@ -164,7 +169,7 @@ def count_clusters(
     return clusters
 
 
-def _check_rereadable(stream: Any) -> None:
+def _check_rereadable(stream: object) -> None:
     cardinality = getattr(stream, "cardinality", None)
     infinite = cardinality is not None and int(cardinality()) == -1
     if isinstance(stream, keras.utils.PyDataset):
@@ -183,7 +188,7 @@ def _check_rereadable(stream: Any) -> None:
         )
 
 
-def _to_numpy(values: Any) -> np.ndarray:
+def _to_numpy(values: Tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(values)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import pathlib
 import warnings
-from typing import Any
 
+import numpy as np
+
+from ald_keras._typing import JSON
 from ald_keras.callbacks.epoch_meter import ProbeSample
 from ald_keras.callbacks.mask_writer import write_mask
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE
-from ald_keras.rules import Decision, ElasticRule, SizeCurveRule
+from ald_keras.rules import Decision, ElasticRule, RuleState, SizeCurveRule
 from ald_keras.rules.outcome import (
     COLLAPSED,
     NEVER_SAMPLED,
@@ -62,12 +64,12 @@ class PruningRecord(SearchRecord):
             "code": self._code,
         }
 
-    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+    def _load(self, search: JSON, arrays: list[np.ndarray]) -> None:
         super()._load(search, arrays)
         self.collapsed = search["collapsed"]
         self._observed, self._code = search["observed"], search["code"]
 
-    def _accept(self, state: Any, decision: Decision) -> None:
+    def _accept(self, state: RuleState, decision: Decision) -> None:
         if state.fixed_epoch != self.state.fixed_epoch:
             self.fixed_step = None
             if state.fixed_epoch is not None:
@@ -79,7 +81,7 @@ class PruningRecord(SearchRecord):
         if decision.action != "wait" or new_cause:
             self._log(decision)
 
-    def _apply(self, state: Any, decision: Decision) -> None:
+    def _apply(self, state: RuleState, decision: Decision) -> None:
         write_mask(self.model, state.active)
         self._accept(state, decision)
 

@@ -6,7 +6,9 @@ import copy
 from typing import Any
 
 import keras
+import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras.callbacks.continuation import damaged, load_state
 from ald_keras.rules import Decision
 from ald_keras.rules.outcome import decision_line
@@ -66,7 +68,7 @@ class SearchRecord(keras.callbacks.Callback):
             "fixed_step": self.fixed_step,
         }
 
-    def _load(self, search: dict[str, Any], arrays: list[Any]) -> None:
+    def _load(self, search: JSON, arrays: list[np.ndarray]) -> None:
         """Load what was saved after the epoch before the first of this `fit`."""
         self.state = self.rule.state_from_dict(search["state"])
         if search["pending"] is not None:
@@ -99,7 +101,7 @@ class SearchRecord(keras.callbacks.Callback):
             print(decision_line(decision))
         print(self.result())
 
-    def __deepcopy__(self, memo: dict[int, object]) -> Any:
+    def __deepcopy__(self, memo: dict[int, object]) -> SearchRecord:
         """A copy without the model and data that a `fit` left here."""
         new = type(self).__new__(type(self))
         memo[id(self)] = new

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
+from ald_keras._typing import Tensor
 from ald_keras._validation import LARGEST_SEED, check_integer, check_shape
 from ald_keras.metrics.inception import BATCH, build_inception
 from ald_keras.metrics.model_features import ModelFeatures
 from ald_keras.metrics.random_conv import RandomConv
 
-FeatureFunction = Callable[[np.ndarray], Any]
+FeatureFunction = Callable[[np.ndarray], Tensor]
+# What features are taken with: a name or a function, a Keras model among these.
+Features = str | FeatureFunction
 
 _NAMES = ("auto", "random_conv", "inception", "identity")
 
@@ -52,7 +54,7 @@ class FeatureExtractor:
         self.keeps = keeps
         self._function = function
 
-    def __call__(self, samples: Any) -> np.ndarray:
+    def __call__(self, samples: Tensor) -> np.ndarray:
         """Features of samples.
 
         Args:
@@ -88,7 +90,7 @@ class FeatureExtractor:
         _check_finite(features, what)
         return features
 
-    def check_data(self, samples: Any) -> None:
+    def check_data(self, samples: Tensor) -> None:
         """Refuse data (decoded samples may be anything) that the features are not for.
 
         Raises:
@@ -112,7 +114,7 @@ class FeatureExtractor:
 
 
 def build_extractor(
-    features: str | FeatureFunction,
+    features: Features,
     data_shape: Sequence[int],
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -261,7 +263,7 @@ class _PerImage:
         self._function = function
         self._bounded = bounded
 
-    def __call__(self, samples: np.ndarray) -> Any:
+    def __call__(self, samples: np.ndarray) -> Tensor:
         images = samples.reshape(-1, *self._image).astype(np.float32)
         return self._function(np.clip(images, 0.0, 1.0) if self._bounded else images)
 
@@ -270,7 +272,7 @@ def _flatten(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(len(samples), -1)
 
 
-def _to_numpy(values: Any) -> np.ndarray:
+def _to_numpy(values: Tensor) -> np.ndarray:
     """Real values as an array of a NumPy type; integers and booleans become float32."""
     array = np.asarray(keras.ops.convert_to_numpy(values))
     if array.dtype.kind == "f":

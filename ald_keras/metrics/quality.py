@@ -11,12 +11,13 @@ from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras.metrics.clustering import clustering_accuracy, find_clusters
-from ald_keras.metrics.features import build_extractor
+from ald_keras.metrics.features import Features, build_extractor
 from ald_keras.metrics.frechet import frechet_distance
 from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.metrics.model_protocol import MaskedModel
 from ald_keras.metrics.silhouette import silhouette
 
-UserMetric = tuple[Callable[[Any, Any, Any], float], Literal["min", "max"]]
+UserMetric = tuple[Callable[[Any, Tensor, Tensor], float], Literal["min", "max"]]
 
 # Samples that are encoded, decoded and measured at a time, and data values of these.
 _BLOCK_ROWS = 500
@@ -42,9 +43,9 @@ class QualityMeter:
 
     def __init__(
         self,
-        model: Any,
+        model: MaskedModel,
         n_clusters: int,
-        features: Any,
+        features: Features | None,
         user_metrics: Mapping[str, UserMetric],
     ):
         self._model = model
@@ -64,7 +65,7 @@ class QualityMeter:
         """Whether features of data can be taken once, for `measure`."""
         return self._extract is not None and self._extract.keeps
 
-    def check_data(self, batches: Iterable[Any]) -> None:
+    def check_data(self, batches: Iterable[Tensor]) -> None:
         """Raise a `ValueError` if the features are not for such data.
 
         Args:
@@ -74,7 +75,7 @@ class QualityMeter:
             for x in batches:
                 self._extract.check_data(x)
 
-    def features_of(self, batches: Iterable[Any]) -> np.ndarray:
+    def features_of(self, batches: Iterable[Tensor]) -> np.ndarray:
         """Features of data, shape `(samples, rows, d)`: a clip gives several rows.
 
         Args:
@@ -167,7 +168,9 @@ class QualityMeter:
     def _blocks(self, samples: int) -> list[slice]:
         return row_blocks(samples, self._model.data_shape)
 
-    def _features(self, samples: Any, images: Callable[[Any], Any]) -> np.ndarray:
+    def _features(
+        self, samples: Tensor, images: Callable[[Tensor], Tensor]
+    ) -> np.ndarray:
         """Features of what `images` makes of the samples, block by block."""
         if self._extract is None:
             raise RuntimeError("There are no features to measure on.")
@@ -177,7 +180,9 @@ class QualityMeter:
         ]
         return np.concatenate(blocks)
 
-    def elbo_terms(self, batches: Any, rng: np.random.Generator) -> tuple[float, float]:
+    def elbo_terms(
+        self, batches: Iterable[Tensor], rng: np.random.Generator
+    ) -> tuple[float, float]:
         """Mean NLL, from one posterior sample each, and mean KL in nats per sample."""
         terms, count = np.zeros(2), 0
         for x in batches:
@@ -196,7 +201,7 @@ def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, samples, rows)]
 
 
-def encode_in_blocks(model: Any, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def encode_in_blocks(model: MaskedModel, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means and log variances of many samples, `(samples, latent_dim)` each.
 
     Args:
@@ -209,7 +214,7 @@ def encode_in_blocks(model: Any, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     return z_mean, z_log_var
 
 
-def _encode(model: Any, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _encode(model: MaskedModel, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     z_mean, z_log_var = model.encode(x)
     return ops.convert_to_numpy(z_mean), ops.convert_to_numpy(z_log_var)
 
