@@ -18,3 +18,5 @@ Shape = tuple[int | None, ...]
 Logs = dict[str, float]
 # Where Keras saves a layer's own variables.
 Store = MutableMapping[str, Any]
+# Data as `fit` takes them: an array, a data frame, a tuple of these, or a stream.
+FitData = Any

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
+import numpy as np
 
-from ald_keras._typing import JSON, Store, Tensor
+from ald_keras._typing import JSON, FitData, Store, Tensor
+from ald_keras.likelihoods import Likelihood
 from ald_keras.models import compiled, data_checks, keras_internals, replicas
 from ald_keras.models.fit_guard import (
+    Callbacks,
     FitGuard,
     FitValidation,
     as_list,
@@ -18,6 +21,8 @@ from ald_keras.models.fit_guard import (
     surround,
 )
 from ald_keras.models.saved_state import SavedState, without_saved_state
+
+T = TypeVar("T")
 
 
 class CheckedModel(keras_internals.PrebuiltModel):
@@ -33,7 +38,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         first_epoch: Epoch that the `fit` that runs began with, else 0.
     """
 
-    likelihood: Any
+    likelihood: Likelihood
     data_shape: Any
 
     def __init__(self, **kwargs: object):
@@ -42,7 +47,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         self.saved_state = SavedState()
         self.validation_data: FitValidation | None = None
         self.first_epoch = 0
-        self._training_data: Any = None
+        self._training_data: FitData = None
         self._fit_guard: FitGuard | None = None
         self._after_fit = contextlib.ExitStack()
 
@@ -87,12 +92,12 @@ class CheckedModel(keras_internals.PrebuiltModel):
         y: Tensor = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: str | int = "auto",
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: FitData = None,
         shuffle: bool = True,
-        class_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Tensor = None,
         initial_epoch: int = 0,
         **kwargs: Any,
@@ -142,7 +147,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
             )
         return history
 
-    def training_samples(self, count: int) -> Any:
+    def training_samples(self, count: int) -> np.ndarray | None:
         """Some of the samples that the `fit` that runs trains on.
 
         Args:
@@ -156,7 +161,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
             return None
         return data_checks.first_samples(self._training_data, count)
 
-    def from_chief(self, function: Callable[[], Any]) -> Any:
+    def from_chief(self, function: Callable[[], T]) -> T:
         """What a function gives, called once where several workers train together.
 
         Args:
@@ -209,10 +214,10 @@ class CheckedModel(keras_internals.PrebuiltModel):
         x: Tensor = None,
         y: Tensor = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: str | int = "auto",
         sample_weight: Tensor = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
         **kwargs: object,
     ) -> Any:
@@ -269,7 +274,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
             received = f"{count} other values in this epoch's batches"
             raise data_checks.outside_support("x", self.likelihood, received)
 
-    def check_data(self, name: str, data: Any) -> None:
+    def check_data(self, name: str, data: FitData) -> None:
         """Raise a `ValueError` naming `name` if arrays are not fit to train on.
 
         Args:
@@ -282,7 +287,11 @@ class CheckedModel(keras_internals.PrebuiltModel):
 
     @contextlib.contextmanager
     def _guarded(
-        self, x: Tensor, validation: FitValidation, callbacks: list[Any], first: int
+        self,
+        x: Tensor,
+        validation: FitValidation,
+        callbacks: list[keras.callbacks.Callback],
+        first: int,
     ) -> Iterator[FitGuard]:
         self._training_data = x
         self.validation_data = None if validation.data is None else validation

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
+from keras.optimizers import Optimizer
 
 from ald_keras._validation import check_integer
 from ald_keras.models import graph
 
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
+
 # Largest absolute output difference that is put down to float32 rounding.
 TOLERANCE = 1e-5
+
+VAE = TypeVar("VAE", bound="LatentVAE")
 
 _WHOLE_TENSOR_OPTIMIZERS = ("Adafactor", "Lamb", "Muon")
 
 
 def compact(
-    model: Any,
+    model: VAE,
     keep_optimizer: bool = True,
     size: int | None = None,
     order: Sequence[int] | None = None,
-) -> Any:
+) -> VAE:
     """A model of only the active latent dimensions, with the same outputs.
 
     Slices the columns of both heads and the rows of every Dense layer that reads
@@ -67,7 +73,7 @@ def compact(
     return small
 
 
-def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
+def _compact(model: VAE, kept: np.ndarray, keep_optimizer: bool) -> VAE:
     for layer in (model.z_mean, model.z_log_var, *model.latent_input_layers):
         graph.check_plain(layer)
     if keep_optimizer and not can_slice_optimizer(model):
@@ -99,7 +105,7 @@ def _compact(model: Any, kept: np.ndarray, keep_optimizer: bool) -> Any:
     return small
 
 
-def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
+def kept_dims(model: LatentVAE, size: int | None, order: Any = None) -> np.ndarray:
     """The dimensions that `compact` keeps, ascending; see there."""
     active = model.latent_mask.active_indices
     if size is None:
@@ -137,7 +143,7 @@ def kept_dims(model: Any, size: Any, order: Any = None) -> np.ndarray:
     return kept
 
 
-def largest_difference(model: Any, small: Any, samples: int = 64) -> float:
+def largest_difference(model: LatentVAE, small: LatentVAE, samples: int = 64) -> float:
     """Largest difference between a masked model's outputs and its compact twin's.
 
     Args:
@@ -178,10 +184,10 @@ def relative_difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max(initial=0.0)) / scale
 
 
-def _smaller_twin(model: Any, kept: np.ndarray) -> Any:
+def _smaller_twin(model: VAE, kept: np.ndarray) -> VAE:
     heads = {id(model.z_mean), id(model.z_log_var)}
 
-    def copy(layer: Any) -> Any:
+    def copy(layer: keras.Layer) -> keras.Layer:
         if id(layer) not in heads:
             return graph.copy_layer(layer)
         return keras.layers.Dense.from_config(
@@ -199,7 +205,9 @@ def _smaller_twin(model: Any, kept: np.ndarray) -> Any:
     return type(model)(**config)
 
 
-def _copy(wide: list[Any], narrow: list[Any], kept: np.ndarray) -> None:
+def _copy(
+    wide: list[keras.Variable], narrow: list[keras.Variable], kept: np.ndarray
+) -> None:
     """Assign each variable of `wide` to its counterpart, sliced where that is smaller.
 
     Counterparts differ in at most one axis, the latent one.
@@ -212,7 +220,7 @@ def _copy(wide: list[Any], narrow: list[Any], kept: np.ndarray) -> None:
         new.assign(value)
 
 
-def can_slice_optimizer(model: Any) -> bool:
+def can_slice_optimizer(model: LatentVAE) -> bool:
     """Whether `compact` can keep the optimizer's state, or has none to keep."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or not optimizer.built:
@@ -221,11 +229,11 @@ def can_slice_optimizer(model: Any) -> bool:
     return not names.intersection(_WHOLE_TENSOR_OPTIMIZERS)
 
 
-def _inner(optimizer: Any) -> Any:
+def _inner(optimizer: Optimizer) -> Optimizer:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def _compile_alike(model: Any, small: Any, kept: np.ndarray, keep: bool) -> None:
+def _compile_alike(model: VAE, small: VAE, kept: np.ndarray, keep: bool) -> None:
     old = model.optimizer
     new = type(old).from_config(old.get_config())
     _exclude_alike(model, small, _inner(old), _inner(new))
@@ -241,7 +249,7 @@ def _compile_alike(model: Any, small: Any, kept: np.ndarray, keep: bool) -> None
         _copy(old.variables, new.variables, kept)
 
 
-def _exclude_alike(model: Any, small: Any, old: Any, new: Any) -> None:
+def _exclude_alike(model: VAE, small: VAE, old: Optimizer, new: Optimizer) -> None:
     """Exempt the same variables from weight decay, which no config tells of."""
     if getattr(old, "weight_decay", None) is None:
         return

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 from ald_keras._typing import Tensor
+from ald_keras.likelihoods import Likelihood
+
+if TYPE_CHECKING:
+    from ald_keras.models.checked_model import CheckedModel
+    from ald_keras.models.latent_vae import LatentVAE
 
 _NAME = "_compiled_masked_nll"
 
@@ -17,17 +23,19 @@ _NAME = "_compiled_masked_nll"
 class _Compiled:
     """A function with what it was traced with. Keras looks into no such object."""
 
-    decoder: Any
-    likelihood: Any
-    function: Callable[..., Any]
+    decoder: keras.Model
+    likelihood: Likelihood
+    function: Callable[..., Tensor]
 
 
-def forget_compiled(model: Any) -> None:
+def forget_compiled(model: CheckedModel) -> None:
     """Trace anew whatever is compiled here, as after `compile`."""
     setattr(model, _NAME, None)
 
 
-def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
+def masked_nll(
+    model: LatentVAE,
+) -> Callable[[Tensor, Tensor, Tensor], np.ndarray]:
     """The NLL of data given codes of which masks set dimensions to 0.
 
     It is traced once a model until this is compiled again or has another decoder or
@@ -42,7 +50,7 @@ def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
     """
     import tensorflow as tf
 
-    def nll(x: Tensor, z: Tensor, masks: Tensor) -> Any:
+    def nll(x: Tensor, z: Tensor, masks: Tensor) -> Tensor:
         # One after another: each is a whole batch for the decoder, which may end in
         # another precision than that of the codes.
         return tf.map_fn(
@@ -62,7 +70,7 @@ def masked_nll(model: Any) -> Callable[[Any, Any, Any], Any]:
         cached = _Compiled(model.decoder, model.likelihood, function)
         setattr(model, _NAME, cached)
 
-    def numpy(*arrays: Any) -> Any:
+    def numpy(*arrays: Tensor) -> np.ndarray:
         tensors = map(tf.convert_to_tensor, arrays)
         return keras.ops.convert_to_numpy(cached.function(*tensors))
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from ald_keras._validation import check_real
 from ald_keras.models import graph
 
 
-def check_tau(tau: Any, gated: bool) -> float:
+def check_tau(tau: object, gated: bool) -> float:
     """The bound on the error as a float; a `ValueError` if out of range."""
     tau = check_real("tau", tau, at_least=0.0, float32=True)
     if tau == 0 and gated:
@@ -21,7 +19,7 @@ def check_tau(tau: Any, gated: bool) -> float:
     return tau
 
 
-def check_decoder(decoder: Any, latent_dim: int) -> list[keras.layers.Dense]:
+def check_decoder(decoder: keras.Model, latent_dim: int) -> list[keras.layers.Dense]:
     """The decoder's latent readers; raises where it cannot be masked and sliced."""
     if not graph.is_graph_model(decoder):
         raise TypeError(

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import FitData, Tensor
 from ald_keras.likelihoods import Likelihood, in_support
 
 # Values per block of a check: bounds the copies made of a large array.
 _BLOCK_VALUES = 1 << 24
 
 
-def is_array(data: Any) -> bool:
+def is_array(data: object) -> bool:
     """Whether `data` is held in memory: NumPy, or a tensor of any framework."""
     return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
-def is_stream(data: Any) -> bool:
+def is_stream(data: object) -> bool:
     """Whether `data` comes in batches whose order is not Keras's to change."""
     return hasattr(data, "element_spec") or hasattr(data, "__next__")
 
 
-def first_samples(data: Any, count: int) -> np.ndarray | None:
+def first_samples(data: FitData, count: int) -> np.ndarray | None:
     """Some samples of training data, spread over arrays, the first ones of a stream.
 
     Args:
@@ -56,7 +56,7 @@ def first_samples(data: Any, count: int) -> np.ndarray | None:
     return np.concatenate(parts)[:count] if parts else None
 
 
-def check_end(name: str, data: Any, argument: str, steps: Any) -> None:
+def check_end(name: str, data: object, argument: str, steps: object) -> None:
     """Raise a `ValueError` if a stream never ends, which Keras would read for ever.
 
     A generator of Python cannot be asked.
@@ -78,7 +78,7 @@ def check_end(name: str, data: Any, argument: str, steps: Any) -> None:
         )
 
 
-def as_arrays(x: Tensor, validation_data: Any) -> tuple[Any, Any]:
+def as_arrays(x: Tensor, validation_data: FitData) -> tuple[FitData, FitData]:
     """Data frames as arrays, and validation data in a list as a tuple."""
     if isinstance(validation_data, list):
         validation_data = tuple(validation_data)
@@ -87,12 +87,14 @@ def as_arrays(x: Tensor, validation_data: Any) -> tuple[Any, Any]:
     return _frame_to_array(x), _frame_to_array(validation_data)
 
 
-def _frame_to_array(data: Any) -> Any:
+def _frame_to_array(data: FitData) -> FitData:
     frame = hasattr(data, "to_numpy") and not is_array(data)
     return data.to_numpy() if frame else data
 
 
-def check_array(name: str, x: Tensor, likelihood: Likelihood, shape: Any) -> None:
+def check_array(
+    name: str, x: Tensor, likelihood: Likelihood, shape: Sequence[int]
+) -> None:
     """Raise a `ValueError` unless `x` is data that a model can be trained on.
 
     Args:
@@ -138,7 +140,7 @@ def outside_support(name: str, likelihood: Likelihood, received: str) -> ValueEr
     )
 
 
-def check_class_weight(class_weight: Any, x: Tensor, y: Tensor) -> None:
+def check_class_weight(class_weight: object, x: Tensor, y: Tensor) -> None:
     """Raise a `ValueError` if class weights come without labels."""
     if class_weight is None or y is not None:
         return
@@ -154,18 +156,18 @@ def check_class_weight(class_weight: Any, x: Tensor, y: Tensor) -> None:
         )
 
 
-def _has_labels(batch: Any) -> bool:
+def _has_labels(batch: object) -> bool:
     return isinstance(batch, tuple) and len(batch) > 1 and batch[1] is not None
 
 
-def keep_weights(x: Tensor, y: Tensor, sample_weight: Tensor) -> Any:
+def keep_weights(x: Tensor, y: Tensor, sample_weight: Tensor) -> Tensor:
     """Labels that keep Keras from dropping sample weights that come without any."""
     if y is None and sample_weight is not None and is_array(x):
         return np.zeros(len(x), "float32")
     return y
 
 
-def keep_validation_weights(data: Any) -> Any:
+def keep_validation_weights(data: FitData) -> FitData:
     """Validation data with what `keep_weights` gives for their labels."""
     if not isinstance(data, tuple) or len(data) != 3:
         return data
@@ -173,7 +175,9 @@ def keep_validation_weights(data: Any) -> Any:
     return x, keep_weights(x, y, sample_weight), sample_weight
 
 
-def split_arrays(arrays: tuple[Any, ...], fraction: float) -> tuple[Any, Any]:
+def split_arrays(
+    arrays: tuple[Tensor, ...], fraction: float
+) -> tuple[FitData, FitData]:
     """Split arrays into the first samples and the last `fraction` of them.
 
     Returns:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
+import numpy as np
 
-from ald_keras._typing import Logs
+from ald_keras._typing import FitData, Logs
 from ald_keras.models import keras_internals
 
 # They write what others have put into `logs` and into the model.
@@ -18,6 +20,14 @@ _LOGGERS = (
 )
 _SAVERS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
 _RANDOM = "random"
+
+# As `fit` takes them.
+Callbacks: TypeAlias = (
+    keras.callbacks.CallbackList
+    | keras.callbacks.Callback
+    | list[keras.callbacks.Callback]
+    | None
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +42,8 @@ class FitValidation:
             `None` for all.
     """
 
-    data: Any
-    frequency: Any = 1
+    data: FitData
+    frequency: int | Sequence[int] = 1
     steps: int | None = None
 
 
@@ -48,7 +58,7 @@ class FitGuard(keras.callbacks.Callback):
         callbacks: The user's callbacks of this `fit`.
     """
 
-    def __init__(self, callbacks: list[Any]) -> None:
+    def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
         super().__init__()
         self._callbacks = callbacks
         self._weight_sums: list[float] = []
@@ -98,7 +108,9 @@ class FitStart(keras.callbacks.Callback):
         self.model.saved_state.clear()
 
 
-def restore_backup(model: keras.Model, callbacks: list[Any], initial_epoch: int) -> int:
+def restore_backup(
+    model: keras.Model, callbacks: list[keras.callbacks.Callback], initial_epoch: int
+) -> int:
     """Restore what `BackupAndRestore` and the file that was loaded have saved.
 
     Keras restores a backup in the order of the callbacks. It is restored here before
@@ -133,7 +145,9 @@ def restore_backup(model: keras.Model, callbacks: list[Any], initial_epoch: int)
     return first
 
 
-def surround(callbacks: Any, model: keras.Model, epochs: int, guard: FitGuard) -> Any:
+def surround(
+    callbacks: Callbacks, model: keras.Model, epochs: int, guard: FitGuard
+) -> Callbacks:
     """The callbacks of a `fit` in their order, between those of the model.
 
     Loggers come after the callbacks that put metrics into `logs`, those that save the
@@ -158,7 +172,7 @@ def surround(callbacks: Any, model: keras.Model, epochs: int, guard: FitGuard) -
     return callbacks
 
 
-def _place(callback: Any) -> int:
+def _place(callback: keras.callbacks.Callback) -> int:
     if isinstance(callback, _SAVERS):
         return 2
     return 1 if isinstance(callback, _LOGGERS) else 0
@@ -169,13 +183,13 @@ def _sums(model: keras.Model) -> list[float]:
     return [float(array.sum(dtype="float64")) for array in arrays]
 
 
-def _random_states(model: keras.Model) -> list[Any]:
+def _random_states(model: keras.Model) -> list[keras.Variable]:
     """Variables of all random number generators, in the order of the layers."""
     # Keras counts them among the variables and saves them with no file.
     return [v for v in model.variables if v.path.endswith("seed_generator_state")]
 
 
-def _set_random_states(model: keras.Model, arrays: Any) -> None:
+def _set_random_states(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
     states = _random_states(model)
     if [tuple(v.shape) for v in states] != [array.shape for array in arrays]:
         raise ValueError(
@@ -186,7 +200,7 @@ def _set_random_states(model: keras.Model, arrays: Any) -> None:
         variable.assign(array)
 
 
-def as_list(callbacks: Any) -> list[Any]:
+def as_list(callbacks: Callbacks) -> list[keras.callbacks.Callback]:
     """Callbacks as `fit` takes them, one by one."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import FitData, Tensor
 from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
-from ald_keras.likelihoods import in_support
+from ald_keras.likelihoods import Likelihood, in_support
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.lagrangian import (
@@ -96,7 +96,7 @@ class GatedVAE(LatentVAE):
         decoder: keras.Model,
         latent_dim: int,
         tau: float,
-        likelihood: Any = "bernoulli",
+        likelihood: str | Likelihood = "bernoulli",
         gate_penalty: float = 5.0,
         estimator: str = "arm",
         gated: bool = True,
@@ -146,7 +146,7 @@ class GatedVAE(LatentVAE):
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
-    def snapshot(self, arrays: Sequence[Any] | None = None) -> Snapshot:
+    def snapshot(self, arrays: Sequence[np.ndarray] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots, to roll back to.
 
         The mask, random states and the optimizer's scalars (steps, learning rate) are
@@ -158,7 +158,7 @@ class GatedVAE(LatentVAE):
         """
         return Snapshot(self, arrays)
 
-    def extra_state_variables(self) -> list[Any]:
+    def extra_state_variables(self) -> list[keras.Variable]:
         return [
             *super().extra_state_variables(),
             self.gates.seed_generator.state,
@@ -172,7 +172,7 @@ class GatedVAE(LatentVAE):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())
 
-    def train_step(self, data: Any) -> dict[str, Tensor]:
+    def train_step(self, data: FitData) -> dict[str, Tensor]:
         """One step on the Lagrangian (TensorFlow's)."""
         import tensorflow as tf
 
@@ -195,7 +195,7 @@ class GatedVAE(LatentVAE):
         self.latent_mask.mask.assign(self.gates.open_gates())
         return batch.results(self.metrics, **self._gate_figures())
 
-    def test_step(self, data: Any) -> dict[str, Tensor]:
+    def test_step(self, data: FitData) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         x = ops.convert_to_tensor(x)
@@ -264,7 +264,7 @@ class GatedVAE(LatentVAE):
             )
         self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)
 
-    def fix_gates(self, is_open: Any, settled: bool = True) -> None:
+    def fix_gates(self, is_open: ArrayLike, settled: bool = True) -> None:
         """Fix every gate.
 
         Args:

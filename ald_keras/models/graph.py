@@ -22,7 +22,7 @@ _VALUE_KEEPING = (
 )
 
 
-def is_graph_model(model: Any) -> bool:
+def is_graph_model(model: object) -> bool:
     """Whether `model` is a Sequential or Functional model, computed as its graph says.
 
     A subclass that has its own `call` may do anything else.
@@ -33,15 +33,15 @@ def is_graph_model(model: Any) -> bool:
     )
 
 
-def _has_keras_call(layer: Any) -> bool:
+def _has_keras_call(layer: keras.Layer) -> bool:
     return type(layer).call.__module__.split(".")[0] == "keras"
 
 
-def check_unshared(name: str, model: Any) -> None:
+def check_unshared(name: str, model: keras.Model) -> None:
     """Raise a `ValueError` if a layer stands in two of the models nested in `model`."""
-    seen: dict[int, Any] = {}
+    seen: dict[int, keras.Model] = {}
 
-    def visit(container: Any) -> None:
+    def visit(container: keras.Model) -> None:
         for layer in container.layers:
             if seen.setdefault(id(layer), container) is not container:
                 raise ValueError(
@@ -66,7 +66,7 @@ def check_plain(layer: keras.layers.Dense) -> None:
         )
 
 
-def _readers(model: Any, tensor: Tensor) -> list[Any]:
+def _readers(model: keras.Model, tensor: Tensor) -> list[keras.Operation]:
     """Operations of a Functional model that read `tensor`."""
     return [
         operation
@@ -77,7 +77,7 @@ def _readers(model: Any, tensor: Tensor) -> list[Any]:
     ]
 
 
-def latent_input_layers(decoder: Any) -> list[keras.layers.Dense]:
+def latent_input_layers(decoder: keras.Model) -> list[keras.layers.Dense]:
     """Dense layers of `decoder` that read its input.
 
     Args:
@@ -108,7 +108,7 @@ def latent_input_layers(decoder: Any) -> list[keras.layers.Dense]:
     return readers
 
 
-def _check_reads_latent_only(operation: Any, decoder: Any) -> None:
+def _check_reads_latent_only(operation: keras.Operation, decoder: keras.Model) -> None:
     known = {id(tensor) for op in decoder.operations for tensor in _outputs(op)}
     latent = decoder.inputs[0]
     for node in nodes(operation):
@@ -120,11 +120,11 @@ def _check_reads_latent_only(operation: Any, decoder: Any) -> None:
             )
 
 
-def _outputs(operation: Any) -> list[Any]:
+def _outputs(operation: keras.Operation) -> list[Tensor]:
     return [t for node in nodes(operation) for t in node.output_tensors]
 
 
-def final_activation(model: Any) -> str | None:
+def final_activation(model: keras.Model) -> str | None:
     """Name of the last activation of a model, `"linear"` where there is none.
 
     Layers that only move values (Reshape, Flatten, cropping, ...) are passed over.
@@ -143,7 +143,7 @@ def final_activation(model: Any) -> str | None:
     return _activation_of(operation)
 
 
-def _activation_of(operation: Any) -> str | None:
+def _activation_of(operation: keras.Operation) -> str | None:
     if is_graph_model(operation):
         return final_activation(operation)
     if type(operation).__name__ == "Sigmoid":
@@ -158,12 +158,12 @@ def _activation_of(operation: Any) -> str | None:
     return name if known else None
 
 
-def copy_layer(layer: Any) -> Any:
+def copy_layer(layer: keras.Layer) -> keras.Layer:
     """A new layer (or operation) of the same configuration, weights not copied."""
     return type(layer).from_config(layer.get_config())
 
 
-def with_latent_dim(decoder: Any, latent_dim: int) -> Any:
+def with_latent_dim(decoder: keras.Model, latent_dim: int) -> keras.Model:
     """A new decoder of the same layers that reads `latent_dim` dimensions.
 
     Args:
@@ -189,7 +189,9 @@ def with_latent_dim(decoder: Any, latent_dim: int) -> Any:
     )
 
 
-def _resized_or_copied(layer: Any, latent_dim: int, reads_latent: bool) -> Any:
+def _resized_or_copied(
+    layer: keras.Layer, latent_dim: int, reads_latent: bool
+) -> keras.Layer:
     if reads_latent and is_graph_model(layer):
         return with_latent_dim(layer, latent_dim)
     return copy_layer(layer)

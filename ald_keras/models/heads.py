@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras.models import graph
 from ald_keras.models.keras_internals import source
 
 
 def encoder_with_heads(
-    encoder: Any, latent_dim: int, seed: int | None = None
+    encoder: keras.Model, latent_dim: int, seed: int | None = None
 ) -> tuple[keras.Model, keras.layers.Dense, keras.layers.Dense]:
     """Add heads to a feature encoder, or find those that an encoder has.
 
@@ -50,7 +49,7 @@ def encoder_with_heads(
     return full, z_mean, z_log_var
 
 
-def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
+def _symbolic_ends(encoder: keras.Model) -> tuple[Tensor, list[Tensor]]:
     if graph.is_graph_model(encoder) and encoder.built:
         if len(encoder.inputs) != 1:
             raise ValueError(
@@ -76,7 +75,7 @@ def _symbolic_ends(encoder: keras.Model) -> tuple[Any, list[Any]]:
     return inputs, _ordered(encoder(inputs))
 
 
-def _ordered(outputs: Any) -> list[Any]:
+def _ordered(outputs: Tensor) -> list[Tensor]:
     if isinstance(outputs, dict):
         raise ValueError(
             "`encoder` must give its outputs in order, mean and log variance, and not "
@@ -86,8 +85,8 @@ def _ordered(outputs: Any) -> list[Any]:
 
 
 def _new_heads(
-    features: Any, latent_dim: int, seed: int | None, taken: set[str]
-) -> Any:
+    features: Tensor, latent_dim: int, seed: int | None, taken: set[str]
+) -> tuple[keras.layers.Dense, ...]:
     if len(features.shape) != 2:
         raise ValueError(
             "`encoder` must end in a feature vector, shape (batch, features). "
@@ -106,7 +105,7 @@ def _new_heads(
     )
 
 
-def _own_heads(outputs: list[Any], latent_dim: int) -> Any:
+def _own_heads(outputs: list[Tensor], latent_dim: int) -> list[keras.layers.Dense]:
     heads, read = [], []
     for name, output in zip(("mean", "log variance"), outputs, strict=True):
         layer, inputs = source(output)

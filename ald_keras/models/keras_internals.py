@@ -13,7 +13,7 @@ from ald_keras._typing import Tensor
 class PrebuiltModel(keras.Model):
     """A model whose parts are all built when it is made."""
 
-    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+    def _maybe_symbolic_build(self, *_: object, **__: object) -> None:
         # Keras would take a batch and, with several workers, fail to reduce it.
         return
 
@@ -43,13 +43,13 @@ def validates_fit(options: Mapping[str, object]) -> bool:
     return bool(options.get("_use_cached_eval_dataset"))
 
 
-def source(tensor: Tensor) -> tuple[Any, tuple[Any, ...]]:
+def source(tensor: Tensor) -> tuple[keras.Operation, tuple[Tensor, ...]]:
     """The operation that made a symbolic tensor, and the tensors it read."""
     history = tensor._keras_history
     node = nodes(history.operation)[history.node_index]
     return history.operation, tuple(node.input_tensors)
 
 
-def nodes(operation: Any) -> Sequence[Any]:
+def nodes(operation: keras.Operation) -> Sequence[Any]:
     """Calls of an operation, with their `input_tensors` and `output_tensors`."""
     return operation._inbound_nodes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras import ops
 
@@ -11,6 +11,9 @@ from ald_keras.likelihoods import sum_over_data
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.latent_vae import at_least_float32
 from ald_keras.models.replicas import GlobalBatch
+
+if TYPE_CHECKING:
+    from ald_keras.models.gated_vae import GatedVAE
 
 # Share of the bound that the noise of codes makes up at most under the largest
 # multiplier, and that multiplier where the bound is 0.
@@ -36,7 +39,7 @@ class Measured(NamedTuple):
 
 
 def lagrangian(
-    model: Any, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
+    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
 ) -> tuple[Tensor, Tensor, Measured]:
     """The loss, whose gradient holds the gates' estimate, and the mean error.
 
@@ -93,7 +96,7 @@ def lagrangian(
 
 
 def sample_terms(
-    model: Any, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
+    model: GatedVAE, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
 ) -> Terms:
     """What samples cost, given codes, KL per dimension and gates."""
     gates = ops.cast(gates, z.dtype)

@@ -10,7 +10,7 @@ from keras import ops
 from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.likelihoods import get_likelihood
+from ald_keras.likelihoods import Likelihood, get_likelihood
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
 from ald_keras.models.checked_model import CheckedModel
@@ -32,7 +32,7 @@ class LatentVAE(CheckedModel):
         encoder: keras.Model,
         decoder: keras.Model,
         latent_dim: int,
-        likelihood: Any,
+        likelihood: str | Likelihood,
         seed: int | None,
         **kwargs: object,
     ):
@@ -79,7 +79,7 @@ class LatentVAE(CheckedModel):
         """
         return plain.plain_decoder(self)
 
-    def extra_state_variables(self) -> list[Any]:
+    def extra_state_variables(self) -> list[keras.Variable]:
         """What a compact copy takes over beside the weights of encoder and decoder."""
         return [self.sampling.seed_generator.state]
 
@@ -108,7 +108,7 @@ class LatentVAE(CheckedModel):
         """Means of the data, decoded from the posterior means of `x`."""
         return self.decode(self.encode(x)[0])
 
-    def generate(self, n: Any, seed: int | None = None) -> Tensor:
+    def generate(self, n: int, seed: int | None = None) -> Tensor:
         """Data means decoded from `n` samples of the prior.
 
         Args:
@@ -127,7 +127,11 @@ class LatentVAE(CheckedModel):
         return self.likelihood.mean(self._decoder_output(z, training=training))
 
     def elbo_terms(
-        self, x: Tensor, training: bool = False, rows: Any = None, keep: Tensor = None
+        self,
+        x: Tensor,
+        training: bool = False,
+        rows: Tensor = None,
+        keep: Tensor = None,
     ) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO, from one posterior sample.
 
@@ -175,7 +179,7 @@ class LatentVAE(CheckedModel):
     def _decoder_output(self, z: Tensor, training: bool | None) -> Tensor:
         return at_least_float32(self.decoder(self.latent_mask(z), training=training))
 
-    def get_config(self) -> dict[str, object]:
+    def get_config(self) -> JSON:
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),

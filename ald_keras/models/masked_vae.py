@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import FitData, Tensor
 from ald_keras._validation import check_real
 from ald_keras.layers import SizeSampling
-from ald_keras.likelihoods import in_support
+from ald_keras.likelihoods import Likelihood, in_support
+from ald_keras.metrics.features import Features
 from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
@@ -73,7 +73,7 @@ class MaskedVAE(LatentVAE):
         encoder: keras.Model,
         decoder: keras.Model,
         latent_dim: int,
-        likelihood: Any = "bernoulli",
+        likelihood: str | Likelihood = "bernoulli",
         beta: float = 1.0,
         seed: int | None = None,
         **kwargs: object,
@@ -96,7 +96,7 @@ class MaskedVAE(LatentVAE):
         self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction_loss")
         self.kl_tracker = keras.metrics.Mean(name="kl_loss")
 
-    def extra_state_variables(self) -> list[Any]:
+    def extra_state_variables(self) -> list[keras.Variable]:
         return [*super().extra_state_variables(), self.beta]
 
     def size_curve(
@@ -106,7 +106,7 @@ class MaskedVAE(LatentVAE):
         sizes: Sequence[int] | None = None,
         metrics: Sequence[SizeMetric] = (),
         n_clusters: int = 10,
-        features: Any = "auto",
+        features: Features = "auto",
         seed: int = 0,
     ) -> SizeCurve:
         """Loss, and other metrics, at every latent size, from this one model.
@@ -169,7 +169,7 @@ class MaskedVAE(LatentVAE):
     def metrics(self) -> list[keras.metrics.Metric]:
         return [self.loss_tracker, self.reconstruction_tracker, self.kl_tracker]
 
-    def train_step(self, data: Any) -> dict[str, Tensor]:
+    def train_step(self, data: FitData) -> dict[str, Tensor]:
         """One step of gradient descent on the negative ELBO (TensorFlow's)."""
         import tensorflow as tf
 
@@ -184,7 +184,7 @@ class MaskedVAE(LatentVAE):
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return batch.results(self.metrics, active_dims=ops.sum(self.latent_mask.mask))
 
-    def test_step(self, data: Any) -> dict[str, Tensor]:
+    def test_step(self, data: FitData) -> dict[str, Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         batch = GlobalBatch(x)
         self._update_trackers(x, sample_weight, batch, training=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from ald_keras.models import graph
 
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
 
-def plain_encoder(model: Any) -> keras.Model:
+
+def plain_encoder(model: LatentVAE) -> keras.Model:
     """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero."""
     for head in (model.z_mean, model.z_log_var):
         graph.check_plain(head)
@@ -29,7 +32,7 @@ def plain_encoder(model: Any) -> keras.Model:
     return copy
 
 
-def plain_decoder(model: Any) -> keras.Model:
+def plain_decoder(model: LatentVAE) -> keras.Model:
     """Copy of the decoder, codes to data space; pruned rows are zero."""
     for layer in model.latent_input_layers:
         graph.check_plain(layer)
@@ -52,5 +55,5 @@ def plain_decoder(model: Any) -> keras.Model:
     return keras.Model(copy.inputs[0], data, name=model.decoder.name)
 
 
-def _pruned(model: Any) -> np.ndarray:
+def _pruned(model: LatentVAE) -> np.ndarray:
     return np.setdiff1d(np.arange(model.latent_dim), model.latent_mask.active_indices)

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 from keras import ops
 
 from ald_keras._typing import Tensor
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+T = TypeVar("T")
 
 
 class GlobalBatch:
@@ -34,7 +40,7 @@ class GlobalBatch:
 
         self._context: Any = None
         self.rows: tuple[Tensor, Tensor] | None = None
-        self.share: Any = 1.0
+        self.share: Tensor = 1.0
         strategy = tf.distribute.get_strategy()
         replicas = strategy.num_replicas_in_sync
         workers = tf.distribute.MultiWorkerMirroredStrategy
@@ -100,12 +106,12 @@ class GlobalBatch:
         return {name: ops.reshape(value, shape) for name, value in values.items()}
 
 
-def is_chief(strategy: Any) -> bool:
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes files and measures for all."""
     return not _is_spread(strategy) or _number(strategy) == 0
 
 
-def from_chief(strategy: Any, function: Callable[[], Any]) -> Any:
+def from_chief(strategy: tf.distribute.Strategy, function: Callable[[], T]) -> T:
     """Result of a function that only the chief's process calls, in every process.
 
     Args:
@@ -134,18 +140,18 @@ def from_chief(strategy: Any, function: Callable[[], Any]) -> Any:
     return content["result"]
 
 
-def _is_spread(strategy: Any) -> bool:
+def _is_spread(strategy: tf.distribute.Strategy) -> bool:
     """Whether several processes train together."""
     resolver = getattr(strategy, "cluster_resolver", None)
     spec: Any = None if resolver is None else resolver.cluster_spec()
     return bool(spec) and spec.num_tasks("worker") + _chiefs(spec) > 1
 
 
-def _chiefs(spec: Any) -> int:
+def _chiefs(spec: tf.train.ClusterSpec) -> int:
     return spec.num_tasks("chief") if "chief" in spec.jobs else 0
 
 
-def _number(strategy: Any) -> int:
+def _number(strategy: tf.distribute.Strategy) -> int:
     """Place of this process among all, that of the chief being 0."""
     resolver = strategy.cluster_resolver
     if resolver.task_type == "chief":
@@ -153,7 +159,7 @@ def _number(strategy: Any) -> int:
     return int(resolver.task_id) + _chiefs(resolver.cluster_spec())
 
 
-def _sent_by_chief(strategy: Any, text: bytes) -> bytes:
+def _sent_by_chief(strategy: tf.distribute.Strategy, text: bytes) -> bytes:
     import numpy as np
     import tensorflow as tf
 
@@ -166,7 +172,7 @@ def _sent_by_chief(strategy: Any, text: bytes) -> bytes:
 
         return strategy.run(reduce, args=(values,))
 
-    def share(values: Any) -> Any:
+    def share(values: np.ndarray) -> np.ndarray:
         # All but the chief add zeros, and each of the chief's devices the same.
         total = strategy.experimental_local_results(summed(tf.constant(values)))[0]
         return total.numpy() // len(strategy.extended.worker_devices)

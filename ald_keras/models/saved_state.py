@@ -42,7 +42,7 @@ class SavedState:
         self.epoch: int | None = None
 
     def write(
-        self, epoch: int, name: str, data: Any, arrays: Iterable[np.ndarray] = ()
+        self, epoch: int, name: str, data: object, arrays: Iterable[np.ndarray] = ()
     ) -> None:
         """Write an entry, in the place of an earlier one of this name.
 
@@ -101,7 +101,7 @@ class SavedState:
         return state
 
 
-def without_saved_state(store: Store) -> dict[str, Any]:
+def without_saved_state(store: Store) -> Store:
     """The variables in what `load_own_variables` is given."""
     names = store.keys()
     return {n: store[n] for n in names if not n.startswith((_INDEX, _ARRAYS))}

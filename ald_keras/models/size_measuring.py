@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops
@@ -12,6 +12,7 @@ from keras import ops
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer
 from ald_keras.metrics.baseline import baseline_nll
+from ald_keras.metrics.features import Features
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.quality import (
     FRECHET_METRICS,
@@ -27,7 +28,11 @@ from ald_keras.metrics.sizes import paired_increase, sizes_at_edge, spaced_sizes
 from ald_keras.models.compaction import compact
 from ald_keras.models.compiled import masked_nll
 
-Function = Callable[[Any, Any, Any], float]
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
+    from ald_keras.models.masked_vae import MaskedVAE
+
+Function = Callable[[Any, Tensor, Tensor], float]
 SizeMetric = str | Function | tuple[str, Function]
 
 _QUALITY = SIZE_METRICS[1:]
@@ -50,7 +55,7 @@ class SizeMeter:
             `size_sampling` while it is on, else by mean KL.
     """
 
-    def __init__(self, model: Any, x: Tensor, seed: int) -> None:
+    def __init__(self, model: MaskedVAE, x: Tensor, seed: int) -> None:
         self._model, self._x, self._seed = model, x, seed
         self._blocks = row_blocks(len(x), model.data_shape)
         z_mean, z_log_var = encode_in_blocks(model, x)
@@ -168,7 +173,7 @@ class SizeMeter:
         return {name: tuple(each[name] for each in found) for name in found[0]}
 
 
-def order_of(model: Any, kl: np.ndarray) -> np.ndarray:
+def order_of(model: MaskedVAE, kl: np.ndarray) -> np.ndarray:
     """The active dimensions, the most important one first.
 
     Args:
@@ -181,13 +186,13 @@ def order_of(model: Any, kl: np.ndarray) -> np.ndarray:
 
 
 def measure_size_curve(
-    model: Any,
+    model: MaskedVAE,
     x: Tensor,
     y: Tensor,
     sizes: Sequence[int] | None,
     metrics: Sequence[SizeMetric],
     n_clusters: int,
-    features: Any,
+    features: Features,
     seed: int,
 ) -> SizeCurve:
     """The size curve of a model; see `MaskedVAE.size_curve`."""
@@ -221,7 +226,7 @@ def measure_size_curve(
     )
 
 
-def _baseline_nll(model: Any, x: Tensor) -> float | None:
+def _baseline_nll(model: LatentVAE, x: Tensor) -> float | None:
     """NLL of the best output that is the same for all samples, if it is known."""
     if not hasattr(model.likelihood, "best_constant"):
         return None
@@ -265,7 +270,7 @@ def _check_samples(x: Tensor, y: Tensor) -> None:
 
 
 def _check_sizes(sizes: Sequence[int], full: int) -> tuple[int, ...]:
-    given: list[Any] = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    given: list[object] = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     checked = {check_integer("sizes", size) for size in given}
     if not checked or min(checked) < 1 or max(checked) > full:
         raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +25,9 @@ class Snapshot:
         ValueError: If `arrays` do not fit the model.
     """
 
-    def __init__(self, model: Any, arrays: Sequence[np.ndarray] | None = None) -> None:
+    def __init__(
+        self, model: keras.Model, arrays: Sequence[np.ndarray] | None = None
+    ) -> None:
         mask = model.latent_mask.mask
         kept = [weight for weight in model.weights if weight is not mask]
         optimizer = getattr(model, "optimizer", None)
@@ -58,6 +59,6 @@ class Snapshot:
             variable.assign(value)
 
 
-def _is_of(slot: Any, weight: Any) -> bool:
+def _is_of(slot: keras.Variable, weight: keras.Variable) -> bool:
     """Whether Keras has named a scalar slot after a scalar weight."""
     return slot.name.startswith(weight.path.replace("/", "_") + "_")
