@@ -1,7 +1,6 @@
 """Convolutional networks for images."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -62,7 +61,7 @@ def conv(
         )(x)
 
     def strided(
-        layer: Any, x: Tensor, channels: int, name: str, **options: object
+        layer: type[keras.Layer], x: Tensor, channels: int, name: str, **options: object
     ) -> Tensor:
         return layer(
             channels,

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 
@@ -94,7 +93,12 @@ class _Parts:
         )(x)
 
     def strided(
-        self, kind: Any, x: Tensor, channels: int, strides: Any, **options: object
+        self,
+        kind: type[keras.Layer],
+        x: Tensor,
+        channels: int,
+        strides: Sequence[int],
+        **options: object,
     ) -> Tensor:
         return kind(
             channels,

@@ -1,14 +1,13 @@
 """Batches whose order depends on the seed and the epoch, and on nothing else."""
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from ald_keras._typing import Logs
+from ald_keras._typing import Logs, Tensor
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
 
@@ -83,7 +82,7 @@ class EpochShuffledBatches:
         return math.ceil(self._n / self.batch_size)
 
     @property
-    def dataset(self) -> Any:
+    def dataset(self) -> tf.data.Dataset:
         """The `tf.data.Dataset` to pass to `fit`, finite, one pass an epoch."""
         return self._dataset
 
@@ -103,7 +102,9 @@ class EpochShuffledBatches:
         """
         return np.random.default_rng([self.seed, epoch]).permutation(self._n)
 
-    def _build_dataset(self, arrays: tuple[npt.NDArray[np.generic], ...]) -> Any:
+    def _build_dataset(
+        self, arrays: tuple[npt.NDArray[np.generic], ...]
+    ) -> tf.data.Dataset:
         # On an accelerator the constants would otherwise travel there and back.
         with tf.device("CPU:0"):
             data = tf.data.Dataset.from_tensors(arrays).repeat()
@@ -122,7 +123,7 @@ class EpochShuffledBatches:
         )
         return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
-    def _gather(self, index: Any, parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _gather(self, index: Tensor, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         batch = tuple(tf.gather(part, index) for part in parts)
         if self._lazy is None:
             return batch
@@ -130,7 +131,7 @@ class EpochShuffledBatches:
         x.set_shape((index.shape[0], *self._lazy.shape[1:]))
         return (x, *batch[1:])
 
-    def _index_batches(self, _: Any) -> Any:
+    def _index_batches(self, _: Tensor) -> tf.data.Dataset:
         order = tf.numpy_function(self._next_order, [], tf.int64)
         full = self._n // self.batch_size
         in_full = full * self.batch_size

@@ -8,7 +8,6 @@ import re
 import stat
 import warnings
 import zipfile
-from typing import Any
 
 import keras
 
@@ -16,7 +15,7 @@ import keras
 _LONGEST = 300
 
 
-def load_model(path: pathlib.Path) -> Any:
+def load_model(path: pathlib.Path) -> keras.Model:
     """Load a model that has a latent mask.
 
     What would execute code, load another file or write one is refused: Keras's safe
@@ -49,7 +48,7 @@ def load_model(path: pathlib.Path) -> Any:
     return model
 
 
-def load_weights(model: Any, path: pathlib.Path) -> None:
+def load_weights(model: keras.Model, path: pathlib.Path) -> None:
     """Load into a model what a `.keras` file holds of weights and saved state.
 
     Args:

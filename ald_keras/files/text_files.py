@@ -79,13 +79,13 @@ def _count_nodes(node: yaml.Node, counts: dict[int, int]) -> int:
     return total
 
 
-def write_json(path: pathlib.Path, value: Any) -> None:
+def write_json(path: pathlib.Path, value: object) -> None:
     """Write plain types as JSON."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def write_yaml(path: pathlib.Path, value: Any) -> None:
+def write_yaml(path: pathlib.Path, value: object) -> None:
     """Write plain types as YAML, keys in their order."""
     with atomic_path(path) as temporary:
         # Unescaped, some characters would not be read back as they were.
@@ -93,7 +93,7 @@ def write_yaml(path: pathlib.Path, value: Any) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_csv(path: pathlib.Path, columns: Mapping[str, Sequence[Any]]) -> None:
+def write_csv(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> None:
     """Write columns of one length, their names in the first line."""
     with (
         atomic_path(path) as temporary,

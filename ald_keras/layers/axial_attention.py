@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -92,7 +92,7 @@ class AxialAttention(keras.layers.Layer):
         mixed = ops.matmul(mixed, self.output_kernel) + self.bias
         return ops.moveaxis(mixed, -2, self.axis)
 
-    def _split(self, rows: Any) -> Tensor:
+    def _split(self, rows: Tensor) -> Tensor:
         """From `(rows, length, channels)` to `(rows, heads, length, size)`."""
         length, channels = ops.shape(rows)[1:]
         x = ops.reshape(rows, (-1, length, self.heads, channels // self.heads))
@@ -189,7 +189,7 @@ class AxialAttentionBlock(keras.layers.Layer):
     def __init__(
         self,
         heads: int = 2,
-        activation: Any = "relu",
+        activation: str | Callable[[Tensor], Tensor] = "relu",
         seed: int | None = None,
         **kwargs: object,
     ):

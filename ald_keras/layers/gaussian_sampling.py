@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from keras import ops
@@ -39,7 +38,7 @@ class GaussianSampling(keras.layers.Layer):
         self.noise: Callable[[Shape, str], Tensor] = self._standard_normal
         self.built = True
 
-    def call(self, z_mean: Tensor, z_log_var: Tensor, rows: Any = None) -> Tensor:
+    def call(self, z_mean: Tensor, z_log_var: Tensor, rows: Tensor = None) -> Tensor:
         dtype = keras.backend.standardize_dtype(z_mean.dtype)
         samples, units = ops.shape(z_mean)
         first, total = (0, samples) if rows is None else rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -95,7 +94,7 @@ class LatentGates(keras.layers.Layer):
         is_open = ops.cast(probabilities > 0.5, "float32")
         return ops.maximum(is_open, likeliest * (1.0 - ops.max(is_open)))
 
-    def draw(self, samples: Tensor, rows: Any = None) -> Tensor:
+    def draw(self, samples: Tensor, rows: Tensor = None) -> Tensor:
         """Uniform random numbers of shape `(samples, units)`, one a gate and sample.
 
         Args:

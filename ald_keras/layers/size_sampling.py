@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -70,7 +68,7 @@ class SizeSampling(keras.layers.Layer):
             autocast=False,
         )
 
-    def draw(self, samples: Tensor, rows: Any = None) -> Tensor:
+    def draw(self, samples: Tensor, rows: Tensor = None) -> Tensor:
         """Sizes of the examples of a batch; `units` is the full size.
 
         Args:
@@ -174,7 +172,9 @@ class SizeSampling(keras.layers.Layer):
         return {**super().get_config(), "units": self.units, "seed": self.seed}
 
 
-def _checked(order: Any, probabilities: Any, units: int) -> tuple[Tensor, Tensor]:
+def _checked(
+    order: ArrayLike, probabilities: ArrayLike, units: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Ranks and probabilities of `start`, or its errors."""
     order = np.asarray(order)
     if sorted(order.tolist()) != list(range(units)):

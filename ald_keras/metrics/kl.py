@@ -10,7 +10,7 @@ from ald_keras._typing import Tensor
 from ald_keras.metrics._checks import as_matrix
 
 
-def gaussian_kl(z_mean: Tensor, z_log_var: Tensor) -> Any:
+def gaussian_kl(z_mean: Tensor, z_log_var: Tensor) -> Tensor:
     """KL divergence from `N(z_mean, exp(z_log_var))` to `N(0, 1)`, each dimension.
 
     The closed form of Kingma and Welling, 2014, arXiv 1312.6114, Appendix B. NumPy
@@ -71,12 +71,12 @@ def active_units(z_mean: ArrayLike, threshold: float = 0.01) -> int:
     return int(np.count_nonzero(means.var(axis=0, ddof=1) > threshold))
 
 
-def _is_numeric(values: Any) -> bool:
+def _is_numeric(values: Tensor) -> bool:
     """Whether the values lie outside of any graph."""
     return isinstance(values, np.ndarray | list | tuple)
 
 
-def _check_same_shape(first: Any, second: Any) -> None:
+def _check_same_shape(first: Tensor, second: Tensor) -> None:
     """Refuses shapes that would be broadcast; a size of `None` fits every size."""
     first, second = tuple(first), tuple(second)
     same = len(first) == len(second) and all(

@@ -7,7 +7,8 @@ import io
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from ald_keras._typing import JSON
 
 # Columns that are no metrics.
 OWN_COLUMNS = (
@@ -17,7 +18,7 @@ OWN_COLUMNS = (
 
 
 def write_columns(
-    path: str | os.PathLike[str], columns: Mapping[str, Sequence[Any]]
+    path: str | os.PathLike[str], columns: Mapping[str, Sequence[object]]
 ) -> None:
     """Write columns of one length, with their names in the first row."""
     text = io.StringIO()
@@ -27,7 +28,7 @@ def write_columns(
     pathlib.Path(path).write_text(text.getvalue(), encoding="utf-8")
 
 
-def read_fields(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_fields(path: str | os.PathLike[str]) -> JSON:
     """The arguments of a `SizeCurve` from what `SizeCurve.to_csv` wrote.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,9 +20,8 @@ from ald_keras.models.fit_guard import (
     restore_backup,
     surround,
 )
+from ald_keras.models.replicas import T
 from ald_keras.models.saved_state import SavedState, without_saved_state
-
-T = TypeVar("T")
 
 
 class CheckedModel(keras_internals.PrebuiltModel):
@@ -52,10 +51,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         self._after_fit = contextlib.ExitStack()
 
     def compile(
-        self,
-        optimizer: keras.optimizers.Optimizer | str = "adam",
-        loss: object = None,
-        **kwargs: object,
+        self, optimizer: Any = "adam", loss: object = None, **kwargs: object
     ) -> None:
         """Set the optimizer; the loss is the negative ELBO.
 
@@ -287,11 +283,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
 
     @contextlib.contextmanager
     def _guarded(
-        self,
-        x: Tensor,
-        validation: FitValidation,
-        callbacks: list[keras.callbacks.Callback],
-        first: int,
+        self, x: Tensor, validation: FitValidation, callbacks: list[Any], first: int
     ) -> Iterator[FitGuard]:
         self._training_data = x
         self.validation_data = None if validation.data is None else validation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -12,8 +11,10 @@ from keras import ops
 from ald_keras._typing import Tensor
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import gaussian_kl
+from ald_keras.metrics.model_protocol import MaskedModel
 from ald_keras.metrics.quality import row_blocks
 from ald_keras.models.compaction import compact
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.reports.figures import picture_kind
 
 # Samples that are encoded, shown beside their reconstructions, and drawn from the
@@ -75,7 +76,7 @@ class ModelView:
 
 
 def view_model(
-    model: Any,
+    model: LatentVAE,
     x: Tensor,
     y: Tensor = None,
     class_names: Sequence[str] | None = None,
@@ -118,7 +119,7 @@ def view_model(
     )
 
 
-def _encode(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _encode(model: MaskedModel, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     parts = [
         [ops.convert_to_numpy(part) for part in model.encode(x[rows])]
         for rows in row_blocks(len(x), model.data_shape)
@@ -127,13 +128,13 @@ def _encode(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return z_mean, z_log_var
 
 
-def _decode(model: Any, z: np.ndarray) -> np.ndarray:
+def _decode(model: MaskedModel, z: np.ndarray) -> np.ndarray:
     blocks = row_blocks(len(z), model.data_shape)
     return np.concatenate([ops.convert_to_numpy(model.decode(z[r])) for r in blocks])
 
 
 def _traverse(
-    model: Any, code: np.ndarray, kl: np.ndarray, active: list[int]
+    model: MaskedModel, code: np.ndarray, kl: np.ndarray, active: list[int]
 ) -> Traversals | None:
     kind = picture_kind(model.data_shape)
     if kind not in ("image", "clip"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -90,16 +91,16 @@ def _config(callback: Any) -> dict[str, Any]:
     }
 
 
-def _rate(optimizer: Any) -> float:
+def _rate(optimizer: keras.optimizers.Optimizer) -> float:
     rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     return float(f"{rate:.6g}")  # float32, so the other digits say nothing
 
 
-def _name_of(kind: type, known: dict[str, Any]) -> str:
+def _name_of(kind: type, known: Mapping[str, type]) -> str:
     return next((name for name, other in known.items() if other is kind), kind.__name__)
 
 
-def _fields(rule: Any) -> dict[str, Any]:
+def _fields(rule: object) -> dict[str, Any]:
     """A rule's arguments in plain types; a user's own rule may hold anything."""
     if not dataclasses.is_dataclass(rule) or isinstance(rule, type):
         return {}

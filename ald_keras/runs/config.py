@@ -192,7 +192,7 @@ class Config:
         return values
 
 
-def check_rule(argument: str, name: Any) -> None:
+def check_rule(argument: str, name: object) -> None:
     """Raise a `ValueError` unless `name` is that of a rule, naming the nearest one.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -11,6 +10,7 @@ from keras import ops
 from ald_keras._typing import Tensor
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units
+from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import QualityMeter, row_blocks
 from ald_keras.models.latent_vae import LatentVAE
 
@@ -23,7 +23,7 @@ def evaluate_model(
     model: LatentVAE,
     x: np.ndarray | LazySamples,
     n_clusters: int = 10,
-    features: Any = "auto",
+    features: Features = "auto",
     seed: int = 0,
     y: np.ndarray | None = None,
 ) -> dict[str, float]:

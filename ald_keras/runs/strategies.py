@@ -6,14 +6,17 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 _VARIABLE = "TF_CONFIG"
 
 
-def open_strategy(name: str) -> Any:
+def open_strategy(name: str) -> tf.distribute.Strategy:
     """The distribution strategy of a config.
 
     Args:
@@ -54,7 +57,7 @@ def _check_cluster() -> None:
 
 
 @contextlib.contextmanager
-def together(strategy: Any) -> Iterator[None]:
+def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Say so where what fails is the company of other workers.
 
     Raises:

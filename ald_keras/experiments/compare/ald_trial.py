@@ -9,7 +9,7 @@ has nothing to copy; the latent size is a metric of the trial.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -22,6 +22,7 @@ from ald_keras.callbacks import ALDCallback
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.datasets import load_dataset
 from ald_keras.models import MaskedVAE
+from ald_keras.rules import PruningRule
 
 
 class PrunedVAE(kt.HyperModel):
@@ -39,7 +40,7 @@ class PrunedVAE(kt.HyperModel):
         self,
         data_shape: tuple[int, ...],
         latent_dim: int = 32,
-        rule: Any = None,
+        rule: PruningRule[Any] | None = None,
         seed: int = 0,
     ):
         super().__init__()
@@ -60,7 +61,12 @@ class PrunedVAE(kt.HyperModel):
         return model
 
     def fit(
-        self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: object
+        self,
+        hp: Any,
+        model: Any,
+        *args: object,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        **kwargs: object,
     ) -> dict[str, float]:
         """Train with pruning; returns the trial's objective and its size."""
         pruning = ALDCallback(self.rule, n_clusters=10, seed=self.seed)
@@ -72,7 +78,7 @@ class PrunedVAE(kt.HyperModel):
 
 
 def search(
-    trials: int, epochs: int, rule: Any = None, seed: int = 0
+    trials: int, epochs: int, rule: PruningRule[Any] | None = None, seed: int = 0
 ) -> list[dict[str, float]]:
     """Search on scikit-learn's digits.
 

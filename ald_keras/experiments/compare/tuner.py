@@ -58,7 +58,7 @@ class _Trials:
         if find_role() == WORKER:
             time.sleep(_PAUSE)
 
-    def run_trial(self, trial: Any, *args: Any, **kwargs: object) -> dict[str, Any]:
+    def run_trial(self, trial: Any, *args: object, **kwargs: object) -> dict[str, Any]:
         self._check_session(trial.hyperparameters)
         job = self.hypermodel.job(trial.hyperparameters)
         folder = self.hypermodel.output / job.name

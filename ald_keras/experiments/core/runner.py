@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -48,7 +47,7 @@ class Runner:
         self.board.start()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.board.stop()
 
     def run(self, jobs: Sequence[Job]) -> None:

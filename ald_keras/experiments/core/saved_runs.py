@@ -11,9 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from ald_keras._typing import Tensor
 from ald_keras.datasets import Dataset, load_dataset
 from ald_keras.files.model_files import load_model
 from ald_keras.files.text_files import read_csv, read_json
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.reports.figures import Curves
 from ald_keras.reports.model_view import ModelView, view_model
 from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
@@ -147,7 +149,7 @@ def _load_data(config: Config, data_dir: str | None) -> tuple[Dataset | None, st
         return None, str(error)
 
 
-def _model(folder: pathlib.Path, data_shape: tuple[int, ...]) -> Any:
+def _model(folder: pathlib.Path, data_shape: tuple[int, ...]) -> LatentVAE:
     path = folder / "model.keras"
     model = load_model(path)
     if model.data_shape != data_shape:
@@ -176,7 +178,7 @@ def _check_test_part(
         )
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: Tensor, other: Tensor) -> bool:
     """Whether samples are the same, compared block by block."""
     return len(one) == len(other) and all(
         np.array_equal(one[start : start + 256], other[start : start + 256])

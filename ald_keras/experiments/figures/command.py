@@ -12,7 +12,7 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.experiments.bottleneck.result import KIND as BOTTLENECK
@@ -25,6 +25,9 @@ from ald_keras.reports import check_packages
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.config_parts import Named
 from ald_keras.runs.run_files import REPORT
+
+if TYPE_CHECKING:
+    from ald_keras.reports.drawings import Drawing
 
 KINDS = {kind.name: kind for kind in (STABILITY, BOTTLENECK, CURVE, COMPARE)}
 
@@ -99,7 +102,9 @@ def _draw_experiment(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[str
     return [*files, folder / REPORT], []
 
 
-def _write_figures(folder: pathlib.Path, drawings: Iterable[Any]) -> list[pathlib.Path]:
+def _write_figures(
+    folder: pathlib.Path, drawings: Iterable[Drawing]
+) -> list[pathlib.Path]:
     from ald_keras.reports.figures import to_png
 
     below = folder / "figures"

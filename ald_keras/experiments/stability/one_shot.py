@@ -11,11 +11,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.cli import run_command
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.experiments.core.child import job_parser
 from ald_keras.files.model_files import load_model
 from ald_keras.metrics.quality import row_blocks
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.parts import load_parts
 from ald_keras.runs.record import read_record
@@ -25,7 +27,9 @@ from ald_keras.runs.run_files import write_run
 IDLE_VARIANCE = 0.01
 
 
-def idle_units(model: Any, x: Any, threshold: float = IDLE_VARIANCE) -> np.ndarray:
+def idle_units(
+    model: LatentVAE, x: Tensor, threshold: float = IDLE_VARIANCE
+) -> np.ndarray:
     """Active dimensions whose posterior means vary by less than a threshold.
 
     Args:
@@ -93,7 +97,9 @@ def one_shot(
     )
 
 
-def _train_on(model: Any, config: Config, x: Any, trained: int) -> Any:
+def _train_on(
+    model: LatentVAE, config: Config, x: Tensor, trained: int
+) -> keras.callbacks.History:
     batches = EpochShuffledBatches(
         x, batch_size=config.batch_size, seed=config.seed, initial_epoch=trained
     )

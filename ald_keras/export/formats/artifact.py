@@ -6,13 +6,17 @@ import dataclasses
 import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import ops
 
+from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints
+
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
 
 Files = list[pathlib.Path]
 
@@ -35,9 +39,9 @@ class Artifact:
         reader: Packages that reading back needs.
     """
 
-    write: Callable[[Any, Files], None]
+    write: Callable[[LatentVAE, Files], None]
     read: Callable[[Files], Endpoints]
-    written: Callable[[Any], Endpoints]
+    written: Callable[[LatentVAE], Endpoints]
     suffix: str = ".keras"
     parts: tuple[str, ...] = ("",)
     writer: tuple[str, ...] = ()
@@ -94,7 +98,10 @@ def missing(packages: tuple[str, ...]) -> list[str]:
 
 
 def largest_gap(
-    artifact: Artifact, model: Any, files: Files, gap: Callable[[Any, Any], float]
+    artifact: Artifact,
+    model: LatentVAE,
+    files: Files,
+    gap: Callable[[np.ndarray, np.ndarray], float],
 ) -> float:
     """Largest difference between a model and what is read back of it.
 
@@ -122,5 +129,5 @@ def largest_gap(
     return float(np.max(gaps))  # not `max`, which may pass over a NaN
 
 
-def _flat(values: Any) -> list[np.ndarray]:
+def _flat(values: Tensor) -> list[np.ndarray]:
     return [ops.convert_to_numpy(value) for value in keras.tree.flatten(values)]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras.export.formats.float32 import float32
 
-Endpoints = dict[str, Callable[..., Any]]
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
+
+Endpoints = dict[str, Callable[[Tensor], Tensor]]
 
 
-def methods(model: Any) -> Endpoints:
+def methods(model: LatentVAE) -> Endpoints:
     """The model's own methods."""
     return {name: getattr(model, name) for name in ("encode", "decode", "reconstruct")}
 
 
-def plain(model: Any) -> Endpoints:
+def plain(model: LatentVAE) -> Endpoints:
     """Encoder and decoder as plain Keras models."""
     return endpoints(model.encoder_model(), model.decoder_model())
 
 
-def plain_float32(model: Any) -> Endpoints:
+def plain_float32(model: LatentVAE) -> Endpoints:
     """The same in float32, whatever the model computes in."""
     return endpoints(float32(model.encoder_model()), float32(model.decoder_model()))
 
@@ -36,10 +40,10 @@ def endpoints(encoder: keras.Model, decoder: keras.Model) -> Endpoints:
     }
 
 
-def unpacked(signatures: dict[str, Callable[[Any], dict[str, Any]]]) -> Endpoints:
+def unpacked(signatures: dict[str, Callable[[Tensor], dict[str, Tensor]]]) -> Endpoints:
     """Endpoints of functions that give their results by name."""
 
-    def endpoint(name: str) -> Callable[[Any], Any]:
+    def endpoint(name: str) -> Callable[[Tensor], Tensor]:
         function = signatures[name]
         if name == "encode":
             return lambda x: [function(x)[key] for key in ("z_mean", "z_log_var")]

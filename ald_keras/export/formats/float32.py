@@ -32,7 +32,7 @@ def _with_float32(config: Any) -> Any:
     }
 
 
-def _is_other_float(dtype: Any) -> bool:
+def _is_other_float(dtype: object) -> bool:
     """Whether a type, or the serialised policy of a layer, is a float but float32."""
     name = dtype["config"].get("name") if isinstance(dtype, dict) else dtype
     return isinstance(name, str) and "float" in name and name != "float32"

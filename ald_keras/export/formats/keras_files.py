@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from ald_keras.export.formats.endpoints import Endpoints, methods
 
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
 
-def write_keras(model: Any, files: list[pathlib.Path]) -> None:
+
+def write_keras(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write the model, of its own class."""
     model.save(files[0])
 
@@ -20,7 +23,7 @@ def read_keras(files: list[pathlib.Path]) -> Endpoints:
     return methods(keras.saving.load_model(files[0]))
 
 
-def write_parts(model: Any, files: list[pathlib.Path]) -> None:
+def write_parts(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write encoder and decoder, which load without this library."""
     model.encoder_model().save(files[0])
     model.decoder_model().save(files[1])

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pathlib
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
+from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints, unpacked
 from ald_keras.export.formats.float32 import float32
 
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
 
-def write_onnx(model: Any, files: list[pathlib.Path]) -> None:
+
+def write_onnx(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write two files, whose inputs and outputs are named as the signatures elsewhere.
 
     Raises:
@@ -39,7 +43,9 @@ def write_onnx(model: Any, files: list[pathlib.Path]) -> None:
             ) from error
 
 
-def _export_onnx(model: keras.Model, signature: Any, file: pathlib.Path) -> None:
+def _export_onnx(
+    model: keras.Model, signature: keras.InputSpec, file: pathlib.Path
+) -> None:
     import onnx
 
     with warnings.catch_warnings():
@@ -56,7 +62,7 @@ def read_onnx(files: list[pathlib.Path]) -> Endpoints:
     """Read what `write_onnx` wrote, in ONNX Runtime on the CPU."""
     import onnxruntime
 
-    def open_file(file: pathlib.Path) -> Callable[[Any], dict[str, Any]]:
+    def open_file(file: pathlib.Path) -> Callable[[Tensor], dict[str, Tensor]]:
         session = onnxruntime.InferenceSession(
             str(file), providers=["CPUExecutionProvider"]
         )

@@ -5,28 +5,31 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints, plain_float32, unpacked
 
+if TYPE_CHECKING:
+    from ald_keras.models.latent_vae import LatentVAE
 
-def write_saved_model(model: Any, files: list[pathlib.Path]) -> None:
+
+def write_saved_model(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write a folder for TensorFlow."""
     data = keras.InputSpec(shape=(None, *model.data_shape), dtype="float32", name="x")
     code = keras.InputSpec(shape=(None, model.latent_dim), dtype="float32", name="z")
     endpoints = plain_float32(model)
 
-    def encode(x: Tensor) -> dict[str, Any]:
+    def encode(x: Tensor) -> dict[str, Tensor]:
         z_mean, z_log_var = endpoints["encode"](x)
         return {"z_mean": z_mean, "z_log_var": z_log_var}
 
-    def decode(z: Tensor) -> dict[str, Any]:
+    def decode(z: Tensor) -> dict[str, Tensor]:
         return {"x": endpoints["decode"](z)}
 
-    def reconstruct(x: Tensor) -> dict[str, Any]:
+    def reconstruct(x: Tensor) -> dict[str, Tensor]:
         return {"x": endpoints["reconstruct"](x)}
 
     archive = keras.export.ExportArchive()
@@ -47,7 +50,7 @@ def read_saved_model(files: list[pathlib.Path]) -> Endpoints:
     return unpacked(signatures)
 
 
-def write_tflite(model: Any, files: list[pathlib.Path]) -> None:
+def write_tflite(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write a file for LiteRT, of operations that each of its runtimes has.
 
     Raises:
@@ -90,7 +93,7 @@ def read_tflite(files: list[pathlib.Path]) -> Endpoints:
     return unpacked(runners)
 
 
-def _by_name(runner: Any) -> Callable[[Any], Any]:
+def _by_name(runner: Any) -> Callable[[Tensor], Tensor]:
     """A LiteRT signature as a function of its one input."""
     (name,) = runner.get_input_details()
     return lambda values: runner(**{name: values})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -69,8 +69,8 @@ def costs_figure(costs: Sequence[Cost]) -> Figure:
 
 
 def _in_order(
-    legend: tuple[list[Any], list[Any]], labels: Sequence[str]
-) -> tuple[list[Any], list[Any]]:
+    legend: tuple[list[Artist], list[str]], labels: Sequence[str]
+) -> tuple[list[Artist], list[str]]:
     """What is in the background last."""
     found = dict(zip(legend[1], legend[0], strict=True))
     order = [*labels, *(label for label in found if label not in labels)]
