@@ -1,4 +1,4 @@
-"""Types that all rooms share, and the only places where a value may be anything.
+"""Types that all rooms share.
 
 Keras and TensorFlow come without types: a checker takes their objects for `Any`.
 """

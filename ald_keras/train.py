@@ -6,8 +6,8 @@ import contextlib
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.models.replicas import from_chief
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
@@ -32,7 +32,7 @@ def run(
     verbose: str | int = "auto",
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
-) -> dict[str, Any]:
+) -> JSON:
     """Train, measure and write a run: the files of `run_files.RUN_FILES`.
 
     While it trains, `checkpoint.keras` holds all that resuming the run needs; it is
@@ -101,11 +101,13 @@ def run(
             strategy,
         )
         seconds = time.perf_counter() - started
-        facts: dict[str, Any] = {"seconds": round(seconds + progress.seconds_before, 3)}
+        facts: dict[str, object] = {
+            "seconds": round(seconds + progress.seconds_before, 3)
+        }
         if progress.resumed:
             facts["resumed_after_epochs"] = progress.resumed
 
-        def write() -> dict[str, Any]:
+        def write() -> JSON:
             written = write_run(output, config, parts, model, history, search, **facts)
             checkpoint.unlink(missing_ok=True)
             return written

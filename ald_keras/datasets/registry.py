@@ -3,7 +3,6 @@
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +52,7 @@ def load_dataset(
     *,
     limit: int | None = None,
     val_fraction: float = 0.1,
-    **options: Any,
+    **options: object,
 ) -> Dataset:
     """Load a data set and split it as the paper does (arXiv 2312.06280, section 4).
 

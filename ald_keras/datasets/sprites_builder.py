@@ -72,7 +72,7 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
             citation=_CITATION,
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+    def _split_generators(self, dl_manager: Any) -> dict[str, object]:
         folder = dl_manager.manual_dir
         found = find_files(folder)
         if found is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras.datasets.dataset import RawDataset
 
 _PROBE_SECONDS = 10
@@ -81,7 +82,7 @@ def open_builder(name: str, download_hint: str) -> Any:
     return builder
 
 
-def iterate_examples(builder: Any, split: str) -> Iterator[dict[str, Any]]:
+def iterate_examples(builder: Any, split: str) -> Iterator[JSON]:
     """Read the examples of one part, one at a time.
 
     Args:

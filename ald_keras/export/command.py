@@ -6,8 +6,8 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras._validation import check_choice
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.export.formats import (
@@ -41,7 +41,7 @@ def export(
     overwrite: bool = False,
     baseline: pathlib.Path | None = None,
     size: int | None = None,
-) -> dict[str, Any]:
+) -> JSON:
     """Write the smaller model, read it back, and report what has changed.
 
     The formats are
@@ -96,7 +96,7 @@ def export(
     small = compact(model, keep_optimizer=keep, size=size)
     before = baseline / "model.keras" if baseline else model_path
     wide = load_model(before) if baseline else model
-    report: dict[str, Any] = {
+    report: JSON = {
         "before": {
             **_size(wide),
             "bytes": before.stat().st_size,
@@ -171,11 +171,11 @@ def _bytes(path: pathlib.Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _size(model: LatentVAE) -> dict[str, Any]:
+def _size(model: LatentVAE) -> JSON:
     return {"dimensions": model.latent_dim, "parameters": parameter_count(model)}
 
 
-def _test_metrics(folder: pathlib.Path, part: str, active_dims: int) -> dict[str, Any]:
+def _test_metrics(folder: pathlib.Path, part: str, active_dims: int) -> JSON:
     """Test metrics of a run, unless there is none or its model has another size."""
     path = folder / RECORD
     if not path.is_file():
@@ -220,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.sizes and arguments.output:
         parser.error("--output names one file: leave it out with --sizes.")
 
-    def export_one(size: int | None) -> dict[str, Any]:
+    def export_one(size: int | None) -> JSON:
         return export(
             arguments.model,
             arguments.output,

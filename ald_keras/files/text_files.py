@@ -44,7 +44,7 @@ def parse_yaml(text: str) -> Any:
         loader.dispose()
 
 
-def read_yaml(path: pathlib.Path) -> dict[str, Any]:
+def read_yaml(path: pathlib.Path) -> dict[str, object]:
     """Read the mapping that a YAML file holds; an empty file holds an empty one.
 
     Raises:

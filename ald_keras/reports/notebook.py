@@ -49,7 +49,7 @@ def write_callback_report(callback: Any, path: pathlib.Path) -> None:
     write_run_report(path, facts)
 
 
-def _record(callback: Any) -> dict[str, Any]:
+def _record(callback: Any) -> dict[str, object]:
     model, logs = callback.model, callback.model.history.history
     last = {name: logs[f"val_{name}"][-1] for name in _LOGGED if f"val_{name}" in logs}
     if {"reconstruction_loss", "kl_loss"} <= last.keys():
@@ -71,7 +71,7 @@ def _record(callback: Any) -> dict[str, Any]:
     }
 
 
-def _config(callback: Any) -> dict[str, Any]:
+def _config(callback: Any) -> dict[str, object]:
     model, rule = callback.model, callback.rule
     return {
         "dataset": "data given to fit",
@@ -100,14 +100,14 @@ def _name_of(kind: type, known: Mapping[str, type]) -> str:
     return next((name for name, other in known.items() if other is kind), kind.__name__)
 
 
-def _fields(rule: object) -> dict[str, Any]:
+def _fields(rule: object) -> dict[str, object]:
     """A rule's arguments in plain types; a user's own rule may hold anything."""
     if not dataclasses.is_dataclass(rule) or isinstance(rule, type):
         return {}
     return _plain(dataclasses.asdict(rule))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -6,7 +6,6 @@ import base64
 import pathlib
 import struct
 from collections.abc import Iterable
-from typing import Any
 
 import jinja2
 import yaml
@@ -16,7 +15,7 @@ from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.figures import to_png
 
 
-def write_page(path: pathlib.Path, template: str, **values: Any) -> None:
+def write_page(path: pathlib.Path, template: str, **values: object) -> None:
     """Fill in a template and write it.
 
     Args:
@@ -37,12 +36,12 @@ def write_page(path: pathlib.Path, template: str, **values: Any) -> None:
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
-def embedded(drawings: Iterable[Drawing]) -> list[dict[str, Any]]:
+def embedded(drawings: Iterable[Drawing]) -> list[dict[str, object]]:
     """Drawings as a template shows them: the PNG stands in the page itself."""
     return [_embed(drawing) for drawing in drawings]
 
 
-def _embed(drawing: Drawing) -> dict[str, Any]:
+def _embed(drawing: Drawing) -> dict[str, object]:
     png = to_png(drawing.figure)
     width, height = struct.unpack(">II", png[16:24])
     return {
@@ -55,6 +54,6 @@ def _embed(drawing: Drawing) -> dict[str, Any]:
     }
 
 
-def as_yaml(value: Any) -> str:
+def as_yaml(value: object) -> str:
     """Plain types as readers of configs know them."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)

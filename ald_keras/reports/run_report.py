@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from ald_keras._typing import JSON
 from ald_keras.metrics.catalog import METRICS
@@ -138,7 +137,7 @@ def _gates(facts: RunFacts) -> str:
     )
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key} {part}" for key, part in value.items())
     return str(value)
@@ -149,7 +148,7 @@ def _beta(beta: JSON) -> str:
     return f"{beta['value']:g}{warm}"
 
 
-def _seconds(seconds: Any) -> str:
+def _seconds(seconds: object) -> str:
     if not isinstance(seconds, (int, float)):
         return ""
     minutes, rest = divmod(round(seconds), 60)

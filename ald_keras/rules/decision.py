@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from ald_keras._validation import (
     check_fields,
@@ -138,7 +138,7 @@ class Decision(Immutable):
         return cls(**check_fields("Decision", data, [f.name for f in fields(cls)]))
 
 
-def _frozen(name: str, value: Any) -> float | tuple[float, ...]:
+def _frozen(name: str, value: object) -> float | tuple[float, ...]:
     argument = f"details[{name!r}]"
     if isinstance(value, (list, tuple)):
         return tuple(check_real(argument, number) for number in value)

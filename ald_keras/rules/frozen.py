@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 V = TypeVar("V")
 T = TypeVar("T", bound="Immutable")
@@ -60,7 +60,7 @@ class Immutable:
     would hold the plain dict that a `FrozenMapping` becomes when copied alone.
     """
 
-    def _set(self, **values: Any) -> None:
+    def _set(self, **values: object) -> None:
         """Replace fields in `__post_init__` by what a check has returned."""
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ald_keras._typing import JSON
+
 AUTO, EPOCH = "auto", "epoch"
 
 # Optimizer steps between two evaluations, at most and at least, of "auto".
@@ -33,7 +35,7 @@ class EvaluationClock:
         """What the next epochs need to know, in plain types."""
         return {"steps": self._steps, "since": self._since}
 
-    def load(self, data: dict[str, Any]) -> None:
+    def load(self, data: JSON) -> None:
         """Take up what `to_dict` returned."""
         steps = data["steps"]
         self._steps = None if steps is None else int(steps)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from ald_keras._validation import check_real
 from ald_keras.rules.frozen import Immutable
@@ -46,7 +45,7 @@ class Tolerance(Immutable):
         return (self.share or 0.0) * max(0.0, baseline_nll - loss)
 
 
-def parse_tolerance(name: str, value: Any, may_be_zero: bool = False) -> Tolerance:
+def parse_tolerance(name: str, value: object, may_be_zero: bool = False) -> Tolerance:
     """Reads `0.5` as nats per sample and `"0.5%"` as a share.
 
     Args:

@@ -207,7 +207,7 @@ def check_rule(argument: str, name: object) -> None:
     check_choice(argument, name, RULES)
 
 
-def _with_elastic(data: Mapping[str, object]) -> dict[str, Any]:
+def _with_elastic(data: Mapping[str, object]) -> JSON:
     """A config without the key `elastic`, but with the rule that it stands for."""
     values = dict(data)
     elastic = values.pop(ELASTIC, None)
@@ -253,7 +253,7 @@ def load_config(path: pathlib.Path, settings: Iterable[str] = ()) -> Config:
 def read_settings(
     path: pathlib.Path,
     settings: Iterable[str],
-    make: Callable[[dict[str, Any]], _Made],
+    make: Callable[[dict[str, object]], _Made],
 ) -> _Made:
     """Read a YAML file's mapping, and make something of it.
 
@@ -276,7 +276,7 @@ def read_settings(
         raise ValueError(f"{path}: {error}") from error
 
 
-def _apply_setting(data: dict[str, Any], setting: str) -> None:
+def _apply_setting(data: dict[str, object], setting: str) -> None:
     path, equals, text = setting.partition("=")
     if not equals or not path:
         raise ValueError(f"`--set` must be key=value. Received: {setting!r}")

@@ -25,7 +25,7 @@ _Section = TypeVar("_Section")
 NAMED = {"architecture": "mlp", "optimizer": "adam", "rule": "size_curve"}
 
 
-def section(where: str, value: Any) -> dict[str, Any]:
+def section(where: str, value: Any) -> dict[str, object]:
     """A section of a config: a mapping as a dictionary, `None` as an empty one.
 
     Raises:
@@ -34,7 +34,7 @@ def section(where: str, value: Any) -> dict[str, Any]:
     return {} if value is None else dict(check_mapping(where, value))
 
 
-def read_section(kind: Callable[..., _Section], where: str, value: Any) -> _Section:
+def read_section(kind: Callable[..., _Section], where: str, value: object) -> _Section:
     """A dataclass from a section that holds its fields.
 
     Raises:
@@ -58,7 +58,7 @@ class Named:
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def from_value(cls, where: str, value: Any) -> Named:
+    def from_value(cls, where: str, value: object) -> Named:
         """Read `name` or `{name: ..., option: ...}`; the name may be left out."""
         if isinstance(value, str):
             value = {"name": value}

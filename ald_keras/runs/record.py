@@ -18,6 +18,7 @@ from typing import (
     is_typeddict,
 )
 
+from ald_keras._typing import JSON
 from ald_keras.files.text_files import read_json
 from ald_keras.rules.outcome import Status
 
@@ -91,7 +92,7 @@ class RunRecord(TypedDict, total=False):
     test_compact: dict[str, float]
 
 
-def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
+def read_record(folder: pathlib.Path) -> JSON | None:
     """The record of a whole run, `None` if the run is not whole.
 
     Raises:
@@ -103,7 +104,7 @@ def read_record(folder: pathlib.Path) -> dict[str, Any] | None:
     return load_record(path)
 
 
-def load_record(path: pathlib.Path) -> dict[str, Any]:
+def load_record(path: pathlib.Path) -> JSON:
     """What a `run.json` holds.
 
     Raises:

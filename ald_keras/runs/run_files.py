@@ -6,11 +6,11 @@ import math
 import pathlib
 import re
 import shutil
-from typing import Any
 
 import keras
 import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras.callbacks import GateSearch
 from ald_keras.datasets import Dataset, LazySamples
 from ald_keras.export.formats import ARTIFACTS, holds_saved_model
@@ -64,7 +64,7 @@ def write_run(
     history: keras.callbacks.History,
     search: Search | None,
     **facts: object,
-) -> dict[str, Any]:
+) -> JSON:
     """Measure a trained model on the test part and write the files of `RUN_FILES`.
 
     The report is left out where the config says so. One that fails costs a line on
@@ -148,8 +148,8 @@ def _report(
     data: Dataset,
     model: LatentVAE,
     history: keras.callbacks.History,
-    decisions: list[dict[str, Any]],
-    record: dict[str, Any],
+    decisions: list[dict[str, object]],
+    record: JSON,
     curve: SizeCurve | None,
 ) -> None:
     # These load matplotlib, which nothing else of a run needs.
@@ -243,7 +243,7 @@ def _bound(
     return bound
 
 
-def _decision_log(search: Search | None) -> list[dict[str, Any]]:
+def _decision_log(search: Search | None) -> list[dict[str, object]]:
     """What `decisions.json` holds: all decisions of a search, none without one."""
     return [] if search is None else [d.to_dict() for d in search.decisions]
 

@@ -69,7 +69,7 @@ class Comparison:
         base = Config.from_dict(values)
         rules = found.pop("rules", [base.rule.name])
         shared = found.pop("sizes", None)
-        items: Any = [found]
+        items: object = [found]
         if "tuners" in found:
             items = found.pop("tuners")
             check_known("hp_search", found, ("rules", "sizes", "tuners"))
@@ -99,7 +99,7 @@ def load_comparison(path: pathlib.Path, settings: Iterable[str] = ()) -> Compari
     return read_settings(path, settings, Comparison.from_dict)
 
 
-def _read_hp_search(item: Any, sizes: Any, epochs: int) -> HPSearch:
+def _read_hp_search(item: object, sizes: object, epochs: int) -> HPSearch:
     values: dict[str, Any] = {"tuner": item}
     if not isinstance(item, str):
         values = section("hp_search", item)
@@ -135,7 +135,7 @@ def _read_sizes(value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _read_rules(items: Any, base: Config) -> dict[str, Config]:
+def _read_rules(items: object, base: Config) -> dict[str, Config]:
     if not isinstance(items, Sequence) or isinstance(items, str):
         raise ValueError(f"`hp_search.rules` must be a list. Received: {items!r}")
     rules: dict[str, Config] = {}
@@ -156,7 +156,7 @@ def _read_rules(items: Any, base: Config) -> dict[str, Config]:
     return rules
 
 
-def _rule_to_dict(config: Config) -> dict[str, Any]:
+def _rule_to_dict(config: Config) -> dict[str, object]:
     if config.method == "geco":
         return {"name": GECO, **dataclasses.asdict(config.geco)}
     return dict(config.to_dict()["rule"])

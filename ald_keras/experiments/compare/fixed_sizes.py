@@ -84,7 +84,7 @@ class FixedSizes(kt.HyperModel):
 
     def fit(
         self, hp: Any, model: Any, *, begun: float, **kwargs: object
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Train, measure and write the trial's run.
 
         Args:
@@ -113,7 +113,7 @@ class FixedSizes(kt.HyperModel):
             verbose=0,
         )
         seconds = round(time.perf_counter() - begun, 3)
-        metrics: dict[str, Any] = {"seconds": seconds, "initial_epoch": trained}
+        metrics: dict[str, object] = {"seconds": seconds, "initial_epoch": trained}
         metrics["worker"] = worker_name()
         if stopping is not None:
             metrics["validation_loss"] = float(stopping.best)

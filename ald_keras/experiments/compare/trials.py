@@ -6,7 +6,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ald_keras.experiments.compare.comparison import Comparison
 from ald_keras.experiments.compare.hp_search import HPSearch
@@ -52,7 +52,7 @@ class End(TypedDict):
     epochs, `failures` one from those that failed to the reason.
     """
 
-    hp_search: dict[str, Any]
+    hp_search: dict[str, object]
     trials: dict[str, tuple[int, int]]
     failures: dict[str, str]
 

@@ -58,7 +58,9 @@ class _Trials:
         if find_role() == WORKER:
             time.sleep(_PAUSE)
 
-    def run_trial(self, trial: Any, *args: object, **kwargs: object) -> dict[str, Any]:
+    def run_trial(
+        self, trial: Any, *args: object, **kwargs: object
+    ) -> dict[str, object]:
         self._check_session(trial.hyperparameters)
         job = self.hypermodel.job(trial.hyperparameters)
         folder = self.hypermodel.output / job.name
@@ -92,7 +94,7 @@ class _Trials:
         if hp.get("session") != self.hypermodel.session:
             raise _ElsewhereError("The chief is in another search.")
 
-    def _train(self, hp: Any, job: Job) -> dict[str, Any]:
+    def _train(self, hp: Any, job: Job) -> dict[str, object]:
         clear_logs(job.prepare(self.hypermodel.output))
         # As keras-tuner does before it builds a model: the last one's graph goes.
         keras.utils.clear_session()
@@ -110,7 +112,7 @@ class GridOracle(kt.oracles.GridSearchOracle):
     workers but one or two would have nothing to do.
     """
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def populate_space(self, trial_id: str) -> dict[str, object]:
         space = self.get_space()
         tried = {t.hyperparameters.get("latent_dim") for t in self.trials.values()}
         sizes = next(hp.values for hp in space.space if hp.name == "latent_dim")
@@ -142,7 +144,7 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
     """
     search = hypermodel.hp_search
     trials = sum(count for _, _, count in search.rounds())
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "objective": kt.Objective(OBJECTIVE, "min"),
         # 0 would be no seed.
         "seed": hypermodel.seed + 1,

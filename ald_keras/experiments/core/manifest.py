@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
 
 from ald_keras.files.text_files import read_json, write_json
 from ald_keras.files.versions import versions
@@ -25,7 +24,7 @@ class Manifest:
     """
 
     kind: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     def write(self, output: pathlib.Path) -> None:

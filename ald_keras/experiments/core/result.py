@@ -91,12 +91,12 @@ def _markdown_line(texts: Iterable[str]) -> str:
     return "| " + " | ".join(texts) + " |"
 
 
-def number(value: Any, form: str) -> str:
+def number(value: object, form: str) -> str:
     """A number as text, nothing for `None`."""
     return "" if value is None else form.format(value)
 
 
-def pair(mean: Any, sd: Any, form: str, sd_form: str | None = None) -> str:
+def pair(mean: object, sd: object, form: str, sd_form: str | None = None) -> str:
     """Mean and standard deviation as text, the deviation in another form if given."""
     text = number(mean, form)
     return text if sd is None else f"{text} ± {(sd_form or form).format(sd)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Collection
-from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.experiments.core.jobs import (
     Job,
     check_config,
@@ -30,7 +30,7 @@ class Run:
 
     folder: pathlib.Path
     job: Job
-    record: dict[str, Any]
+    record: JSON
 
     @property
     def group(self) -> str:

@@ -6,7 +6,6 @@ import dataclasses
 import pathlib
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -114,7 +113,7 @@ def _history(folder: pathlib.Path) -> Mapping[str, list[float]]:
     return history
 
 
-def _decisions(folder: pathlib.Path) -> list[dict[str, Any]]:
+def _decisions(folder: pathlib.Path) -> list[dict[str, object]]:
     """What `decisions.json` holds, in plain types."""
     path = folder / "decisions.json"
     decisions = read_json(path)
@@ -128,7 +127,7 @@ def _decisions(folder: pathlib.Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path} must hold decisions: {error}") from error
 
 
-def _whole(folder: pathlib.Path, needed: Iterable[str] = ()) -> dict[str, Any]:
+def _whole(folder: pathlib.Path, needed: Iterable[str] = ()) -> dict[str, object]:
     record = read_record(folder)
     if record is None:
         raise ValueError(

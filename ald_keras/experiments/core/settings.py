@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from ald_keras.runs.config import ELASTIC, Config, read_settings
 
@@ -23,7 +22,7 @@ def read_base(
     settings: Sequence[str],
     data_dir: str | None,
     decided: Mapping[str, str],
-    make: Callable[[dict[str, Any]], Config] = Config.from_dict,
+    make: Callable[[dict[str, object]], Config] = Config.from_dict,
 ) -> Config:
     """The config that all runs share.
 
@@ -57,7 +56,7 @@ def with_data_dir(config: Config, data_dir: str | None) -> Config:
     return dataclasses.replace(config, data={**config.data, "dir": str(data_dir)})
 
 
-def without(config: Config, keys: Iterable[str]) -> dict[str, Any]:
+def without(config: Config, keys: Iterable[str]) -> dict[str, object]:
     """A config as plain types, without some keys, of which some may be dotted."""
     values = config.to_dict()
     for key in keys:

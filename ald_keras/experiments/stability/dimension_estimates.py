@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,7 +118,7 @@ class Estimate(TypedDict):
     seconds: float
 
 
-def estimate_dimension(config: Config, output: pathlib.Path) -> dict[str, Any]:
+def estimate_dimension(config: Config, output: pathlib.Path) -> dict[str, object]:
     """Estimate the dimension of a config's training data and write `run.json`.
 
     Args:

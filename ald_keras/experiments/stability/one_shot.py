@@ -5,13 +5,12 @@ from __future__ import annotations
 import pathlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import JSON, Tensor
 from ald_keras.cli import run_command
 from ald_keras.datasets import EpochShuffledBatches
 from ald_keras.experiments.core.child import job_parser
@@ -47,9 +46,7 @@ def idle_units(
     return active[variances[active] < threshold]
 
 
-def one_shot(
-    config: Config, source: pathlib.Path, output: pathlib.Path
-) -> dict[str, Any]:
+def one_shot(config: Config, source: pathlib.Path, output: pathlib.Path) -> JSON:
     """Drop the idle units of a fixed run's model at once and train on.
 
     Args:

@@ -18,7 +18,7 @@ def float32(part: keras.Model) -> keras.Model:
     return copy
 
 
-def _with_float32(config: Any) -> Any:
+def _with_float32(config: object) -> Any:
     """A serialised model, each floating type in it replaced, in wrapped layers too."""
     if isinstance(config, list | tuple):
         return type(config)(_with_float32(value) for value in config)

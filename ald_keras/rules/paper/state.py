@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ald_keras._validation import (
     check_active,
@@ -56,7 +56,7 @@ class ALDState(Immutable):
     at_floor: bool = False
 
     def __post_init__(self) -> None:
-        checked: dict[str, Any] = {
+        checked: dict[str, object] = {
             "seed": check_integer("seed", self.seed, 0),
             "n_dims": check_integer("n_dims", self.n_dims, 1),
             "active": check_active("active", self.active, self.n_dims),
@@ -135,7 +135,7 @@ class ALDState(Immutable):
         return cls(**check_fields("ALDState", data, [f.name for f in fields(cls)]))
 
 
-def _check_history(history: Any) -> FrozenMapping[tuple[float, ...]]:
+def _check_history(history: object) -> FrozenMapping[tuple[float, ...]]:
     columns = {
         name: tuple(check_real(f"history[{name!r}]", value) for value in values)
         for name, values in check_mapping("history", history).items()

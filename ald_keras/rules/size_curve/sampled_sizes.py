@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from ald_keras._validation import check_fields, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
@@ -72,7 +71,7 @@ def order_by_kl(kl: Sequence[float], active: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(range(len(kl)), key=lambda d: (d not in is_active, -kl[d], d)))
 
 
-def check_share(share: Any) -> float:
+def check_share(share: object) -> float:
     """The share of truncated examples as a float.
 
     Raises:
