@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import numpy as np
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import FitData, Tensor
 from ald_keras.callbacks.model_protocol import ValidatedModel
 
 _BATCH = 256
@@ -72,7 +71,7 @@ class StreamProbe:
         ValueError: If the stream is infinite or can be read only once.
     """
 
-    def __init__(self, stream: Any, steps: int | None = None):
+    def __init__(self, stream: FitData, steps: int | None = None):
         _check_rereadable(stream)
         self._stream, self._steps = stream, steps
         self.n_samples, labelled = 0, True
@@ -114,7 +113,7 @@ class StreamProbe:
             yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
 
 
-def make_probe(data: Any, steps: int | None = None) -> ArrayProbe | StreamProbe:
+def make_probe(data: FitData, steps: int | None = None) -> ArrayProbe | StreamProbe:
     """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or `steps` of a stream.
 
     Raises:

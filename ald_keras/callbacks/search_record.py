@@ -10,7 +10,7 @@ import numpy as np
 
 from ald_keras._typing import JSON
 from ald_keras.callbacks.continuation import damaged, load_state
-from ald_keras.rules import Decision
+from ald_keras.rules import Decision, Rule
 from ald_keras.rules.outcome import decision_line
 
 
@@ -28,7 +28,7 @@ class SearchRecord(keras.callbacks.Callback):
     # Attributes that belong to a `fit` and do not go into a copy.
     _transient: tuple[str, ...] = ("_model",)
 
-    rule: Any
+    rule: Rule[Any, Any]
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class SearchRecord(keras.callbacks.Callback):
         except (KeyError, TypeError) as error:
             raise damaged(error) from error
 
-    def _saved_rule(self) -> Any:
+    def _saved_rule(self) -> Rule[Any, Any]:
         """The rule as it was given, by which a search is known."""
         return self.rule
 

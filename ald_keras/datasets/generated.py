@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +41,7 @@ def add_noise(
 
 def draw_parts(
     name: str,
-    draw: Callable[[str, int], tuple[Any, Any]],
+    draw: Callable[[str, int], tuple[np.ndarray, np.ndarray | None]],
     samples: int,
     test_samples: int,
     class_names: tuple[str, ...] | None = None,

@@ -1,7 +1,7 @@
 """Samples that stay as they are stored until they are read."""
 
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class SampleStore(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> np.ndarray: ...
 
 
 class LazySamples:
@@ -60,7 +60,7 @@ class LazySamples:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: Any) -> npt.NDArray[np.float32]:
+    def __getitem__(self, key: int | slice | np.ndarray) -> npt.NDArray[np.float32]:
         rows = np.asarray(self._rows[key])
         if rows.ndim > 1:
             raise IndexError(

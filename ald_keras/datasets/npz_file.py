@@ -3,7 +3,6 @@
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +98,7 @@ def read_arrays(
         raise ValueError(f"{path}: not a readable npz file ({error})") from error
 
 
-def _array(archive: Any, key: str) -> npt.NDArray[np.generic]:
+def _array(archive: Mapping[str, object], key: str) -> npt.NDArray[np.generic]:
     array = archive[key]
     if not isinstance(array, np.ndarray):  # NumPy gives what is none as bytes
         raise ValueError(f"{key!r} is no array")

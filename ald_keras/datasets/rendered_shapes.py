@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +76,7 @@ def load_rendered_shapes(
     _check_factors(factors)
     labelled = "shape" in factors
 
-    def draw(part: str, count: int) -> tuple[Any, Any]:
+    def draw(part: str, count: int) -> tuple[np.ndarray, np.ndarray | None]:
         drawn = draw_factors(
             count,
             factors,

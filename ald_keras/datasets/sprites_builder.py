@@ -1,7 +1,7 @@
 """SPRITES as a data set of TensorFlow Datasets, from files put there by hand."""
 
+import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,7 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
     https://github.com/YingzhenLi/Sprites.
     """
 
-    def _info(self) -> Any:
+    def _info(self) -> tfds.core.DatasetInfo:
         features = {
             "video": tfds.features.Video(shape=CLIP_SHAPE),
             "action": tfds.features.ClassLabel(names=ACTIONS),
@@ -72,7 +72,9 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
             citation=_CITATION,
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, object]:
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, object]:
         folder = dl_manager.manual_dir
         found = find_files(folder)
         if found is None:
@@ -81,7 +83,9 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
             )
         return {part: self._generate_examples(found, part) for part in PARTS}
 
-    def _generate_examples(self, path: Any, part: str) -> Iterator[tuple[str, Any]]:
+    def _generate_examples(
+        self, path: pathlib.Path, part: str
+    ) -> Iterator[tuple[str, dict[str, object]]]:
         clips = _from_npy(path, part) if path.is_dir() else _from_palette(path, part)
         for character, action, video in clips:
             yield (
@@ -93,7 +97,7 @@ class Sprites(tfds.core.GeneratorBasedBuilder):
 _Clips = Iterator[tuple[int, int, npt.NDArray[np.uint8]]]
 
 
-def _from_palette(archive: Any, part: str) -> _Clips:
+def _from_palette(archive: pathlib.Path, part: str) -> _Clips:
     index, palette, n_train = read_palette(archive)
     index = index[:n_train] if part == "train" else index[n_train:]
     for character, actions in enumerate(index):
@@ -101,7 +105,7 @@ def _from_palette(archive: Any, part: str) -> _Clips:
             yield character, action, palette[clip]
 
 
-def _from_npy(folder: Any, part: str) -> _Clips:
+def _from_npy(folder: pathlib.Path, part: str) -> _Clips:
     for action, name in enumerate(ACTIONS):
         file = folder / npy_name(name, part)
         # Opened here: NumPy knows only the file systems of the operating system.

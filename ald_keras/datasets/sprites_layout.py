@@ -1,7 +1,6 @@
 """The files that SPRITES comes in: where they lie and what they must hold."""
 
 import pathlib
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +68,7 @@ def read_palette(archive: pathlib.Path) -> Palette:
     Raises:
         ValueError: If the file is damaged or holds something else.
     """
-    arrays: dict[str, Any] = read_arrays(archive, _ARRAYS)
+    arrays: dict[str, np.ndarray] = read_arrays(archive, _ARRAYS)
     missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
         raise ValueError(f"{archive}: lacks the arrays {', '.join(missing)}.")
@@ -98,7 +97,7 @@ def read_palette(archive: pathlib.Path) -> Palette:
     return index, palette, int(n_train)
 
 
-def check_clips(source: str, clips: Any) -> npt.NDArray[np.float32]:
+def check_clips(source: str, clips: np.ndarray) -> npt.NDArray[np.float32]:
     """Check that an array holds clips as the authors store them.
 
     Args:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -10,7 +9,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 _SMALL = 2**23
 
 
-def limit_threads(size: int) -> Any:
+def limit_threads(size: int) -> contextlib.AbstractContextManager[object]:
     """A context in which BLAS and OpenMP work on small inputs with one thread.
 
     On small inputs waiting for other threads takes longer than the work. Measured on
@@ -30,7 +29,7 @@ def limit_threads(size: int) -> Any:
 
 
 @functools.cache
-def _controller() -> Any:
+def _controller() -> ThreadpoolController:
     # To look through what is loaded takes 2 to 7 ms. All that is used here is loaded
     # with this package.
     return ThreadpoolController()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,7 @@ def tau_for(x: Tensor, explained: float = 0.95) -> float:
     if not math.prod(x.shape):
         raise ValueError(f"`x` must hold values. Received: shape {tuple(x.shape)}")
     rows = max(1, _BLOCK // math.prod(x.shape[1:]))
-    total: Any = 0.0
+    total: Tensor = 0.0
     squared = 0.0
     # Differences, so that nothing is lost where all values are large.
     first = np.asarray(x[:1], "float64")

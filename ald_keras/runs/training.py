@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ald_keras._typing import JSON, FitData
 from ald_keras.architectures import build_architecture
 from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
 from ald_keras.callbacks.divergence import FiniteLoss
@@ -49,7 +50,7 @@ def build_model(
         seed=config.seed,
         **config.architecture.options,
     )
-    shared: dict[str, Any] = {"likelihood": config.likelihood, "seed": config.seed}
+    shared: JSON = {"likelihood": config.likelihood, "seed": config.seed}
     model: MaskedVAE | GatedVAE
     if config.method == "geco":
         options = dataclasses.asdict(config.geco)
@@ -191,7 +192,7 @@ def fit_model(
         callbacks.append(KLWarmup(config.beta.warmup))
     search = _search(config, data, extractor)
     callbacks += [*([] if search is None else [search]), *more]
-    validation: Any = (data.x_val, data.y_val)
+    validation: FitData = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data.x_val, LazySamples):
         validation = OrderedBatches(*validation, batch_size=config.batch_size)

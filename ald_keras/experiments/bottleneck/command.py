@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
+from ald_keras._typing import JSON
 from ald_keras.cli import OneLineParser
 from ald_keras.experiments.bottleneck.plan import (
     DECIDED,
@@ -28,7 +28,7 @@ def make_parser() -> OneLineParser:
     """Parser of the command's arguments."""
     parser = experiment_parser("bottleneck", __doc__)
     add = parser.add_argument
-    sizes: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "N"}
+    sizes: JSON = {"type": int, "nargs": "+", "metavar": "N"}
     add(
         "--references",
         **sizes,

@@ -49,7 +49,7 @@ class PrunedVAE(kt.HyperModel):
         self.rule = rule
         self.seed = seed
 
-    def build(self, hp: Any) -> MaskedVAE:
+    def build(self, hp: kt.HyperParameters) -> MaskedVAE:
         keras.utils.set_random_seed(self.seed)
         width = hp.Choice("width", [64, 128, 256])
         rate = hp.Float("learning_rate", 3e-4, 3e-3, sampling="log")
@@ -62,8 +62,8 @@ class PrunedVAE(kt.HyperModel):
 
     def fit(
         self,
-        hp: Any,
-        model: Any,
+        hp: kt.HyperParameters,
+        model: keras.Model,
         *args: object,
         callbacks: Iterable[keras.callbacks.Callback] = (),
         **kwargs: object,

@@ -100,7 +100,7 @@ def load_comparison(path: pathlib.Path, settings: Iterable[str] = ()) -> Compari
 
 
 def _read_hp_search(item: object, sizes: object, epochs: int) -> HPSearch:
-    values: dict[str, Any] = {"tuner": item}
+    values: JSON = {"tuner": item}
     if not isinstance(item, str):
         values = section("hp_search", item)
     values = {"tuner": "grid", "sizes": sizes, **values}

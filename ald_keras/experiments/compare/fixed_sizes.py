@@ -7,7 +7,6 @@ import json
 import pathlib
 import time
 import uuid
-from typing import Any
 
 import keras
 import keras_tuner as kt
@@ -60,13 +59,13 @@ class FixedSizes(kt.HyperModel):
         config = trial_job(comparison, hp_search, hp_search.sizes[0], seed).config
         self._parts: RunParts = load_parts(config)
 
-    def job(self, hp: Any) -> Job:
+    def job(self, hp: kt.HyperParameters) -> Job:
         """The trial with these hyperparameters."""
         epochs = hp.values.get("tuner/epochs")
         size = hp.get("latent_dim")
         return trial_job(self.comparison, self.hp_search, size, self.seed, epochs)
 
-    def build(self, hp: Any) -> Any:
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
         hp.Choice("latent_dim", list(self.hp_search.sizes), ordered=True)
         # By these a worker knows which search its chief is in.
         hp.Fixed("comparison", self.digest)
@@ -83,7 +82,12 @@ class FixedSizes(kt.HyperModel):
         return load_model(self.output / before.name / "model.keras")
 
     def fit(
-        self, hp: Any, model: Any, *, begun: float, **kwargs: object
+        self,
+        hp: kt.HyperParameters,
+        model: keras.Model,
+        *,
+        begun: float,
+        **kwargs: object,
     ) -> dict[str, object]:
         """Train, measure and write the trial's run.
 
@@ -99,7 +103,7 @@ class FixedSizes(kt.HyperModel):
         job, stop = self.job(hp), self.hp_search.early_stopping
         trained = hp.values.get("tuner/initial_epoch", 0)
         stopping = None if stop is None else _stopping(stop.patience, stop.min_delta)
-        more: list[Any] = [] if stopping is None else [stopping]
+        more: list[keras.callbacks.Callback] = [] if stopping is None else [stopping]
         if job.config.tensorboard:
             logs = self.output / job.name / TENSORBOARD
             more.append(LatentTensorBoard(logs, seed=self.seed))

@@ -50,7 +50,7 @@ class _Trials:
     """What the tuners do alike: a trial is a run, and a whole run is not repeated."""
 
     hypermodel: FixedSizes
-    oracle: Any
+    oracle: kt.Oracle
     skipped: Collection[str] = ()
 
     def pre_create_trial(self) -> None:
@@ -90,11 +90,11 @@ class _Trials:
                 raise _ElsewhereError("The chief is gone.") from error
         return result
 
-    def _check_session(self, hp: Any) -> None:
+    def _check_session(self, hp: kt.HyperParameters) -> None:
         if hp.get("session") != self.hypermodel.session:
             raise _ElsewhereError("The chief is in another search.")
 
-    def _train(self, hp: Any, job: Job) -> dict[str, object]:
+    def _train(self, hp: kt.HyperParameters, job: Job) -> dict[str, object]:
         clear_logs(job.prepare(self.hypermodel.output))
         # As keras-tuner does before it builds a model: the last one's graph goes.
         keras.utils.clear_session()
@@ -135,7 +135,7 @@ class _Hyperband(_Trials, kt.Hyperband):
     pass
 
 
-def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
+def make_tuner(hypermodel: FixedSizes, directory: str) -> kt.Tuner:
     """The keras-tuner search.
 
     Args:
@@ -160,7 +160,7 @@ def make_tuner(hypermodel: FixedSizes, directory: str) -> Any:
         return _Grid(GridOracle(**options), **place)
     options |= place
     if search.tuner == "random":
-        tuner: Any = _Random(max_trials=search.trials, **options)
+        tuner: kt.Tuner = _Random(max_trials=search.trials, **options)
     else:
         tuner = _Hyperband(max_epochs=search.epochs, factor=search.factor, **options)
     if find_role() != WORKER:
@@ -221,7 +221,7 @@ def _problem(trial: Any, folder: pathlib.Path) -> str | None:
     return path.read_text("utf-8").strip() if path.is_file() else "unknown"
 
 
-def _work(tuner: Any) -> None:
+def _work(tuner: kt.Tuner) -> None:
     """Take part in the chief's search, unless it is past this one already."""
     sizes: FixedSizes = tuner.hypermodel
     while True:
@@ -242,7 +242,7 @@ def _work(tuner: Any) -> None:
             ) from error
 
 
-def _find_place(tuner: Any, sizes: FixedSizes) -> int:
+def _find_place(tuner: kt.Tuner, sizes: FixedSizes) -> int:
     """The chief's place, once it has come as far as this search."""
     while True:
         space = tuner.oracle.get_space()

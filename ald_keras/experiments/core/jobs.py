@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from ald_keras._typing import JSON
 from ald_keras.files.text_files import read_json, write_json, write_yaml
@@ -137,7 +136,7 @@ def check_config(
 
 
 def refuse(
-    folder: pathlib.Path, what: str, values: Mapping[str, tuple[Any, Any]]
+    folder: pathlib.Path, what: str, values: Mapping[str, tuple[object, object]]
 ) -> None:
     """Raise a `ValueError` about a run that is not the one asked for.
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from ald_keras._typing import JSON
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.text_files import write_csv, write_json
 
 if TYPE_CHECKING:
     from ald_keras.reports.drawings import Drawing
 
-Row = dict[str, Any]
+Row = JSON
 Cells = dict[str, str]
 
 # Characters that the table may take.

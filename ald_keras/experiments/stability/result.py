@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ald_keras._typing import JSON
 from ald_keras.experiments.core.command import Kind
@@ -43,7 +43,7 @@ NOTES = (
 def stability_result(output: pathlib.Path, settings: JSON) -> Result:
     """The result of the runs that are there, as `Kind.summarize` describes it."""
     runs = read_runs(output)
-    estimates: dict[str, Any] = {}
+    estimates: JSON = {}
     for run in find_runs(output):
         estimates |= run.record.get("estimates", {})
     if not runs and not estimates:

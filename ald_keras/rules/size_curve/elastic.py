@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ald_keras._validation import (
     check_active,
@@ -14,7 +14,7 @@ from ald_keras._validation import (
     check_integer,
     check_real,
 )
-from ald_keras.rules.decision import Decision
+from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.size_curve.reasons import SETTLING, moved
@@ -177,7 +177,7 @@ class ElasticRule(Immutable):
                 f"From now on {self.share:.0%} of the examples are decoded from fewer "
                 f"than the {size} informative dimensions."
             )
-        action = "prune" if surplus else "open" if missing else "sample"
+        action: Action = "prune" if surplus else "open" if missing else "sample"
         if not (reasons or begins):
             return after, _decision(after, "wait", (), "Sizes are sampled.")
         return after, _decision(after, action, surplus or missing, " ".join(reasons))
@@ -208,7 +208,7 @@ class ElasticRule(Immutable):
 
 
 def _decision(
-    state: ElasticState, action: Any, indices: tuple[int, ...], reason: str
+    state: ElasticState, action: Action, indices: tuple[int, ...], reason: str
 ) -> Decision:
     return Decision(
         epoch=state.last_epoch or 0,
