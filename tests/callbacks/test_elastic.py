@@ -178,7 +178,7 @@ def test_a_curve_that_fails_costs_no_run(monkeypatch):
     with pytest.warns(UserWarning, match="could not be measured: no curve today"):
         fit(vae, callback, epochs=4)
     assert callback.curve is None
-    assert callback.seen is not None
+    assert callback.last_probe is not None
     assert callback.sampled
 
 

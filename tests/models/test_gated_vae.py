@@ -333,7 +333,7 @@ def test_it_trains_however_it_is_compiled(options):
 @pytest.mark.parametrize(("tau", "most"), [(35.0, 20 / 0.35), (1e6, 1.0), (0.0, 1e4)])
 def test_the_multiplier_rises_no_further_than_it_helps(tau, most):
     vae = GatedVAE(small_encoder(), small_decoder(20), 20, tau, gated=tau > 0.0)
-    assert vae.constraint.most == pytest.approx(most)
+    assert vae.constraint.maximum == pytest.approx(most)
     # A code's variance s costs c * s in error and what it saves in KL is known: at the
     # least of both, all noise is at most half a percent of the bound.
     c = np.geomspace(1e-6, 1e6, 200)[:, None]
