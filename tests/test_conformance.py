@@ -26,6 +26,7 @@ from ald_keras import (
     layers,
     likelihoods,
 )
+from ald_keras.rules import RULES as ALL_RULES
 from ald_keras.rules import ALDToTheEndRule, GateRule
 
 KERAS_OBJECTS = {
@@ -172,7 +173,7 @@ def test_gated_models_reload_with_all_that_decides(tmp_path):
 def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
-    classes |= {ALDToTheEndRule, GateRule}
+    classes |= {*ALL_RULES.values(), GateRule}
     classes |= set(likelihoods.LIKELIHOODS.values())
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS, *VALUES}
