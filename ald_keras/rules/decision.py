@@ -44,7 +44,7 @@ class Decision(Immutable):
 
     Args:
         epoch: Integer >= 0, the epoch decided on.
-        action: `"wait"` (nothing changes), `"prune"` (`indices` are removed for good),
+        action: `"wait"` (nothing changes), `"prune"` (`indices` are removed),
             `"open"` (they are switched on as they are), `"sample"` (sizes are sampled
             from now on), `"stop"` (the size is fixed, and `indices` are removed or
             opened with it); for gates `"try"` (`indices` are closed on trial), `"keep"`

@@ -24,10 +24,10 @@ from ald_keras.rules.size_curve.sampled_sizes import (
     order_by_kl,
 )
 from ald_keras.rules.size_curve.spectra import (
-    change_reserve,
     exchange,
     has_settled,
     informative_dims,
+    surplus_and_missing,
 )
 
 # Share of a run after which sizes are sampled whatever the dimensions do.
@@ -192,7 +192,7 @@ class ElasticRule(Immutable):
         self, state: ElasticState
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Dimensions to remove and to open; a reserve is known from the start on."""
-        surplus, missing = change_reserve(
+        surplus, missing = surplus_and_missing(
             state.active, state.removed, state.spectra, self.idle_kl
         )
         return (surplus if len(state.spectra) > self.patience else ()), missing

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.size_curve import reasons
 from ald_keras.rules.size_curve.edge import Increase, mean_increases
-from ald_keras.rules.size_curve.reasons import Step
+from ald_keras.rules.size_curve.reasons import Next
 from ald_keras.rules.size_curve.spectra import (
     Spectrum,
     idle_dims,
@@ -24,7 +24,7 @@ def fix(
     allowed: float,
     min_dims: int,
     uses_loss: bool,
-) -> Step:
+) -> Next:
     """Keep the first dimensions of the order, and some idle ones in reserve.
 
     Args:
@@ -55,7 +55,7 @@ def fix(
         at_floor=size == min_dims > 1,
     )
     why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
-    return Step(after, "fixed", why, reasons.measured(increases))
+    return Next(after, "fixed", why, reasons.measured(increases))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Watch:
         state: SizeCurveState,
         observation: Observation,
         allowed: Callable[[float], float],
-    ) -> Step:
+    ) -> Next:
         """Take in one evaluation.
 
         Args:
@@ -93,18 +93,18 @@ class Watch:
             return self._remove_idle(state, gone)
         spectrum = state.spectra[-1]
         if not self._awake(state, spectrum):
-            return Step(state.changed(awake=0, window=()), "fixed", reasons.FIXED)
+            return Next(state.changed(awake=0, window=()), "fixed", reasons.FIXED)
         measured = (*state.window, observation.measurement())[-self.window :]
         state = state.changed(awake=state.awake + 1, window=measured)
         if state.awake < self.patience:
-            return Step(state, "reserve_awake", reasons.AWAKE)
+            return Next(state, "reserve_awake", reasons.AWAKE)
         increase = mean_increases(measured)[len(state.core)]
         limit = allowed(measured[-1].loss)
         if increase.is_within(limit, 1.0):
             return self._close(state, increase, limit)
         return self._reopen(state, increase, limit)
 
-    def finish(self, state: SizeCurveState) -> Step:
+    def finish(self, state: SizeCurveState) -> Next:
         """The state without its reserve, when training has ended.
 
         Dimensions of the reserve that are informative stay, and the size is not fixed
@@ -121,7 +121,7 @@ class Watch:
             fixed_epoch=None if awake else state.fixed_epoch,
             at_floor=state.at_floor and not awake,
         )
-        return Step(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
+        return Next(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
 
     def _awake(self, state: SizeCurveState, spectrum: Spectrum) -> list[int]:
         return informative_dims(state.reserve, spectrum, state.idle_kl)
@@ -133,7 +133,7 @@ class Watch:
         limit = len(state.core) - self.min_dims
         return idle[:limit] if len(idle) < len(state.core) else []
 
-    def _remove_idle(self, state: SizeCurveState, gone: list[int]) -> Step:
+    def _remove_idle(self, state: SizeCurveState, gone: list[int]) -> Next:
         active = tuple(d for d in state.active if d not in gone)
         size = len(active) - len(state.reserve)
         removed = tuple(sorted({*state.removed, *gone}))
@@ -143,19 +143,19 @@ class Watch:
             size=size,
             at_floor=state.at_floor or size == self.min_dims > 1,
         )
-        return Step(after, "idle_removed", reasons.moved(len(gone), 0))
+        return Next(after, "idle_removed", reasons.moved(len(gone), 0))
 
-    def _close(self, state: SizeCurveState, increase: Increase, allowed: float) -> Step:
+    def _close(self, state: SizeCurveState, increase: Increase, allowed: float) -> Next:
         removed = tuple(sorted({*state.removed, *state.reserve}))
         after = state.changed(
             active=state.core, reserve=(), removed=removed, awake=0, window=()
         )
         why = reasons.closed(len(state.reserve), increase, allowed)
-        return Step(after, "reserve_closed", why)
+        return Next(after, "reserve_closed", why)
 
     def _reopen(
         self, state: SizeCurveState, increase: Increase, allowed: float
-    ) -> Step:
+    ) -> Next:
         awake = self._awake(state, state.spectra[-1])
         core = {*state.core, *awake}
         idle = [d for d in state.reserve if d not in awake]
@@ -171,4 +171,4 @@ class Watch:
             at_floor=False,
         )
         why = reasons.reopened(len(core), len(awake), increase, allowed)
-        return Step(after, "reopened", why)
+        return Next(after, "reopened", why)

@@ -12,7 +12,7 @@ from ald_keras.rules.size_curve.state import SizeCurveState
 
 
 @dataclass(frozen=True)
-class Step:
+class Next:
     """What one evaluation leads to.
 
     Args:
@@ -36,16 +36,16 @@ NO_GAIN = (
 AWAKE = "Dimensions of the reserve have become informative; their worth is measured."
 
 
-def decision(before: SizeCurveState, after: SizeCurveState, step: Step) -> Decision:
-    """The `Decision` of a step."""
+def decision(before: SizeCurveState, after: SizeCurveState, found: Next) -> Decision:
+    """The `Decision` that leads to the next state."""
     removed = {*before.active} - {*after.active}
     opened = {*after.active} - {*before.active}
     action: Action = "wait"
-    if step.code == "fixed" and before.phase != "fixed":
+    if found.code == "fixed" and before.phase != "fixed":
         action = "stop"
     elif removed or opened:
-        action = "open" if step.code == "reopened" or not removed else "prune"
-    elif step.code == "measure":
+        action = "open" if found.code == "reopened" or not removed else "prune"
+    elif found.code == "measure":
         action = "sample"
     return Decision(
         epoch=after.last_epoch or 0,
@@ -54,9 +54,9 @@ def decision(before: SizeCurveState, after: SizeCurveState, step: Step) -> Decis
         step=1,
         active_dims=len(after.active),
         slopes={},
-        reason=step.reason,
-        code=step.code,
-        details=step.details,
+        reason=found.reason,
+        code=found.code,
+        details=found.details,
     )
 
 

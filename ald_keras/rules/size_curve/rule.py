@@ -15,15 +15,15 @@ from ald_keras.rules.observation import BASELINE_NLL, Observation
 from ald_keras.rules.size_curve import reasons
 from ald_keras.rules.size_curve.edge import Increase, mean_increases, sufficient_size
 from ald_keras.rules.size_curve.fixed import Watch, fix
-from ald_keras.rules.size_curve.reasons import Step
+from ald_keras.rules.size_curve.reasons import Next
 from ald_keras.rules.size_curve.sampled_sizes import check_share
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
-    change_reserve,
     exchange,
     has_settled,
     informative_dims,
     is_growing,
+    surplus_and_missing,
 )
 from ald_keras.rules.size_curve.state import SizeCurveState
 from ald_keras.rules.size_curve.targets import Targets, read_targets
@@ -176,21 +176,21 @@ class SizeCurveRule(Immutable):
         if state.phase == "fixed":
             watch = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
             allowed = functools.partial(self._allowed, observation=observation)
-            step = watch.update(seen, observation, allowed)
+            found = watch.update(seen, observation, allowed)
         elif state.phase == "settle":
-            step = self._settle(seen, observation.progress)
+            found = self._settle(seen, observation.progress)
         else:
-            step = self._measure(seen, observation)
-        after = step.state
+            found = self._measure(seen, observation)
+        after = found.state
         after = after.changed(sampling=sampling_of(after, self.share, self.min_dims))
-        return after, reasons.decision(state, after, step)
+        return after, reasons.decision(state, after, found)
 
     def finish(self, state: SizeCurveState) -> tuple[SizeCurveState, Decision | None]:
         """State without a reserve, for the end of training, and what it decides."""
         if not state.reserve:
             return state, None
-        step = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims).finish(state)
-        return step.state, reasons.decision(state, step.state, step)
+        found = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims).finish(state)
+        return found.state, reasons.decision(state, found.state, found)
 
     def _idle_kl(self, state: SizeCurveState, observation: Observation) -> float:
         """The threshold now.
@@ -214,11 +214,11 @@ class SizeCurveRule(Immutable):
         tolerance = parse_tolerance("tolerance", self.tolerance)
         return tolerance.of(loss, observation.metrics.get(BASELINE_NLL))
 
-    def _settle(self, state: SizeCurveState, progress: float | None) -> Step:
+    def _settle(self, state: SizeCurveState, progress: float | None) -> Next:
         state, moved = self._change_reserve(state)
         informative = informative_dims(state.active, state.spectra[-1], state.idle_kl)
         if not informative:
-            return Step(state, "collapsed", reasons.nothing_informative(state.idle_kl))
+            return Next(state, "collapsed", reasons.nothing_informative(state.idle_kl))
         known = len(state.spectra) > _SETTLE
         growing = known and is_growing(state.spectra)
         latest = _LATEST_GROWING if growing else _LATEST_START
@@ -226,23 +226,23 @@ class SizeCurveRule(Immutable):
         if late or (known and has_settled(state.active, state.spectra, state.idle_kl)):
             count = len(informative)
             state = state.changed(phase="measure", informative=count)
-            return Step(state, "measure", reasons.begins(count, self.share, moved))
-        return Step(state, "settle", moved or reasons.SETTLING)
+            return Next(state, "measure", reasons.begins(count, self.share, moved))
+        return Next(state, "settle", moved or reasons.SETTLING)
 
-    def _measure(self, state: SizeCurveState, observation: Observation) -> Step:
+    def _measure(self, state: SizeCurveState, observation: Observation) -> Next:
         state, moved = self._change_reserve(state)
         if not informative_dims(state.active, state.spectra[-1], state.idle_kl):
             state = state.changed(window=(), steady=0, below=())
-            return Step(state, "collapsed", reasons.nothing_informative(state.idle_kl))
+            return Next(state, "collapsed", reasons.nothing_informative(state.idle_kl))
         window = (*state.window, observation.measurement())[-_WINDOW:]
         increases = mean_increases(window)
         allowed = self._allowed(window[-1].loss, observation)
         if self._relative and not allowed:
             state = state.changed(size=None, window=window, steady=0, below=())
             if informative_dims(state.active, state.spectra[-1], self.idle_kl):
-                return Step(state, "no_gain", reasons.NO_GAIN)
+                return Next(state, "no_gain", reasons.NO_GAIN)
             why = reasons.nothing_informative(self.idle_kl)
-            return Step(state, "collapsed", why)
+            return Next(state, "collapsed", why)
         found = self.targets.answers(window, self.min_dims, observation.directions)
         if self.targets.uses_loss:
             edge = sufficient_size(increases, allowed, state.size, self.min_dims)
@@ -251,13 +251,13 @@ class SizeCurveRule(Immutable):
         if size is None:
             bound = self.max_squared_error
             state = state.changed(window=window, steady=0, below=())
-            return Step(state, "infeasible", reasons.infeasible(bound, window[-1]))
+            return Next(state, "infeasible", reasons.infeasible(bound, window[-1]))
         state = self._count(state.changed(window=window), size, increases)
         if state.steady < self.patience:
             why = reasons.moving(state, increases, allowed)
-            return Step(state, "moving", moved or why)
+            return Next(state, "moving", moved or why)
         if self._is_falling(state, allowed):
-            return Step(state, "falling", moved or reasons.falling(state, allowed))
+            return Next(state, "falling", moved or reasons.falling(state, allowed))
         return fix(state, increases, allowed, self.min_dims, self.targets.uses_loss)
 
     def _count(
@@ -290,7 +290,7 @@ class SizeCurveRule(Immutable):
         """Remove idle dimensions beyond the reserve, or open removed ones for it."""
         if len(state.spectra) <= _SETTLE:
             return state, ""
-        surplus, missing = change_reserve(
+        surplus, missing = surplus_and_missing(
             state.active, state.removed, state.spectra, state.idle_kl, self.min_dims
         )
         active, removed = exchange(state.active, state.removed, surplus, missing)

@@ -65,7 +65,7 @@ def reserve_size(informative: int) -> int:
     return max(_MINIMUM_RESERVE, math.ceil(_RESERVE * informative))
 
 
-def change_reserve(
+def surplus_and_missing(
     active: Sequence[int],
     removed: Sequence[int],
     spectra: Sequence[Spectrum],

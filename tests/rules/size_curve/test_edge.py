@@ -17,12 +17,12 @@ from ald_keras.rules.size_curve.edge import (
 )
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
-    change_reserve,
     has_settled,
     idle_dims,
     informative_dims,
     is_growing,
     reserve_size,
+    surplus_and_missing,
 )
 
 
@@ -357,18 +357,18 @@ def test_a_quarter_stays_in_reserve(informative, size):
 
 def test_surplus_idle_dimensions_go_and_missing_ones_are_opened():
     spectra = [(1.0, 0.02, 0.03, 0.01, 0.05, 0.0)]
-    assert change_reserve(DIMS, (), spectra, 0.1) == ((1, 3, 5), ())
-    assert change_reserve((0, 2, 4), (1, 3, 5), spectra, 0.1) == ((), ())
-    assert change_reserve((0, 4), (1, 2, 3, 5), spectra, 0.1) == ((), (1,))
-    assert change_reserve((0,), (1, 2, 3, 4, 5), spectra, 0.1) == ((), (1, 2))
-    assert change_reserve((0,), (5,), spectra, 0.1) == ((), (5,))
+    assert surplus_and_missing(DIMS, (), spectra, 0.1) == ((1, 3, 5), ())
+    assert surplus_and_missing((0, 2, 4), (1, 3, 5), spectra, 0.1) == ((), ())
+    assert surplus_and_missing((0, 4), (1, 2, 3, 5), spectra, 0.1) == ((), (1,))
+    assert surplus_and_missing((0,), (1, 2, 3, 4, 5), spectra, 0.1) == ((), (1, 2))
+    assert surplus_and_missing((0,), (5,), spectra, 0.1) == ((), (5,))
     # A dimension that was informative lately is not idle, and needs a reserve.
     spectra = [(1.0, 0.5, 0.0, 0.0, 0.0, 0.0), *spectra]
-    assert change_reserve(DIMS, (), spectra, 0.1) == ((3, 5), ())
+    assert surplus_and_missing(DIMS, (), spectra, 0.1) == ((3, 5), ())
 
 
 def test_nothing_is_removed_where_all_are_idle():
-    assert change_reserve(DIMS, (), [[0.01] * 6], 0.1)[0] == ()
+    assert surplus_and_missing(DIMS, (), [[0.01] * 6], 0.1)[0] == ()
 
 
 @st.composite
