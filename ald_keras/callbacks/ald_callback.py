@@ -78,7 +78,7 @@ class ALDCallback(PruningRecord):
         probe: Arrays `x` or `(x, y)` to measure on. Defaults to the validation data of
             `fit`: arrays, a split, `tf.data` or `PyDataset`. Arrays must not change
             while `fit` runs: features of them may be taken once.
-        probe_size: Integer >= 3, samples drawn anew each epoch; all, where there are
+        probe_size: Integer >= 3, samples drawn afresh each epoch; all, where there are
             fewer. Defaults to 500.
         features: Features of the Frechet distances, as `metrics.build_extractor` takes
             and makes them: `"auto"`, `"random_conv"`, `"inception"`, `"identity"`, a

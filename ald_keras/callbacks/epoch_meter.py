@@ -104,7 +104,7 @@ class EpochMeter:
 
     def size_curve(self) -> SizeCurve:
         """The size curve on a sample of the validation data."""
-        # The same sample wherever a run ends or goes on.
+        # The same sample wherever a run ends or resumes.
         rng = np.random.default_rng([self._seed, 0, _CURVE_STREAM])
         values = math.prod(self._model.data_shape)
         count = max(2, min(_CURVE_SAMPLES, _CURVE_VALUES // values))
@@ -204,7 +204,7 @@ class EpochMeter:
                 "share of what the latent space gains; or give the rule a "
                 f"`tolerance` in nats. Received: likelihood={likelihood!r}"
             )
-        # The same sample wherever a run begins or goes on. Training data, since a
+        # The same sample wherever a run begins or resumes. Training data, since a
         # constant fits a small sample better than it fits others.
         x = self._model.training_samples(_BASELINE_SAMPLES)
         if x is None:

@@ -136,7 +136,7 @@ class GateSearch(SearchRecord):
         self._snapshot = self.model.snapshot(arrays) if arrays else None
 
     def _decide(self, epoch: int, logs: Logs) -> None:
-        # The loss tells of codes that are not finite too, behind gates that are shut.
+        # The loss shows codes that are not finite behind closed gates too.
         for name in ("loss", "squared_error"):
             check_finite(epoch, name, float(logs[name]))
         trained = float(logs["squared_error"])

@@ -1,4 +1,4 @@
-"""What a rule has decided on a model's mask, carried out and told."""
+"""Applies what a rule decides on a model's mask, and keeps a record of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ald_keras.rules.outcome import (
 
 
 class PruningRecord(SearchRecord):
-    """Applies a rule's decisions to the mask, and tells what became of the run.
+    """Applies a rule's decisions to the mask, and says how the run has ended.
 
     Attributes:
         collapsed: Whether no active dimension is informative (posterior collapse).
@@ -188,7 +188,7 @@ class PruningRecord(SearchRecord):
 
         if self.model is None or self.last_probe is None:
             raise RuntimeError(
-                "`report` tells of a `fit` that has ended: pass this callback to `fit` "
+                "`report` needs a `fit` that has ended: pass this callback to `fit` "
                 "first, with at least one epoch."
             )
         check_packages()

@@ -22,7 +22,7 @@ class EpochShuffledBatches:
 
     `dataset` is a `tf.data.Dataset`: as fast as arrays, and nothing in Keras reorders
     it, whereas `fit` shuffles the batches of a `keras.utils.PyDataset` once more from
-    Python's global random state. Each pass over it is one epoch. `callback` tells it
+    Python's global random state. Each pass over it is one epoch. `callback` says it
     which one, so that `initial_epoch`, `BackupAndRestore`, `evaluate` in between and
     the batch that `fit` draws ahead under a distribution strategy do no harm. Without
     the callback the passes are counted from `initial_epoch`.

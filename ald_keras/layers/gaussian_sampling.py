@@ -55,7 +55,7 @@ class GaussianSampling(keras.layers.Layer):
     ) -> Shape:
         return z_mean_shape
 
-    # Keras saves no seed generator; a reloaded model is to go on with its noise.
+    # Keras saves no seed generator; a reloaded model is to continue its noise.
     def save_own_variables(self, store: Store) -> None:
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
 

@@ -154,7 +154,7 @@ class LatentGates(keras.layers.Layer):
         fixed = ops.cast(ops.convert_to_tensor(self.decided) > 0.0, "float32")
         return values * free + fixed * (1.0 - free)
 
-    # Keras saves no seed generator; a reloaded model is to go on with its draws.
+    # Keras saves no seed generator; a reloaded model is to continue its draws.
     def save_own_variables(self, store: Store) -> None:
         super().save_own_variables(store)
         store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)

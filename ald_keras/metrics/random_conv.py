@@ -61,7 +61,7 @@ def _random_kernel(
 ) -> NDArray[np.float32]:
     """Normal 3x3 kernel, shape `(3, 3, channels, filters)`, every filter of norm 2."""
     kernel = rng.standard_normal((3, 3, channels, filters))
-    # Half of the filters see edges alone: a sum over all pixels tells brightness
+    # Half of the filters see edges alone: a sum over all pixels is brightness
     # rather than sharpness.
     kernel[..., ::2] -= kernel[..., ::2].mean(axis=(0, 1))
     kernel *= math.sqrt(2.0) / np.sqrt(np.square(kernel).sum(axis=(0, 1, 2)))

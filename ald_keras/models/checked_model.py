@@ -1,4 +1,4 @@
-"""A Keras model that checks its data and tells callbacks of its validation data."""
+"""A Keras model that checks its data and shows callbacks its validation data."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def compact(
 
     Slices the columns of both heads and the rows of every Dense layer that reads
     the latent input; all else is copied. The optimizer's slots are sliced alike, so
-    that training goes on where it was. The two models are then compared on random
+    that training continues where it was. The two models are then compared on random
     inputs.
 
     Args:
@@ -250,7 +250,7 @@ def _compile_alike(model: VAE, small: VAE, kept: np.ndarray, keep: bool) -> None
 
 
 def _exclude_alike(model: VAE, small: VAE, old: Optimizer, new: Optimizer) -> None:
-    """Exempt the same variables from weight decay, which no config tells of."""
+    """Exempt the same variables from weight decay, which is in no config."""
     if getattr(old, "weight_decay", None) is None:
         return
     pairs = zip(model.trainable_variables, small.trainable_variables, strict=True)

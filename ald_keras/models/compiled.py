@@ -29,7 +29,7 @@ class _Compiled:
 
 
 def forget_compiled(model: CheckedModel) -> None:
-    """Trace anew whatever is compiled here, as after `compile`."""
+    """Trace again whatever is compiled here, as after `compile`."""
     setattr(model, _NAME, None)
 
 

@@ -150,7 +150,7 @@ class GatedVAE(LatentVAE):
         """Copies of all weights and of the optimizer's slots, to roll back to.
 
         The mask, random states and the optimizer's scalars (steps, learning rate) are
-        left out: they go on as they are.
+        left out: they stay as they are.
 
         Args:
             arrays: Those of an earlier snapshot, as `Snapshot` takes them. Defaults to
@@ -189,7 +189,7 @@ class GatedVAE(LatentVAE):
         weight = ops.expand_dims(measured.weight, -1)
         kl = weight * ops.cast(measured.kl, weight.dtype)
         self._take_in(batch.mean(batch.part_mean(kl)))
-        # A batch of which nothing counts tells nothing of the bound.
+        # A batch of which nothing counts says nothing on the bound.
         counts = batch.sum(measured.total) > 0
         self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))
         self.latent_mask.mask.assign(self.gates.open_gates())
@@ -269,7 +269,7 @@ class GatedVAE(LatentVAE):
 
         Args:
             is_open: Booleans of shape `(latent_dim,)`, at least one true.
-            settled: Boolean. `False` lets a later `fit` go on looking for fewer.
+            settled: Boolean. `False` lets a later `fit` continue the search for fewer.
                 Defaults to `True`.
 
         Raises:

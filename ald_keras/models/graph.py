@@ -130,7 +130,7 @@ def final_activation(model: keras.Model) -> str | None:
     Layers that only move values (Reshape, Flatten, cropping, ...) are passed over.
 
     Returns:
-        The name as in `keras.activations`, or `None` where it cannot be told.
+        The name as in `keras.activations`, or `None` where it is not known.
     """
     if isinstance(model, keras.Sequential):
         for layer in reversed(model.layers):

@@ -113,7 +113,7 @@ class LatentVAE(CheckedModel):
 
         Args:
             n: Integer >= 1.
-            seed: Integer seed, or `None` to go on with the model's noise. Defaults
+            seed: Integer seed, or `None` to continue the model's noise. Defaults
                 to `None`.
         """
         n = check_integer("n", n, 1)

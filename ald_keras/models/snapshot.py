@@ -11,7 +11,7 @@ import numpy as np
 class Snapshot:
     """Copies of a model's weights and of its optimizer's slots, in main memory.
 
-    Left out is what goes on whatever happens to the weights: the mask, random states,
+    Left out is what continues whatever happens to the weights: the mask, random states,
     and what the optimizer holds for no weight in particular (its count of steps, the
     learning rate, the scale of the loss), so that schedules do not run twice.
 

@@ -97,7 +97,7 @@ def outcome_words(record: JSON) -> str:
     if stop is not None:
         words += (
             f" The rule itself would have stopped in epoch {stop['epoch'] + 1} with "
-            f"{stop['active_dims']} dimensions; this run was told to continue."
+            f"{stop['active_dims']} dimensions; this run was asked to continue."
         )
     return words
 

@@ -145,7 +145,7 @@ def check_config(path: pathlib.Path, before: Any, config: JSON) -> None:
         config: The config now.
     """
     before = before if isinstance(before, dict) else {}
-    # As they come back from a file.
+    # As they are read from a file.
     before, config = (json.loads(json.dumps(each)) for each in (before, config))
     skipped = {*_ELSEWHERE}
     if before.get("method") == config.get("method"):

@@ -119,7 +119,7 @@ def _write_figures(
 
 
 def to_the_end(config: Config) -> Config:
-    """The config of a run by the paper's rule that goes on after its stop.
+    """The config of a run by the paper's rule that continues after its stop.
 
     Args:
         config: A run's config; options of the paper's rule are kept.

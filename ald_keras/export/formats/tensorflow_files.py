@@ -81,7 +81,7 @@ def read_tflite(files: list[pathlib.Path]) -> Endpoints:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     # The plain kernels: an accelerated one may sum in another order, which in a deep
-    # network alone comes to more than what is looked for.
+    # network alone adds up to more than what is looked for.
     interpreter = Interpreter(
         model_path=str(files[0]),
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

@@ -59,7 +59,7 @@ def narrow(
 
 
 def _has_settled(rule: GateRule, state: GateState) -> bool:
-    """Whether nothing that moves the gates is on its way any more."""
+    """Whether nothing moves the gates any more."""
     recent = rule.patience
     expected, multipliers = state.expected, state.multipliers
     if len(expected) <= recent:

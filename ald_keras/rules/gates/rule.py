@@ -22,7 +22,7 @@ from ald_keras.rules.gates.steps import (
 )
 
 # The margin is never more than this share of tau: training far below it would only
-# learn the samples by heart.
+# overfit.
 _LARGEST_MARGIN = 0.75
 
 # Steps that gates and multiplier need to follow, in trials and to settle.
@@ -140,7 +140,7 @@ class GateRule(Immutable):
         """State after what is open was decided outside, a trial's end for example.
 
         Args:
-            state: State to go on from.
+            state: State to continue from.
             active: Dimensions that are open now, ascending.
         """
         active = tuple(active)
@@ -154,7 +154,7 @@ class GateRule(Immutable):
         """State of a search that finds all gates fixed.
 
         Args:
-            state: State to go on from, of which what is known of the weights stays.
+            state: State to continue from, of which what is known of the weights stays.
             is_open: Of each gate.
             kl: Mean KL of each dimension, nats.
             done: Whether they are fixed for good.
@@ -181,7 +181,7 @@ class GateRule(Immutable):
         Returns:
             The next state, and the decision with its reason. `"prune"` and `"try"`
             close gates, `"open"` and `"restore"` open them; with `"restore"`, and
-            where the code is `"roll_back"`, the feasible weights come back first. If
+            where the code is `"roll_back"`, the feasible weights are restored first. If
             the next state's `weights.feasible_epoch` is this epoch, those of this epoch
             are the feasible ones.
 

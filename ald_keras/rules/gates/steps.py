@@ -109,7 +109,7 @@ def _candidates(
 
 
 def _most(state: GateState) -> int:
-    """Dimensions tried at a time at most, unless training has told them apart."""
+    """Dimensions tried at a time at most, unless training has separated them."""
     return max(1, len(state.active) // 4)
 
 
@@ -193,7 +193,7 @@ def track_weights(
 ) -> tuple[GateState, Decision]:
     """State and decision with what the epoch says of the weights.
 
-    Where a gate is to be opened the feasible weights come back first, since the bound
+    Before a gate is opened the feasible weights are restored first, since the bound
     was met with the gates there are.
 
     Args:
@@ -204,7 +204,7 @@ def track_weights(
         seen: Measurements of the epoch.
     """
     weights = before.weights.measured(seen.epoch, seen.error)
-    # What comes back is not to come back with the weights of its trial.
+    # What is restored must not keep the weights of its trial.
     is_settled = decision.action != "restore" and not state.trial
     is_candidate = is_settled and not before.is_trained
     if seen.error <= rule.bound and (decision.action == "try" or is_candidate):
@@ -231,10 +231,10 @@ def close_again(
 
     Args:
         rule: The rule.
-        state: State to go on from.
+        state: State to continue from.
         active: Dimensions that are open then, ascending; some of those open now.
         epoch: Integer >= 0, the last epoch.
-        met_epoch: Integer >= 0, the epoch whose weights have come back.
+        met_epoch: Integer >= 0, the epoch whose weights are restored.
     """
     closed = tuple(sorted(set(state.active).difference(active)))
     state = rule.restart(state, active)

@@ -50,7 +50,7 @@ class GateWeights(Immutable):
         """With the feasible weights as the present ones.
 
         Args:
-            within_search: Whether training goes on with the same gates, not with those
+            within_search: Whether training keeps the same gates, not those
                 of a trial that was rejected.
         """
         return replace(
