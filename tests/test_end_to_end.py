@@ -32,8 +32,8 @@ def test_digits_keep_their_quality_with_fewer_dimensions(tmp_path):
     fixed = run("digits.yaml", tmp_path / "fixed", "method=fixed")
     pruned = run("digits.yaml", tmp_path / "pruned")
     assert fixed["active_dims"] == 32
-    # From scratch 4 are better than 3, and more hardly better than 4.
-    assert 4 <= pruned["active_dims"] <= 5
+    # From scratch 4 are 0.1 nats better than 3, and more no better than 4.
+    assert 3 <= pruned["active_dims"] <= 4
     assert pruned["fixed_epoch"] is not None
     small = keras.saving.load_model(tmp_path / "pruned" / "compact.keras")
     assert small.latent_dim == pruned["active_dims"]

@@ -10,7 +10,8 @@ import pytest
 import ald_keras.rules
 
 FOLDER = pathlib.Path(ald_keras.rules.__file__).parent
-SOURCES = [*sorted(FOLDER.rglob("*.py")), FOLDER.parent / "_validation.py"]
+SHARED = [FOLDER.parent / name for name in ("_validation.py", "_typing.py")]
+SOURCES = [*sorted(FOLDER.rglob("*.py")), *SHARED]
 ALLOWED = {"numpy", "scipy", *sys.stdlib_module_names}
 
 LOADS_ALONE = """
@@ -44,7 +45,9 @@ def test_imports_only_numpy_scipy_the_standard_library_and_its_own_room(path):
         name
         for name in imported_modules(path.read_text())
         if name.split(".")[0] not in ALLOWED
-        and not name.startswith(("ald_keras.rules", "ald_keras._validation"))
+        and not name.startswith(
+            ("ald_keras.rules", "ald_keras._validation", "ald_keras._typing")
+        )
     ]
     assert foreign == []
 
