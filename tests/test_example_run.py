@@ -9,6 +9,7 @@ import pytest
 
 from ald_keras.datasets import load_dataset
 from ald_keras.export.command import load_model
+from ald_keras.rules import Decision
 from ald_keras.runs.run_files import RUN_FILES
 
 FOLDER = pathlib.Path(__file__).parents[1] / "saved_models" / "digits-example"
@@ -19,6 +20,12 @@ def test_it_is_whole_and_small():
     assert {*RUN_FILES, "compact.keras", "figures/training.png"} <= names
     size = sum(path.stat().st_size for path in FOLDER.rglob("*.*"))
     assert size < 2_000_000
+
+
+def test_its_decisions_are_those_of_this_version():
+    decisions = json.loads((FOLDER / "decisions.json").read_text())
+    assert [Decision.from_dict(d).to_dict() for d in decisions] == decisions
+    assert decisions
 
 
 def test_its_models_give_what_its_record_says():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import copy
 from typing import Any
 
@@ -14,7 +15,7 @@ from ald_keras.rules import Decision, Rule
 from ald_keras.rules.outcome import decision_line
 
 
-class SearchRecord(keras.callbacks.Callback):
+class SearchRecord(keras.callbacks.Callback, abc.ABC):
     """The state of a search and its decisions, saved with the model.
 
     Attributes:
@@ -91,9 +92,9 @@ class SearchRecord(keras.callbacks.Callback):
             return list(self.state.active)
         return self.model.latent_mask.active_indices.tolist()
 
+    @abc.abstractmethod
     def result(self) -> str:
         """The outcome in one line."""
-        raise NotImplementedError
 
     def summary(self) -> None:
         """Print every decision and the outcome."""
