@@ -234,7 +234,7 @@ def test_a_bound_on_the_error(config_file, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"{record['active_dims']} of 8 latent dimensions" in printed
     assert record["bound"]["tau"] == 40.0
-    assert record["bound"]["met"] == (record["bound"]["error"] <= 40.8)
+    assert record["bound"]["feasible"] == (record["bound"]["error"] <= 40.8)
     with open(tmp_path / "run" / "history.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 4
@@ -262,7 +262,7 @@ def test_gates_that_are_undecided_are_on_record(config_file, tmp_path):
     model = keras.saving.load_model(tmp_path / "run" / "model.keras")
     assert len(model.undecided_gates) == 8
     assert record["bound"]["undecided_gates"] == 8
-    assert not record["bound"]["met"]
+    assert not record["bound"]["feasible"]
 
 
 def test_without_gates_there_is_nothing_to_decide(config_file, tmp_path):

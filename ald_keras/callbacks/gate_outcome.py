@@ -17,7 +17,7 @@ def gate_status(search: GateSearch) -> Status:
     Args:
         search: The `GateSearch`, after `fit` has begun.
     """
-    if not search.met:
+    if not search.is_feasible:
         return "infeasible"
     if not search.is_decided:
         return "undecided"
@@ -40,7 +40,7 @@ def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
             f"{text}: the bound of {search.rule.tau:g} was never met, the error is "
             f"{search.error:.4g}. No gate has closed."
         )
-    within = "within" if search.met else "ABOVE"
+    within = "within" if search.is_feasible else "ABOVE"
     whose = "" if search.is_validated else " of training data"
     text += f"{_decided(search)}; error {search.error:.4g}{whose}, {within} "
     text += search.rule.bound_text

@@ -6,10 +6,10 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
-import keras
 import numpy as np
+from keras.ops import convert_to_numpy as to_numpy
 
-from ald_keras._typing import JSON, Logs, Tensor
+from ald_keras._typing import JSON, Logs
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
@@ -39,7 +39,7 @@ class GateSearch(SearchRecord):
         error: Error on validation data (of training, where there are none) of the
             present weights, or `None`.
         weights_epoch: Epoch whose weights are present, or `None`.
-        met: Whether the error is within the bound.
+        is_feasible: Whether the error is within the bound.
         is_stale: Whether epochs without validation came after `weights_epoch`.
         undecided: Gates that were undecided when `fit` ended, ascending; `None` before.
         is_validated: Whether the error is that of validation data.
@@ -73,7 +73,7 @@ class GateSearch(SearchRecord):
         return self.state is not None and self.state.weights.is_stale
 
     @property
-    def met(self) -> bool:
+    def is_feasible(self) -> bool:
         return self.error is not None and self.error <= self.rule.bound
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -83,9 +83,10 @@ class GateSearch(SearchRecord):
                 f"{type(self.model).__name__}. Leave it out of `callbacks`."
             )
         self.model.call_after_fit(self._end)
+        self.model.is_searched = True
         self.rule = self._saved_rule()
         self.state = self.rule.init(self.model.latent_dim)
-        if not _array(self.model.gates.undecided()).any():
+        if not to_numpy(self.model.gates.undecided()).any():
             self.state = self._find_fixed()
         self.start_dims = self.model.active_dims
         self.is_validated = self.model.validation_data is not None
@@ -96,13 +97,14 @@ class GateSearch(SearchRecord):
 
     def _find_fixed(self) -> GateState:
         """The state where all gates are fixed, perhaps not for good."""
-        is_open = _array(self.model.latent_mask.mask) > 0
-        kl, done = _array(self.model.information), bool(_array(self.model.settled))
+        is_open = to_numpy(self.model.latent_mask.mask) > 0
+        kl = to_numpy(self.model.information)
+        done = bool(to_numpy(self.model.settled))
         return self.rule.find_fixed(self.state, is_open, kl, done)
 
     def _accept_harden(self) -> None:
         """Leave all as it is where `harden` has fixed the gates while `fit` runs."""
-        if self.state.phase != "done" and _array(self.model.settled):
+        if self.state.phase != "done" and to_numpy(self.model.settled):
             self.state = self._find_fixed()
             self._pending = self._snapshot = None
 
@@ -150,14 +152,14 @@ class GateSearch(SearchRecord):
         self.state = replace(self.state, weights=weights.measured(epoch, error))
         if self.state.phase != "reach":
             margin = self.model.constraint.margin
-            margin.assign(self.rule.margin(float(_array(margin)), error - trained))
+            margin.assign(self.rule.margin(float(to_numpy(margin)), error - trained))
         observation = GateObservation(
             epoch,
-            tuple(float(p) for p in _array(self.model.gates.probabilities())),
-            tuple(float(kl) for kl in _array(self.model.information)),
+            tuple(float(p) for p in to_numpy(self.model.gates.probabilities())),
+            tuple(float(kl) for kl in to_numpy(self.model.information)),
             error,
-            bool(_array(self.model.constraint.satisfied)),
-            float(_array(self.model.constraint.multiplier)),
+            bool(to_numpy(self.model.constraint.satisfied)),
+            float(to_numpy(self.model.constraint.multiplier)),
         )
         state, decision = self.rule.update(self.state, observation)
         if state.weights.feasible_epoch == epoch:
@@ -202,7 +204,8 @@ class GateSearch(SearchRecord):
             self._apply(*pending)
         if self.state.trial:
             self._abort_trial()
-        if completed and (self.is_stale or not self.met) and self._snapshot is not None:
+        doubtful = self.is_stale or not self.is_feasible
+        if completed and doubtful and self._snapshot is not None:
             self._restore_feasible()
         self._snapshot = None
         self.undecided = self.model.undecided_gates
@@ -218,7 +221,7 @@ class GateSearch(SearchRecord):
             self._measure()
         if (self.params or {}).get("verbose"):
             print(self.result())
-        if not self.is_decided or not self.met:
+        if not self.is_decided or not self.is_feasible:
             warnings.warn(self.result(), stacklevel=2)
 
     def _is_measured(self, state: GateState, decision: Decision) -> bool:
@@ -239,7 +242,7 @@ class GateSearch(SearchRecord):
         self._roll_back()
         weights = self.state.weights.rolled_back(within_search=False)
         self.state = replace(self.state, weights=weights)
-        is_open = _array(self.model.gates.open_gates()) > 0
+        is_open = to_numpy(self.model.gates.open_gates()) > 0
         active = tuple(int(i) for i in np.flatnonzero(is_open))
         if not set(active) >= set(self._active()):
             # Some were opened since.
@@ -294,7 +297,3 @@ class GateSearch(SearchRecord):
 def _rolls_back(decision: Decision) -> bool:
     """Whether the feasible weights are restored with a decision."""
     return decision.action == "restore" or decision.code == "roll_back"
-
-
-def _array(value: Tensor) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(value))

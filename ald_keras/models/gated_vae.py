@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,8 +40,8 @@ class GatedVAE(LatentVAE):
     `tau` (De Boom et al. 2020, arXiv 2003.10901): GECO's multiplier (Rezende & Viola
     2018) holds the bound, ARM or DisARM (see `LatentGates`) trains the gates. Until the
     bound is met for the first time all gates stay open. Pass `GateSearch()` to `fit`,
-    which brings every gate to a decision; without it some may stay undecided, until
-    `harden` fixes them.
+    which brings every gate to a decision; without it `fit` warns of gates that are
+    undecided when it ends, and `harden` fixes them.
 
     The error is that of the data's mean under the likelihood, from a sampled code,
     squared and summed over the values of one sample.
@@ -75,6 +76,7 @@ class GatedVAE(LatentVAE):
         latent_mask: The `LatentMask`: the gates at inference, after each step.
         information: Non-trainable weight of shape `(latent_dim,)`: moving average of
             the KL of each dimension, nats.
+        is_searched: Boolean, whether a callback of the last `fit` decides the gates.
 
     Raises:
         TypeError: If a model or the likelihood is of the wrong type.
@@ -145,6 +147,7 @@ class GatedVAE(LatentVAE):
         )
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.is_searched = False
 
     def snapshot(self, arrays: Sequence[np.ndarray] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots, to roll back to.
@@ -248,6 +251,26 @@ class GatedVAE(LatentVAE):
         p = ops.convert_to_numpy(self.gates.probabilities())
         return np.flatnonzero((p >= UNDECIDED[0]) & (p <= UNDECIDED[1])).tolist()
 
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Train as `MaskedVAE.fit` does, with its arguments.
+
+        Warns:
+            UserWarning: If gates are undecided at the end and no `GateSearch()` was
+                among the callbacks.
+        """
+        self.is_searched = False
+        history = super().fit(*args, **kwargs)
+        undecided = self.undecided_gates
+        if undecided and not self.is_searched:
+            warnings.warn(
+                f"GatedVAE: {len(undecided)} of {self.latent_dim} gates are undecided "
+                f"(probabilities of {UNDECIDED[0]} to {UNDECIDED[1]}): {undecided}. "
+                "Pass `GateSearch()` to `fit`, which decides them all, or call "
+                "`harden()` to fix them as they are at inference.",
+                stacklevel=2,
+            )
+        return history
+
     def harden(self) -> None:
         """Fix every gate as it is at inference; further training leaves them so.
 
@@ -258,7 +281,8 @@ class GatedVAE(LatentVAE):
         if undecided:
             warnings.warn(
                 f"GatedVAE: {len(undecided)} gates were undecided (probabilities of "
-                f"0.05 to 0.95) and are fixed as they are at inference: {undecided}. "
+                f"{UNDECIDED[0]} to {UNDECIDED[1]}) and are fixed as they are at "
+                f"inference: {undecided}. "
                 "The error may differ from that of training.",
                 stacklevel=2,
             )

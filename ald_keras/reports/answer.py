@@ -123,7 +123,7 @@ def _bound_parts(record: JSON) -> list[str]:
         if last is None:
             return [f"lowest squared error {bound['lowest_error']:.4g}"]
         return [f"squared error {last:.4g}, for a bound of {bound['tau']:g}"]
-    within = "within" if bound["met"] else "above"
+    within = "within" if bound["feasible"] else "above"
     allowed = f"{bound['tau']:g} + {100 * bound['tolerance']:g} %"
     error = f"squared error {bound['error']:.4g}, {within} the bound of {allowed}"
     if bound["undecided_gates"]:
@@ -143,7 +143,7 @@ def _bound_words(record: JSON) -> str:
             "All gates stayed open: the network was trained for the lowest error, with "
             f"a weight of at most {bound['max_multiplier']:g} against the KL."
         )
-    if not bound["met"]:
+    if not bound["feasible"]:
         return (
             "The error is above the bound, so the number is inconclusive. Allow a "
             "larger error, train for longer, or use a larger network."

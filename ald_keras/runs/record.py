@@ -57,7 +57,7 @@ class GatedBound(TypedDict):
     tau: float
     tolerance: float
     error: float
-    met: bool
+    feasible: bool
     undecided_gates: int
 
 

@@ -229,7 +229,7 @@ def _bound(
             "tau": model.tau,
             "tolerance": search.rule.tolerance,
             "error": math.nan if search.error is None else search.error,
-            "met": search.met,
+            "feasible": search.is_feasible,
             "undecided_gates": len(model.undecided_gates),
         }
     errors = history.history["val_squared_error"]

@@ -113,7 +113,7 @@ def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
         np.testing.assert_array_equal(found, wanted)
     # And again at the end, where the fourth has not helped.
     assert same(vae, record.seen[2])
-    assert (vae.active_dims, search.met, search.weights_epoch) == (3, True, 2)
+    assert (vae.active_dims, search.is_feasible, search.weights_epoch) == (3, True, 2)
     state = search.state
     assert sorted((*state.active, *state.shut)) == [0, 1, 2, 3]
     closed = search.decisions[-1]
@@ -140,7 +140,7 @@ def test_a_search_that_has_gone_back_is_taken_up_as_it_was(tmp_path):
     fit(vae, search, epochs=16, initial_epoch=12)
     assert search.decisions == whole.decisions
     assert search.state == whole.state
-    assert (vae.active_dims, search.met, search.weights_epoch) == (3, True, 2)
+    assert (vae.active_dims, search.is_feasible, search.weights_epoch) == (3, True, 2)
 
 
 def test_training_is_held_below_the_bound_where_validation_is_worse():
@@ -172,7 +172,7 @@ def test_an_error_that_rises_at_the_end_costs_the_last_epochs():
     search, record = Scripted([9.0, 9.5, 10.9]), Weights()
     fit(vae, search, record, epochs=3)
     assert same(vae, record.seen[1])
-    assert (search.error, search.met) == (9.5, True)
+    assert (search.error, search.is_feasible) == (9.5, True)
     assert search.states == ["done"] * 3
     assert "fixed before" in search.result()
 
@@ -221,7 +221,7 @@ def test_last_epochs_without_validation_do_not_count_where_the_bound_was_met():
     search, record = Measured(), Weights()
     fit(vae, search, record, epochs=5, validation_freq=2)
     assert same(vae, record.seen[3])
-    assert (search.weights_epoch, search.met) == (3, True)
+    assert (search.weights_epoch, search.is_feasible) == (3, True)
     assert "with the weights of epoch 4" in search.result()
     vae = gated(1e-3)
     vae.constraint.satisfied.assign(1.0)

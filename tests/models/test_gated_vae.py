@@ -198,6 +198,15 @@ def test_fixed_gates_are_a_masked_vae_physically_smaller():
     )
 
 
+def test_a_fit_without_a_search_warns_of_undecided_gates():
+    vae = gated(3)
+    vae.gates.weight.assign([0.0, 9.0, 9.0])
+    with pytest.warns(UserWarning, match=r"1 of 3 gates are undecided .*\[0\]. Pass"):
+        vae.fit(X, epochs=1, verbose=0)
+    vae.fix_gates([True] * 3)
+    vae.fit(X, epochs=1, verbose=0)
+
+
 def test_harden_fixes_the_gates_and_does_not_hide_that_some_were_undecided():
     vae = gated(4)
     vae.gates.weight.assign(np.array([3.2, -0.2, 0.4, -5.0]) / vae.gates.speed)
@@ -394,7 +403,7 @@ def test_a_known_number_of_factors_is_found():
         )
     assert vae.active_dims == 3
     assert vae.undecided_gates == []
-    assert search.met
+    assert search.is_feasible
     assert search.fixed_epoch is not None
     assert "10 -> 3 latent dimensions, decided at epoch" in search.result()
 

@@ -102,12 +102,12 @@ def test_a_run_without_pruning():
             "Every gate is decided and the bound is met",
         ),
         ({}, None, "within the bound of 20 + 2 %, decided, Bernoulli", "whether fewer"),
-        ({"met": False}, 34, "above the bound of 20 + 2 %", "inconclusive. Allow"),
+        ({"feasible": False}, 34, "above the bound of 20 + 2 %", "inconclusive. Allow"),
         ({"undecided_gates": 3}, None, "not decided", "3 gates are undecided"),
     ],
 )
 def test_a_bound_on_the_error(changes, fixed_epoch, sentence, meaning):
-    bound = {"tau": 20.0, "tolerance": 0.02, "error": 20.25, "met": True}
+    bound = {"tau": 20.0, "tolerance": 0.02, "error": 20.25, "feasible": True}
     bound |= {"undecided_gates": 0, **changes}
     told = facts(fixed_epoch=fixed_epoch, bound=bound)
     answer = answer_sentence(told)

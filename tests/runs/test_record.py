@@ -10,7 +10,13 @@ from ald_keras.runs.record import (
     read_record,
 )
 
-GATED = {"tau": 8.0, "tolerance": 0.02, "error": 7, "met": True, "undecided_gates": 0}
+GATED = {
+    "tau": 8.0,
+    "tolerance": 0.02,
+    "error": 7,
+    "feasible": True,
+    "undecided_gates": 0,
+}
 OPEN = {"tau": 8.0, "max_multiplier": 1e4, "lowest_error": 7.5}
 
 
@@ -53,7 +59,7 @@ def test_records_that_are_read(tmp_path, record):
         ({"elastic": 1}, "`elastic` must be true or false"),
         ({"rule_stop": {"epoch": 3}}, "`rule_stop` must be a mapping with"),
         ({"bound": {"tau": 8.0}}, "`bound` must be a mapping with"),
-        ({"bound": {**GATED, "met": 1}}, "`bound` must be a mapping with"),
+        ({"bound": {**GATED, "feasible": 1}}, "`bound` must be a mapping with"),
         ({"bound": {**OPEN, "lowest_error": None}}, "`bound` must be a mapping with"),
         ({"bound": {**OPEN, "last_error": None}}, "`bound` must be a mapping with"),
         ({"resumed_after_epochs": [0.5]}, "must be a list of a whole number"),

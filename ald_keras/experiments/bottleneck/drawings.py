@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ald_keras.experiments.bottleneck.summary import budget_of, met_and_decided
+from ald_keras.experiments.bottleneck.summary import budget_of, feasible_and_decided
 from ald_keras.experiments.core.runs import Run
 from ald_keras.experiments.core.saved_runs import load_curves
 from ald_keras.reports.drawings import Drawing
@@ -38,7 +38,7 @@ def _gates(groups: Mapping[float, Sequence[Run]]) -> Drawing:
             f"budget {budget:g}",
             run.size,
             run.active_dims,
-            met_and_decided(run),
+            feasible_and_decided(run),
         )
         for budget, runs in groups.items()
         for run in runs

@@ -89,7 +89,7 @@ def answers(summary: BottleneckSummary) -> list[str]:
     """A sentence for each budget."""
     lines = [
         f"Budget {row['budget']:g}: of {_runs(row['runs'])}, "
-        f"{row['met_and_decided']} met tau with all gates decided, {row['close']} "
+        f"{row['feasible_and_decided']} met tau with all gates decided, {row['close']} "
         f"ended with at most n + {CLOSE} open gates, {row['all_three']} did both."
         for row in summary.budgets
     ]
@@ -116,7 +116,7 @@ def cells(row: Row) -> Cells:
         "error / tau": mean_cell(row, "error_to_tau", "{:.3f}"),
         "test error": mean_cell(row, "squared_error", "{:.4g}"),
         "from means": mean_cell(row, "squared_error_of_means", "{:.4g}"),
-        "met": _share(row, "met"),
+        "feasible": _share(row, "feasible"),
         "decided": _share(row, "decided"),
         "fixed": _share(row, "fixed"),
         "epoch": number(row["fixed_epoch"], "{:.0f}"),

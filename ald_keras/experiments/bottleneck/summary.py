@@ -24,7 +24,7 @@ COLUMNS = (
     *("run", "reference", "start", "budget", "runs", "epochs", "tau"),
     *("dims_mean", "dims_sd", "dims_low", "dims_high", "dims_min", "dims_max"),
     *(f"{name}_{statistic}" for name in METRICS for statistic in ("mean", "sd")),
-    *("met", "decided", "met_and_decided", "close", "all_three"),
+    *("feasible", "decided", "feasible_and_decided", "close", "all_three"),
     *("fixed", "fixed_epoch", "max_multiplier", "seconds", "reference_seconds"),
 )
 
@@ -34,7 +34,7 @@ CLOSE = 1
 GATED = "gated"
 
 # What is known of a gated run's bound.
-_BOUND = {"tau", "error", "met", "undecided_gates"}
+_BOUND = {"tau", "error", "feasible", "undecided_gates"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,25 +162,25 @@ def _counts(runs: Iterable[Run]) -> Row:
     ends = [_end(run) for run in runs]
     return {
         "runs": len(ends),
-        "met": sum(met for met, _, _ in ends),
+        "feasible": sum(feasible for feasible, _, _ in ends),
         "decided": sum(decided for _, decided, _ in ends),
-        "met_and_decided": sum(met and decided for met, decided, _ in ends),
+        "feasible_and_decided": sum(f and decided for f, decided, _ in ends),
         "close": sum(close for _, _, close in ends),
         "all_three": sum(all(each) for each in ends),
     }
 
 
-def met_and_decided(run: Run) -> bool:
-    """Whether a gated run ended with all gates decided, its bound met."""
-    met, decided, _ = _end(run)
-    return met and decided
+def feasible_and_decided(run: Run) -> bool:
+    """Whether a gated run ended with all gates decided, within its bound."""
+    feasible, decided, _ = _end(run)
+    return feasible and decided
 
 
 def _end(run: Run) -> tuple[bool, bool, bool]:
-    """Whether the bound is met, all gates are decided, and few enough are open."""
+    """Whether tau is met, all gates are decided, and few enough are open."""
     bound = run.record["bound"]
     return (
-        bool(bound["met"]),
+        bool(bound["feasible"]),
         bound["undecided_gates"] == 0,
         run.active_dims <= run.size + CLOSE,
     )

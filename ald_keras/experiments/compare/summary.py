@@ -153,7 +153,7 @@ def _rule_entries(
         if values:
             pruning.seeds[seed] = values
             pruning.not_fixed += record.get("fixed_epoch") is None
-            pruning.missed += not record.get("bound", {}).get("met", True)
+            pruning.missed += not record.get("bound", {}).get("feasible", True)
         job = plan.scratch_job(rule, seed, output)
         values = _read(output, job)[0] if job else {}
         if values:

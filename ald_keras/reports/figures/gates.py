@@ -30,13 +30,13 @@ class OpenGates:
         label: What is called so; several may be.
         reference: Integer, dimensions of the network whose error was the bound.
         gates: Integer, open gates at the end.
-        is_met: Boolean, whether the bound was met with all gates decided.
+        is_feasible: Boolean, whether the bound was met with all gates decided.
     """
 
     label: str
     reference: int
     gates: int
-    is_met: bool
+    is_feasible: bool
 
 
 @styled
@@ -64,7 +64,7 @@ def gates_figure(runs: Sequence[OpenGates]) -> Figure:
                 marker=MARKERS[series % len(MARKERS)],
                 markersize=7,
                 color=color,
-                markerfacecolor=color if run.is_met else "white",
+                markerfacecolor=color if run.is_feasible else "white",
                 zorder=3,
             )
     axes.set_xticks(range(len(references)), labels=[str(size) for size in references])

@@ -29,7 +29,7 @@ def wait_until_met(
     rule: GateRule, state: GateState, seen: GateObservation
 ) -> tuple[GateState, Decision]:
     """Keep all gates open until training has met the bound."""
-    if not seen.met:
+    if not seen.satisfied:
         reason = f"The error has not come down to {rule.tau:g} yet: all gates open."
         return state, decide(state, seen, "wait", reason)
     state = replace(state, phase="narrow")

@@ -205,7 +205,7 @@ class GateRule(Immutable):
         if state.phase in ("trial", "done"):
             return state.unmet
         # Until training has met it, that of an epoch may be chance.
-        met = seen.met and (state.phase == "reach" or seen.error <= self.bound)
+        met = seen.satisfied and (state.phase == "reach" or seen.error <= self.bound)
         return () if met else (*state.unmet, seen.error)
 
     def _decide(

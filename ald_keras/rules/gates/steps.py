@@ -29,7 +29,7 @@ class GateObservation(Immutable):
         information: Mean KL of each dimension, nats.
         error: Float >= 0, squared error a sample of validation data, with the gates at
             inference and sampled codes.
-        met: Boolean, whether training has met the bound once.
+        satisfied: Boolean, whether training has met the bound once.
         multiplier: Float > 0, GECO's, what a unit of error costs in nats.
     """
 
@@ -37,7 +37,7 @@ class GateObservation(Immutable):
     probabilities: tuple[float, ...]
     information: tuple[float, ...]
     error: float
-    met: bool
+    satisfied: bool
     multiplier: float
 
     def __post_init__(self) -> None:
@@ -225,7 +225,7 @@ def close_again(
     state: GateState,
     active: tuple[int, ...],
     epoch: int,
-    met_epoch: int,
+    feasible_epoch: int,
 ) -> tuple[GateState, Decision]:
     """State and decision after going back to where fewer gates met the bound.
 
@@ -234,7 +234,7 @@ def close_again(
         state: State to continue from.
         active: Dimensions that are open then, ascending; some of those open now.
         epoch: Integer >= 0, the last epoch.
-        met_epoch: Integer >= 0, the epoch whose weights are restored.
+        feasible_epoch: Integer >= 0, the epoch whose weights are restored.
     """
     closed = tuple(sorted(set(state.active).difference(active)))
     state = rule.restart(state, active)
@@ -246,7 +246,8 @@ def close_again(
         step=state.step,
         active_dims=len(state.active),
         slopes={},
-        reason=f"Closed again: the bound was met without in epoch {met_epoch + 1}.",
+        reason="Closed again: the bound was met without them in epoch "
+        f"{feasible_epoch + 1}.",
     )
     return state, decision
 

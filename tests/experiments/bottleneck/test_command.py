@@ -63,7 +63,12 @@ def write_gated(write_run):
         start = changes.pop("start", 2 * size)
         config = {"method": "geco", "latent_dim": start, "geco": {"tau": tau}}
         config |= {"epochs": round(2 * budget), **changes.pop("config", {})}
-        found = {"error": tau, "tolerance": 0.02, "met": True, "undecided_gates": 0}
+        found = {
+            "error": tau,
+            "tolerance": 0.02,
+            "feasible": True,
+            "undecided_gates": 0,
+        }
         bound = {"tau": tau, **found, **changes.pop("bound", {})}
         test = {"squared_error": 3.0, "squared_error_of_means": 2.0}
         test |= changes.pop("test", {})
@@ -108,7 +113,7 @@ def test_an_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
         assert float(row["error_to_tau_mean"]) == record["bound"]["error"] / tau
         for name in ("squared_error", "squared_error_of_means"):
             assert float(row[f"{name}_mean"]) == record["test"][name]
-        assert int(row["met"]) == record["bound"]["met"]
+        assert int(row["feasible"]) == record["bound"]["feasible"]
         assert int(row["decided"]) == (record["bound"]["undecided_gates"] == 0)
         assert float(row["seconds"]) == record["seconds"]
         assert float(row["reference_seconds"]) == reference["seconds"]
@@ -231,7 +236,7 @@ def test_numbers_of_the_table(tmp_path, write_run, write_reference, write_gated)
     for seed, tau in enumerate((8.0, 10.0)):
         write_reference(tmp_path, 2, seed, tau, seconds=4.0 + 2 * seed)
     write_reference(tmp_path, 5, 0, 4.0)
-    write_gated(tmp_path, 1, 2, 0, 4, 8.0, bound={"error": 9.0, "met": False})
+    write_gated(tmp_path, 1, 2, 0, 4, 8.0, bound={"error": 9.0, "feasible": False})
     write_gated(tmp_path, 1, 2, 1, 3, 10.0, fixed_epoch=1, seconds=20.0)
     write_gated(tmp_path, 2, 2, 0, 1, 8.0, bound={"undecided_gates": 1})
     write_gated(tmp_path, 1, 5, 0, 6, 4.0, test={"squared_error": 5.0})
@@ -252,7 +257,7 @@ def test_numbers_of_the_table(tmp_path, write_run, write_reference, write_gated)
     assert (first["dims_min"], first["dims_max"]) == (3, 4)
     assert first["dims_sd"] == pytest.approx(math.sqrt(0.5))
     assert first["error_to_tau_mean"] == pytest.approx((9 / 8 + 1) / 2)
-    counts = ("met", "decided", "met_and_decided", "close", "all_three")
+    counts = ("feasible", "decided", "feasible_and_decided", "close", "all_three")
     assert [first[name] for name in counts] == [1, 2, 1, 1, 1]
     assert [second[name] for name in counts] == [1, 0, 0, 1, 0]
     assert [third[name] for name in counts] == [1, 1, 1, 1, 1]
@@ -271,9 +276,9 @@ def test_numbers_of_the_table(tmp_path, write_run, write_reference, write_gated)
     texts = cells(first)
     assert texts["open gates"] == "3.5 ± 0.7"
     assert texts["min to max"] == "3 to 4"
-    assert (texts["met"], texts["decided"]) == ("1 of 2", "2 of 2")
+    assert (texts["feasible"], texts["decided"]) == ("1 of 2", "2 of 2")
     assert (texts["tau"], texts["epoch"], texts["of reference"]) == ("9", "2", "5")
-    assert (cells(ald)["n"], cells(ald)["met"], cells(ald)["tau"]) == ("", "", "")
+    assert (cells(ald)["n"], cells(ald)["feasible"], cells(ald)["tau"]) == ("", "", "")
     assert [list(cells(row)) for row in summary.rows] == [list(texts)] * 5
 
 

@@ -185,7 +185,7 @@ def test_runs_without_a_proper_end_are_named(known, write_run):
     assert find(summary, "pruning")["not_fixed"] == 3
     assert "not fixed in 3 of 3 runs" in answers(summary)[1]
     record = json.loads((output / "size_curve-10-seed0" / "run.json").read_text())
-    record |= {"fixed_epoch": 9, "bound": {**BOUND, "met": False}}
+    record |= {"fixed_epoch": 9, "bound": {**BOUND, "feasible": False}}
     (output / "size_curve-10-seed0" / "run.json").write_text(json.dumps(record))
     summary = summarize(whole, output, 3)
     row = find(summary, "pruning")
@@ -203,7 +203,9 @@ def test_the_squared_error_stands_beside_a_bound_on_it(comparison, tmp_path, wri
     plain = comparison({**search, "rules": ["size_curve"]}, latent_dim=10, epochs=20)
     assert "squared_error" not in summarize(plain, tmp_path, 1).metrics
     many["config"] |= {"method": "geco", "geco": {"tau": 3.0}}
-    write_run(tmp_path, "geco", 10, 0, 4, -99.0, **many, bound={**BOUND, "met": True})
+    write_run(
+        tmp_path, "geco", 10, 0, 4, -99.0, **many, bound={**BOUND, "feasible": True}
+    )
     row = next(r for r in summarize(whole, tmp_path, 1).rows if r["run"] == "geco")
     assert (row["squared_error_mean"], row["missed"], row["not_fixed"]) == (2.5, 0, 0)
 

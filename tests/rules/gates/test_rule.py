@@ -291,7 +291,7 @@ def test_wrong_arguments(arguments, name):
 )
 def test_an_observation_of_another_number_of_gates(arguments, name):
     seen = {"probabilities": (0.5,) * 3, "information": (0.1,) * 3, **arguments}
-    seen |= {"error": 1.0, "met": True, "multiplier": 1.0}
+    seen |= {"error": 1.0, "satisfied": True, "multiplier": 1.0}
     with pytest.raises(ValueError, match=f"`{name}` must hold a value for each of 3"):
         rule().update(rule().init(3), GateObservation(0, **seen))
 
