@@ -56,7 +56,7 @@ def check_model(model: object) -> None:
 
 
 def check_arguments(callback: ALDCallback) -> None:
-    """Raise a `TypeError` or `ValueError` that names an unusable argument."""
+    """Raise a `TypeError` or `ValueError` that names an invalid argument."""
     if not isinstance(callback.rule, PruningRule):
         raise TypeError(
             f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"

@@ -75,5 +75,5 @@ def undecided(state: GateState, epoch: int, cause: str) -> Decision:
         step=state.step,
         active_dims=len(state.active) + len(trial),
         slopes={},
-        reason=f"Brought back {len(trial)} on trial, undecided: {cause}.",
+        reason=f"Restored {len(trial)} on trial, undecided: {cause}.",
     )

@@ -183,7 +183,7 @@ def test_a_second_fit_goes_on_looking():
     again = Scripted([9.0, 9.0])
     fit(vae, again, epochs=2)
     assert [d.action for d in again.decisions][0] in ("try", "restore")
-    assert again.states[0] == "look"
+    assert again.states[0] == "select"
 
 
 def test_epochs_without_validation_are_passed_over():

@@ -83,7 +83,7 @@ def _fix(
     shut = sorted(set(range(state.n_dims)).difference(is_open), key=lambda i: -p[i])
     state = replace(
         state,
-        phase="look",
+        phase="select",
         active=is_open,
         undecided=tuple(undecided),
         shut=tuple(shut),

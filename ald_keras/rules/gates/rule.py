@@ -146,7 +146,7 @@ class GateRule(Immutable):
         active = tuple(active)
         shut = tuple(i for i in state.shut if i not in active)
         state = replace(state, trial=(), errors=(), group=1, shut=shut)
-        return replace(state, phase="look", active=active)
+        return replace(state, phase="select", active=active)
 
     def find_fixed(
         self, state: GateState, is_open: Iterable[bool], kl: Iterable[float], done: bool
@@ -163,7 +163,7 @@ class GateRule(Immutable):
         by_kl = sorted(enumerate(kl), key=lambda pair: -pair[1])
         return replace(
             self.init(state.n_dims),
-            phase="done" if done else "look",
+            phase="done" if done else "select",
             active=active,
             shut=tuple(i for i, _ in by_kl if i not in active),
             weights=state.weights,

@@ -9,7 +9,7 @@ from ald_keras._validation import check_fields, check_indices, check_integer, ch
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.gates.weights import GateWeights
 
-PHASES = ("reach", "narrow", "look", "trial", "done")
+PHASES = ("reach", "narrow", "select", "trial", "done")
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class GateState(Immutable):
         n_dims: Integer >= 1, gates.
         active: Dimensions that are open, ascending.
         phase: `"reach"` (until the bound is met), `"narrow"` (gates are trained),
-            `"look"` (all are fixed, none on trial), `"trial"` or `"done"`. Defaults to
-            `"reach"`.
+            `"select"` (all are fixed, none on trial), `"trial"` or `"done"`. Defaults
+            to `"reach"`.
         trial: Dimensions closed on trial, ascending. Defaults to none.
         undecided: Open ones that were undecided, the likeliest to close first. Defaults
             to none.

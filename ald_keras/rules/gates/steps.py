@@ -122,7 +122,7 @@ def evaluate(
         gone = state.trial
         state = replace(
             state,
-            phase="look",
+            phase="select",
             trial=(),
             undecided=tuple(i for i in state.undecided if i not in gone),
             needed=(),
@@ -142,7 +142,7 @@ def evaluate(
     single = len(back) == 1
     state = replace(
         state,
-        phase="look",
+        phase="select",
         active=tuple(sorted((*state.active, *back))),
         trial=(),
         errors=(),

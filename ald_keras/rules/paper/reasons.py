@@ -40,15 +40,17 @@ def turned_reason(n_active: int, turns: Sequence[CurveTurn], window: int) -> str
     )
 
 
-def held_reason(turns: Sequence[CurveTurn], window: int, n_records: int) -> str:
+def unturned_reason(turns: Sequence[CurveTurn], window: int, n_records: int) -> str:
     """What kept the rule from stopping."""
     if n_records < window:
         return (
             f"Not stopped: the stop test needs {window} recorded epochs and has "
             f"{n_records}."
         )
-    held = [turn for turn in turns if not turn.turned]
-    return f"Not stopped: of the slopes over the last {window} epochs, {_join(held)}."
+    unturned = [turn for turn in turns if not turn.turned]
+    return (
+        f"Not stopped: of the slopes over the last {window} epochs, {_join(unturned)}."
+    )
 
 
 def pace_reason(

@@ -14,10 +14,10 @@ from ald_keras.rules.paper.reasons import (
     between_reason,
     fixed_reason,
     floor_reason,
-    held_reason,
     pace_reason,
     prune_reason,
     turned_reason,
+    unturned_reason,
 )
 from ald_keras.rules.paper.selection import SELECTIONS, select_dims
 from ald_keras.rules.paper.slopes import fit_slope
@@ -207,7 +207,7 @@ class ALDRule(Immutable):
             state = replace(state, fixed_epoch=epoch)
             reason = turned_reason(n_active, turns, self.slope_window)
             return state, _decide(epoch, state, "stop", reason, slopes=slopes)
-        why = held_reason(turns, self.slope_window, state.n_records)
+        why = unturned_reason(turns, self.slope_window, state.n_records)
         step, pace = self._next_step(state)
         indices = select_dims(
             self.selection,

@@ -1,4 +1,4 @@
-"""What the ALD rule remembers from epoch to epoch."""
+"""What the ALD rule knows from epoch to epoch."""
 
 from __future__ import annotations
 

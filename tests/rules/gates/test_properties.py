@@ -48,7 +48,7 @@ def play(rule, state, rows, first=0):
 @given(search=searches())
 def test_invariants(search):
     rule, n_dims, rows = search
-    fixed, done, before = {"look", "trial", "done"}, False, rule.init(n_dims)
+    fixed, done, before = {"select", "trial", "done"}, False, rule.init(n_dims)
     for state, decision in play(rule, before, rows):
         places = {*state.active, *state.trial, *state.shut}
         assert state.active

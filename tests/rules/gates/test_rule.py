@@ -26,7 +26,7 @@ class World:
         state, decisions = rule.init(self.n_dims), []
         since = 0
         for epoch in range(epochs):
-            fixed = state.phase in ("look", "trial", "done")
+            fixed = state.phase in ("select", "trial", "done")
             p = [float(i in state.active) for i in range(self.n_dims)]
             seen = GateObservation(
                 epoch,
@@ -102,7 +102,7 @@ def test_training_that_shut_too_many_is_made_up_for():
 def test_a_bound_out_of_reach_opens_everything_and_says_so():
     world = World(3, {7}, [0.99, 0.01, 0.02])
     state, decisions = world.run(rule(epochs=100), 120)
-    assert (state.phase, state.active) == ("look", (0, 1, 2))
+    assert (state.phase, state.active) == ("select", (0, 1, 2))
     assert (state.fixed_epoch, "stop" in actions(decisions)) == (None, False)
     told = [d.reason for d in decisions if "with all gates open" in d.reason]
     assert "above the bound of 10 + 2 %" in told[0]
@@ -115,7 +115,7 @@ def test_a_bound_out_of_reach_opens_everything_and_says_so():
 def looked(errors, information):
     """Decisions from where all gates are fixed and open."""
     n = len(information)
-    state, made = dataclasses.replace(rule().init(n), phase="look"), []
+    state, made = dataclasses.replace(rule().init(n), phase="select"), []
     for epoch, error in enumerate(errors):
         seen = GateObservation(epoch, [1.0] * n, information, error, True, 1.0)
         state, decision = rule().update(state, seen)
@@ -144,7 +144,7 @@ def test_the_least_informative_goes_first_and_the_last_one_shut_opens_first():
     assert (state.reopened, state.needed, state.shut) == ((1,), (), (3,))
     # It is not closed again at once, nor does it count as tried.
     state, made = looked([9.0], [5.0, 0.3, 2.0])
-    state = dataclasses.replace(state, phase="look", active=(0, 1, 2), trial=())
+    state = dataclasses.replace(state, phase="select", active=(0, 1, 2), trial=())
     state = dataclasses.replace(state, reopened=(1,))
     seen = GateObservation(1, [1.0] * 3, [5.0, 0.3, 2.0], 9.0, True, 1.0)
     assert rule().update(state, seen)[1].indices == (2,)
@@ -195,7 +195,7 @@ def test_gates_have_settled_once_error_and_multiplier_have(errors, multipliers, 
     for epoch, (error, multiplier) in enumerate(zip(errors, multipliers, strict=True)):
         seen = GateObservation(epoch, p, [1.0] * 2, error, True, multiplier)
         state, _ = rule().update(state, seen)
-        if state.phase == "look":
+        if state.phase == "select":
             break
     assert epoch == last
     assert (state.multipliers, state.errors) == ((), ())
@@ -236,7 +236,7 @@ def test_an_error_that_is_about_to_get_there_has_twice_the_time():
         state, decision = rule().update(state, seen)
         made.append(decision.action)
     assert made[:7] == ["wait"] * 7
-    assert state.phase == "look"
+    assert state.phase == "select"
 
 
 def test_a_trial_that_was_ended_from_outside():
@@ -244,12 +244,12 @@ def test_a_trial_that_was_ended_from_outside():
         rule().init(3), phase="trial", active=(0, 1), trial=(2,), errors=(12.0,)
     )
     state = rule().restart(state, (0, 1, 2))
-    assert (state.phase, state.active, state.trial) == ("look", (0, 1, 2), ())
+    assert (state.phase, state.active, state.trial) == ("select", (0, 1, 2), ())
 
 
 def test_what_was_shut_may_be_open_again_when_weights_are_restored():
     state = dataclasses.replace(
-        rule().init(4), phase="look", active=(0,), shut=(3, 1, 2)
+        rule().init(4), phase="select", active=(0,), shut=(3, 1, 2)
     )
     state = rule().restart(state, (0, 1))
     assert (state.active, state.shut) == ((0, 1), (3, 2))
