@@ -118,11 +118,12 @@ class SimulatedNetwork:
 
 
 class EntangledNetwork(SimulatedNetwork):
-    """A network that gives up a dimension only under pressure.
+    """A network that gives up some dimensions slowly, and others only under pressure.
 
-    At first it needs 7 of its 12 informative dimensions. What those above `size` are
-    worth halves in each epoch in which nine tenths of the examples are truncated, most
-    of them to fewer dimensions.
+    At first it needs 7 of its 12 informative dimensions. While sizes are sampled, what
+    those above 5 are worth falls by a tenth an epoch. What those above `size` are worth
+    halves in each epoch in which nine tenths of the examples are truncated, most of
+    them to fewer dimensions.
     """
 
     def __init__(self, size, **options):
@@ -134,7 +135,11 @@ class EntangledNetwork(SimulatedNetwork):
         return sum(cost for k, cost in self.costs.items() if k > size)
 
     def train(self, epoch, state):
-        if state.sampling is None or sum(state.sampling.probabilities) < 0.899:
+        if state.sampling is None:
+            return
+        for k in range(max(self.size, 5) + 1, 17):
+            self.costs[k] *= 0.9
+        if sum(state.sampling.probabilities) < 0.899:
             return
         truncated = 0.0
         for k, probability in enumerate(state.sampling.probabilities, start=1):

@@ -16,10 +16,7 @@ from ald_keras.callbacks.argument_checks import (
 )
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.epoch_meter import EpochMeter
-from ald_keras.callbacks.mask_writer import (
-    continue_sampling,
-    sample_sizes,
-)
+from ald_keras.callbacks.mask_writer import continue_sampling, sample_sizes
 from ald_keras.callbacks.observer import Observer
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.metrics import SizeCurve
@@ -34,9 +31,7 @@ from ald_keras.rules import (
     SizeCurveRule,
 )
 from ald_keras.rules.interval import EPOCH, EvaluationClock
-from ald_keras.rules.outcome import (
-    INFORMATIVE_KL,
-)
+from ald_keras.rules.outcome import INFORMATIVE_KL
 from ald_keras.rules.rule import samples_sizes
 
 
@@ -159,7 +154,9 @@ class ALDCallback(PruningRecord):
         check_model(self.model)
         self._clear()
         params = self.params or {}
-        self._observer = self._make_observer(int(params.get("epochs") or 1))
+        first = self.model.first_epoch
+        epochs = int(params.get("epochs") or first + 1)
+        self._observer = self._make_observer(first, epochs)
         self.model.call_after_fit(self._end)
         interval = self.interval if samples_sizes(self.rule) else EPOCH
         self._clock = EvaluationClock(interval, params.get("steps"))
@@ -171,7 +168,7 @@ class ALDCallback(PruningRecord):
         self.state = continue_sampling(self.model, self.rule, self.state)
         self._resume_saved()
 
-    def _make_observer(self, epochs: int) -> Observer:
+    def _make_observer(self, first: int, epochs: int) -> Observer:
         meter = EpochMeter(
             self.model,
             self.probe,
@@ -183,7 +180,7 @@ class ALDCallback(PruningRecord):
             BASELINE_NLL in self.rule.metrics,
         )
         directions = {name: direction for name, (_, direction) in self.metrics.items()}
-        return Observer(self.model, meter, directions, epochs)
+        return Observer(self.model, meter, directions, first, epochs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._check_mask(epoch)
@@ -274,17 +271,19 @@ class ALDCallback(PruningRecord):
 
     def _end(self, completed: bool) -> None:
         """Close the run, once every callback has ended its own."""
+        if self.model.weights_were_restored():
+            # Decided on weights that are gone.
+            self._pending = None
         try:
-            if self._last_epoch is not None:
-                if completed:
-                    self._check_mask(self._last_epoch)
-                    self._fix_pending()
-                self.sampled = self.elastic and self.model.size_sampling.is_on
-                if not self.elastic:
-                    sample_sizes(self.model, None)
-                if completed:
-                    self.curve = self._measure_curve()
-                    self._report_outcome()
+            if completed and self._last_epoch is not None:
+                self._check_mask(self._last_epoch)
+                self._fix_pending()
+            self.sampled = self.elastic and self.model.size_sampling.is_on
+            if not self.elastic:
+                sample_sizes(self.model, None)
+            if completed and self._last_epoch is not None:
+                self.curve = self._measure_curve()
+                self._report_outcome()
             self.last_probe = self._require_observer().last_probe()
         finally:
             self._observer = self._pending = None

@@ -83,12 +83,12 @@ def check_arguments(callback: ALDCallback) -> None:
     known = {*BUILT_IN_METRICS, OBJECTIVE, BASELINE_NLL, *callback.metrics}
     if callback.features is None:
         known -= set(FRECHET_METRICS)
-    wanted = list(callback.rule.metrics)
+    missing = [name for name in callback.rule.metrics if name not in known]
     if isinstance(callback.rule, SizeCurveRule):
-        wanted += [m for m in callback.rule.size_metrics if m not in SIZE_METRICS]
+        at_sizes = {*SIZE_METRICS, *callback.metrics}
         if callback.features is None:
-            wanted += set(FRECHET_METRICS).intersection(callback.rule.size_metrics)
-    missing = [name for name in wanted if name not in known]
+            at_sizes -= set(FRECHET_METRICS)
+        missing += [name for name in callback.rule.size_metrics if name not in at_sizes]
     if missing:
         raise ValueError(
             f"`rule` needs metrics that are not measured: {missing}. Name them in "

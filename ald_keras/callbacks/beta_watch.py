@@ -29,7 +29,7 @@ class BetaWatch:
 
     def begin_epoch(self, model: BetaModel) -> None:
         """Read the `beta` that the epoch is trained with."""
-        self._at_begin = _beta(model)
+        self._at_begin = beta_of(model)
 
     def is_constant(self, model: BetaModel) -> bool:
         """Whether the epoch can be observed, as far as it has been trained.
@@ -37,7 +37,7 @@ class BetaWatch:
         `beta` has not moved within it, and is that of the epoch before or the one that
         the model was built with, where a warm-up ends.
         """
-        beta = _beta(model)
+        beta = beta_of(model)
         # The model keeps `beta` in float32.
         at_goal = bool(beta == np.float32(model.final_beta))
         return beta == self._at_begin and (beta == self._at_last_end or at_goal)
@@ -49,9 +49,10 @@ class BetaWatch:
 
     def end_epoch(self, model: BetaModel) -> None:
         """Read the `beta` that the epoch has ended with."""
-        self._at_last_end = _beta(model)
+        self._at_last_end = beta_of(model)
 
 
-def _beta(model: BetaModel) -> float:
+def beta_of(model: BetaModel) -> float:
+    """The weight of the KL now."""
     # Not `float(variable)`, which fails for one that is mirrored over devices.
     return float(keras.ops.convert_to_numpy(model.beta))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ald_keras._typing import JSON, Logs
-from ald_keras.callbacks.beta_watch import BetaWatch
+from ald_keras.callbacks.beta_watch import BetaWatch, beta_of
 from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
 from ald_keras.callbacks.model_protocol import PrunableModel
 from ald_keras.callbacks.optimizer_steps import steps_taken
@@ -20,7 +20,8 @@ class Observer:
         model: The model, when `fit` begins.
         meter: Measures it at the end of each epoch.
         directions: Mapping from the user's own metrics to `"min"` or `"max"`.
-        epochs: Integer >= 1, the number of the last epoch that is planned.
+        first: Integer >= 0, the first epoch.
+        epochs: Integer, the one behind the last epoch that is planned.
 
     Attributes:
         beta: Whether the weight of the KL is constant.
@@ -32,10 +33,11 @@ class Observer:
         model: PrunableModel,
         meter: EpochMeter,
         directions: dict[str, Direction],
+        first: int,
         epochs: int,
     ) -> None:
         self._model, self._meter, self._directions = model, meter, directions
-        self._epochs = epochs
+        self._first, self._epochs = first, epochs
         self.beta = BetaWatch()
         self.can_observe = False
 
@@ -80,8 +82,9 @@ class Observer:
             tuple(active),
             tuple(found["kl"]),
             self._directions,
-            (epoch + 1) / max(self._epochs, epoch + 1),
+            self._progress(epoch + 1),
             _measurement(found["sizes"]),
+            beta_of(self._model),
         )
 
     def observe_within(
@@ -113,9 +116,14 @@ class Observer:
             tuple(self._check_active(found["active"], epoch)),
             tuple(found["kl"]),
             self._directions,
-            progress=(epoch + part) / max(self._epochs, epoch + 1),
-            sizes=_measurement(found["sizes"]),
+            self._progress(epoch + part),
+            _measurement(found["sizes"]),
+            beta_of(self._model),
         )
+
+    def _progress(self, epochs: float) -> float:
+        """Share of the epochs planned for this search that are over."""
+        return (epochs - self._first) / max(self._epochs - self._first, 1)
 
     def _active(self) -> list[int]:
         return [int(i) for i in self._model.latent_mask.active_indices]
@@ -157,11 +165,12 @@ class Observer:
 
     def to_dict(self) -> dict[str, object]:
         """What the next epochs need to know, in plain types."""
-        return {"beta": self.beta.to_dict()}
+        return {"beta": self.beta.to_dict(), "first": self._first}
 
     def load_state(self, data: JSON) -> None:
         """Load what `to_dict` returned."""
         self.beta.load_state(data["beta"])
+        self._first = int(data["first"])
 
 
 def _measurement(data: JSON | None) -> SizeMeasurement | None:

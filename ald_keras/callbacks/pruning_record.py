@@ -108,14 +108,14 @@ class PruningRecord(SearchRecord):
         warnings.warn(f"ALD: {reason}", stacklevel=2)
         self.state = self.rule.restart(self.state, found)
         self.fixed_step = self._pending = None
-        self._observed = 0
+        self._observed, self._code = 0, "restart"
         self._log(
             Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
         )
 
     def _fix_pending(self) -> None:
-        """Apply a size fixed in the last evaluation, and remove the reserve."""
-        if self._pending is not None and self._pending[1].action == "stop":
+        """Apply what was decided last on a fixed size, and remove the reserve."""
+        if self._pending is not None and self._pending[0].fixed_epoch is not None:
             self._apply_pending()
         self._pending = None
         if not isinstance(self.rule, SizeCurveRule):

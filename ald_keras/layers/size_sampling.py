@@ -161,8 +161,10 @@ class SizeSampling(keras.layers.Layer):
                 raise damage
             return
         try:
-            order = np.argsort(np.array(store["rank"]))
-            self.start(order, np.array(store["probabilities"]))
+            rank = np.array(store["rank"])
+            if not np.array_equal(np.sort(rank), np.arange(self.units)):
+                raise ValueError("`rank` must be a permutation")
+            self.start(np.argsort(rank), np.array(store["probabilities"]))
             self.seed_generator.state.assign(store["seed_state"])
         except (KeyError, TypeError, ValueError) as error:
             self._damage = ValueError(f"The file holds no readable sizes: {error!r}")

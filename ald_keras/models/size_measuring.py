@@ -85,10 +85,7 @@ class SizeMeter:
 
     def losses(self, size: int) -> np.ndarray:
         """Loss of each sample at a measured size, shape `(samples,)`."""
-        return self._nll[size] + self._beta * self._kl_at(size)
-
-    def _kl_at(self, size: int) -> np.ndarray:
-        return self._kl[:, size - 1]
+        return self._nll[size] + self._beta * self._kl[:, size - 1]
 
     def terms(self) -> dict[str, tuple[float, ...]]:
         """Mean loss, reconstruction and KL at each measured size, ascending."""
@@ -96,7 +93,7 @@ class SizeMeter:
         return {
             LOSS: tuple(float(self.losses(size).mean()) for size in sizes),
             "reconstruction": tuple(float(self._nll[s].mean()) for s in sizes),
-            "kl": tuple(float(self._kl_at(size).mean()) for size in sizes),
+            "kl": tuple(float(self._kl[:, s - 1].mean()) for s in sizes),
         }
 
     def increases(self) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:

@@ -18,7 +18,8 @@ _LONGEST, _SHORTEST = 250, 20
 class EvaluationClock:
     """Divides training into intervals of optimizer steps.
 
-    Long epochs are divided into equal parts, short ones are put together.
+    Long epochs are divided into equal parts, short ones are put together: the interval
+    is the nearest one that ends with an epoch.
 
     Args:
         interval: `"auto"` (an epoch; parts of at most 250 steps of a longer one; as
@@ -59,7 +60,7 @@ class EvaluationClock:
         self._steps = max(1, self._done)
         self._since += self._done
         self._done = 0
-        due = self._since >= self._fewest()
+        due = self._since >= self._fewest(self._steps)
         if due:
             self._since = 0
         return due
@@ -73,14 +74,14 @@ class EvaluationClock:
             return math.ceil(steps / _LONGEST)
         return max(1, round(steps / int(self._interval)))
 
-    def _fewest(self) -> int:
+    def _fewest(self, steps: int) -> float:
         """Steps after which the end of an epoch ends an interval."""
         if self._interval == EPOCH:
             return 0
         if self._interval == AUTO:
             return _SHORTEST
-        # An interval of about an epoch is an epoch.
-        return round(int(self._interval) / 2)
+        # The number of epochs whose steps are closest to the interval.
+        return int(self._interval) - steps / 2
 
 
 def check_interval(interval: Any, may_divide: bool) -> None:

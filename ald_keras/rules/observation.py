@@ -57,6 +57,7 @@ class Observation(Immutable):
             over, or `None` where it is not known. Defaults to `None`.
         sizes: `SizeMeasurement` at the sizes that the rule's state asks for, or `None`
             where it asks for none. Defaults to `None`.
+        beta: Float >= 0, weight of the KL in the loss. Defaults to 1.
 
     Raises:
         TypeError: If `metrics` or `directions` is not a mapping.
@@ -71,6 +72,7 @@ class Observation(Immutable):
     directions: Mapping[str, Direction] = FrozenMapping({})
     progress: float | None = None
     sizes: SizeMeasurement | None = None
+    beta: float = 1.0
 
     def __post_init__(self) -> None:
         epoch = check_integer("epoch", self.epoch, 0)
@@ -84,7 +86,10 @@ class Observation(Immutable):
         if self.progress is not None:
             progress = check_real("progress", self.progress, above=0.0, at_most=1.0)
             self._set(progress=progress)
-        self._set(directions=_check_directions(self.directions))
+        self._set(
+            directions=_check_directions(self.directions),
+            beta=check_real("beta", self.beta, at_least=0.0),
+        )
 
     def metric(self, name: str) -> float:
         """Value of a metric that a rule needs.

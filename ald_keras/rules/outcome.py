@@ -44,6 +44,10 @@ _CAUSES = {
     "falling": (
         "the loss with fewer dimensions was still falling. Train for more epochs."
     ),
+    "restart": (
+        "weights of an earlier epoch had been restored, with their mask. Let "
+        "EarlyStopping begin later (`start_from_epoch`)."
+    ),
     "reserve_closed": (
         "dimensions became informative in the last epochs. Train for more epochs."
     ),

@@ -24,7 +24,7 @@ def samples(count, seed):
 
 
 TRAIN, VALIDATION = samples(256, 1), samples(100, 2)
-RULE = SizeCurveRule(patience=2)
+RULE = SizeCurveRule(patience=2, share=0.5)
 
 
 def make_vae(**options):
@@ -223,9 +223,10 @@ class Asked(SizeCurveRule):
         ("epoch", [(0, 0.25), (1, 0.5), (2, 0.75), (3, 1.0)]),
         # 8 steps an epoch: three epochs hold 20.
         ("auto", [(2, 0.75)]),
-        # Half an interval or more counts as one.
-        (16, [(0, 0.25), (1, 0.5), (2, 0.75), (3, 1.0)]),
-        (32, [(1, 0.5), (3, 1.0)]),
+        # The number of epochs that comes closest to the interval.
+        (12, [(0, 0.25), (1, 0.5), (2, 0.75), (3, 1.0)]),
+        (16, [(1, 0.5), (3, 1.0)]),
+        (32, [(3, 1.0)]),
         (
             4,
             [
@@ -296,7 +297,8 @@ def test_epochs_count_from_the_one_that_fit_begins_with():
     rule = Asked(patience=1)
     rule.asked.clear()
     fit(traced_vae(), callback_of(rule, interval=16), epochs=6, initial_epoch=5)
-    assert [epoch for epoch, _ in rule.asked] == [5, 5]
+    # Its progress is that of this search.
+    assert rule.asked == [(5, 0.5), (5, 1.0)]
 
 
 def test_sizes_are_not_sampled_after_fit():
@@ -346,3 +348,9 @@ def test_a_copy_is_a_new_search():
     again = copy.deepcopy(callback)
     fit(traced_vae(), again)
     assert again.decisions == callback.decisions
+
+
+@pytest.mark.parametrize("target", ["reconstruction", "baseline_nll", "val_loss"])
+def test_targets_that_no_size_is_measured_for_are_errors(target):
+    with pytest.raises(ValueError, match=f"not measured: .*{target}"):
+        ALDCallback(SizeCurveRule(target=target))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 
+# Evaluations whose measurements are averaged.
+WINDOW = 4
+
 
 @dataclass(frozen=True)
 class Increase:

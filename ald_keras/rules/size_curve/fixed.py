@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.size_curve import reasons
-from ald_keras.rules.size_curve.edge import Increase, mean_increases
+from ald_keras.rules.size_curve.edge import WINDOW, Increase, mean_increases
 from ald_keras.rules.size_curve.reasons import Next
 from ald_keras.rules.size_curve.spectra import (
-    Spectrum,
+    SETTLE,
     idle_dims,
     informative_dims,
     reserve_size,
@@ -36,20 +36,20 @@ def fix(
     """
     # Fewer than the answer, where dimensions have just become idle.
     size = min(state.size or min_dims, len(state.active))
-    order = [] if state.sampling is None else state.sampling.order
+    order = state.active if state.sampling is None else state.sampling.order
     ranked = [d for d in order if d in state.active]
     kept = sorted(ranked[:size])
     idle = idle_dims(ranked[size:], state.spectra, state.idle_kl)
-    others = [d for d in state.removed if d not in kept]
     spare = reserve_size(size) if uses_loss else 0
-    reserve = sorted([*reversed(idle), *others][:spare])
+    reserve = sorted([*reversed(idle), *state.removed][:spare])
     active = sorted([*kept, *reserve])
     after = state.changed(
         phase="fixed",
         size=size,
         active=tuple(active),
         reserve=tuple(reserve),
-        removed=tuple(sorted({*state.removed, *state.active} - {*active})),
+        # Those that were informative do not come back: the size was decided without.
+        removed=tuple(sorted({*state.removed, *idle} - {*active})),
         fixed_epoch=state.last_epoch,
         window=(),
         at_floor=size == min_dims > 1,
@@ -65,14 +65,10 @@ class Watch:
     Args:
         patience: Integer >= 1, evaluations for which a dimension of the reserve must be
             informative before the size is raised.
-        window: Integer >= 1, measurements that are averaged.
-        settle: Integer >= 1, evaluations over which a dimension must be idle.
         min_dims: Integer >= 1, the smallest size.
     """
 
     patience: int
-    window: int
-    settle: int
     min_dims: int
 
     def update(
@@ -91,10 +87,9 @@ class Watch:
         gone = self._idle_in_core(state)
         if gone:
             return self._remove_idle(state, gone)
-        spectrum = state.spectra[-1]
-        if not self._awake(state, spectrum):
+        if not _awake(state):
             return Next(state.changed(awake=0, window=()), "fixed", reasons.FIXED)
-        measured = (*state.window, observation.measurement())[-self.window :]
+        measured = (*state.window, observation.measurement())[-WINDOW:]
         state = state.changed(awake=state.awake + 1, window=measured)
         if state.awake < self.patience:
             return Next(state, "reserve_awake", reasons.AWAKE)
@@ -110,7 +105,7 @@ class Watch:
         Dimensions of the reserve that are informative stay, and the size is not fixed
         then: there was no time left to find out what they are worth.
         """
-        awake = self._awake(state, state.spectra[-1])
+        awake = _awake(state)
         kept = tuple(sorted({*state.core, *awake}))
         idle = [d for d in state.reserve if d not in awake]
         after = state.changed(
@@ -123,14 +118,11 @@ class Watch:
         )
         return Next(after, "reserve_closed", reasons.finished(len(idle), len(awake)))
 
-    def _awake(self, state: SizeCurveState, spectrum: Spectrum) -> list[int]:
-        return informative_dims(state.reserve, spectrum, state.idle_kl)
-
     def _idle_in_core(self, state: SizeCurveState) -> list[int]:
-        if len(state.spectra) <= self.settle:
+        if len(state.spectra) <= SETTLE:
             return []
         idle = idle_dims(state.core, state.spectra, state.idle_kl)
-        limit = len(state.core) - self.min_dims
+        limit = max(0, len(state.core) - self.min_dims)
         return idle[:limit] if len(idle) < len(state.core) else []
 
     def _remove_idle(self, state: SizeCurveState, gone: list[int]) -> Next:
@@ -156,14 +148,15 @@ class Watch:
     def _reopen(
         self, state: SizeCurveState, increase: Increase, allowed: float
     ) -> Next:
-        awake = self._awake(state, state.spectra[-1])
+        awake = _awake(state)
         core = {*state.core, *awake}
         idle = [d for d in state.reserve if d not in awake]
-        reserve = [*idle, *state.removed][: reserve_size(len(core))]
+        count = max(len(idle), reserve_size(len(core)))
+        reserve = [*idle, *state.removed][:count]
         after = state.changed(
             active=tuple(sorted({*core, *reserve})),
             reserve=tuple(sorted(reserve)),
-            removed=tuple(sorted({*state.removed, *idle} - {*reserve})),
+            removed=tuple(sorted({*state.removed} - {*reserve})),
             size=len(core),
             fixed_epoch=state.last_epoch,
             awake=0,
@@ -172,3 +165,8 @@ class Watch:
         )
         why = reasons.reopened(len(core), len(awake), increase, allowed)
         return Next(after, "reopened", why)
+
+
+def _awake(state: SizeCurveState) -> list[int]:
+    """Dimensions of the reserve that were informative in the last evaluation."""
+    return informative_dims(state.reserve, state.spectra[-1], state.idle_kl)

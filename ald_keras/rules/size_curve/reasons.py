@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.size_curve.edge import Increase
-from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.state import SizeCurveState
 
 
@@ -84,12 +83,11 @@ def begins(informative: int, share: float, moved_dims: str) -> str:
     return f"{moved_dims} {why}".strip()
 
 
-def infeasible(bound: float | None, measured: SizeMeasurement) -> str:
+def infeasible(bound: float, error: float) -> str:
     """Why no size can be fixed under a bound."""
-    error = measured.metrics["squared_error"][-1]
     return (
         f"The squared error at full size is {error:.4g}, above the bound of "
-        f"{bound or 0.0:.4g}: no size is within it yet."
+        f"{bound:.4g}: no size is within it yet."
     )
 
 

@@ -13,12 +13,20 @@ from ald_keras.rules.decision import Decision
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.observation import BASELINE_NLL, Observation
 from ald_keras.rules.size_curve import reasons
-from ald_keras.rules.size_curve.edge import Increase, mean_increases, sufficient_size
+from ald_keras.rules.size_curve.edge import (
+    WINDOW,
+    Increase,
+    mean_increases,
+    mean_metric,
+    sufficient_size,
+)
 from ald_keras.rules.size_curve.fixed import Watch, fix
+from ald_keras.rules.size_curve.movement import is_entangled, is_falling
 from ald_keras.rules.size_curve.reasons import Next
 from ald_keras.rules.size_curve.sampled_sizes import check_share
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
+    SETTLE,
     exchange,
     has_settled,
     informative_dims,
@@ -26,12 +34,8 @@ from ald_keras.rules.size_curve.spectra import (
     surplus_and_missing,
 )
 from ald_keras.rules.size_curve.state import SizeCurveState
-from ald_keras.rules.size_curve.targets import Targets, read_targets
+from ald_keras.rules.size_curve.targets import SQUARED_ERROR, Targets, read_targets
 from ald_keras.rules.tolerance import parse_tolerance
-
-# Evaluations over which training must have settled and a dimension must be idle, and
-# those whose measurements are averaged.
-_SETTLE, _WINDOW = 10, 4
 
 # Share of a run after which sizes are sampled while dimensions become idle, and that
 # after which they are sampled while the KL grows: dimensions may still be waking.
@@ -57,10 +61,9 @@ class SizeCurveRule(Immutable):
     3. Decide. The size is fixed once the answer has been the same for `patience`
        evaluations, no further dimension has become informative, and the increase one
        size below is not falling so fast that it would be within the tolerance after as
-       many more. Where the answer is below two thirds of the dimensions that were
-       informative in the beginning, the network is entangled: it uses more dimensions
-       than it needs, and nine tenths of the examples are truncated until the answer
-       stays.
+       many more. Where the answer has fallen by a fifth while the loss hardly falls any
+       more, the network is entangled: it has spread over more dimensions than it needs.
+       Nine tenths of the examples are truncated then, until the answer stays.
     4. Fixed. Training continues at that size. A few idle dimensions stay in reserve,
        not counted in the size. If they become informative and are worth more than the
        tolerance, the size is raised. They are removed at the end.
@@ -76,7 +79,7 @@ class SizeCurveRule(Immutable):
         patience: Integer >= 1, evaluations without change before the size is fixed.
             Defaults to 6.
         share: Float in (0, 0.9], share of truncated examples while measuring. Defaults
-            to 0.5.
+            to 0.3.
         min_dims: Integer >= 1, the smallest size. Defaults to 1.
         target: What the size is to be good enough for: `"loss"`, or a metric that is
             measured at every size: `"silhouette"`, `"frechet_reconstruction"`,
@@ -96,7 +99,7 @@ class SizeCurveRule(Immutable):
     samples_sizes: ClassVar[bool] = True
     tolerance: float | str = "0.5%"
     patience: int = 6
-    share: float = 0.5
+    share: float = 0.3
     min_dims: int = 1
     target: str | tuple[str, ...] = "loss"
     max_squared_error: float | None = None
@@ -140,23 +143,25 @@ class SizeCurveRule(Immutable):
         Raises:
             ValueError: If `n_dims` is below `min_dims`.
         """
-        n_dims = check_integer("n_dims", n_dims, 1)
-        if n_dims < self.min_dims:
-            raise ValueError(
-                f"`min_dims` must not exceed the {n_dims} latent dimensions. "
-                f"Received: min_dims={self.min_dims}"
-            )
-        return self._state_of(range(n_dims))
+        return self._state_of(range(check_integer("n_dims", n_dims, 1)))
 
     def restart(self, state: SizeCurveState, active: Iterable[int]) -> SizeCurveState:
-        """State that continues from dimensions changed from outside."""
+        """State that continues from dimensions changed from outside.
+
+        Raises:
+            ValueError: If they are fewer than `min_dims`.
+        """
         return self._state_of(active)
 
     def _state_of(self, active: Iterable[int]) -> SizeCurveState:
+        dims = tuple(active)
+        if len(dims) < self.min_dims:
+            raise ValueError(
+                f"`min_dims` must not exceed the {len(dims)} active latent dimensions. "
+                f"Received: min_dims={self.min_dims}"
+            )
         every_size = bool(self.size_metrics)
-        return SizeCurveState(
-            tuple(active), every_size=every_size, idle_kl=self.idle_kl
-        )
+        return SizeCurveState(dims, every_size=every_size, idle_kl=self.idle_kl)
 
     def state_from_dict(self, data: Mapping[str, object]) -> SizeCurveState:
         """A state from what `SizeCurveState.to_dict` returned."""
@@ -167,14 +172,14 @@ class SizeCurveRule(Immutable):
     ) -> tuple[SizeCurveState, Decision]:
         """Take in one evaluation, and settle, measure, fix or watch the reserve."""
         observation.check_kl()
-        spectra = (*state.spectra, observation.kl)[-_SETTLE - 1 :]
+        spectra = (*state.spectra, observation.kl)[-SETTLE - 1 :]
         seen = state.changed(
             spectra=spectra,
             last_epoch=observation.epoch,
             idle_kl=self._idle_kl(state, observation),
         )
         if state.phase == "fixed":
-            watch = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims)
+            watch = Watch(self.patience, self.min_dims)
             allowed = functools.partial(self._allowed, observation=observation)
             found = watch.update(seen, observation, allowed)
         elif state.phase == "settle":
@@ -189,7 +194,7 @@ class SizeCurveRule(Immutable):
         """State without a reserve, for the end of training, and what it decides."""
         if not state.reserve:
             return state, None
-        found = Watch(self.patience, _WINDOW, _SETTLE, self.min_dims).finish(state)
+        found = Watch(self.patience, self.min_dims).finish(state)
         return found.state, reasons.decision(state, found.state, found)
 
     def _idle_kl(self, state: SizeCurveState, observation: Observation) -> float:
@@ -204,8 +209,10 @@ class SizeCurveRule(Immutable):
         reconstruction = observation.metrics.get("reconstruction")
         if reconstruction is None:
             return state.idle_kl
-        loss = reconstruction + sum(observation.kl)
-        return min(self.idle_kl, math.sqrt(self._allowed(loss, observation)))
+        loss = reconstruction + observation.beta * math.fsum(observation.kl)
+        allowed = self._allowed(loss, observation)
+        # Where there is no gain yet, nothing is known of what a dimension is worth.
+        return min(self.idle_kl, math.sqrt(allowed)) if allowed else self.idle_kl
 
     def _allowed(self, loss: float, observation: Observation) -> float:
         """The tolerance at this loss, in nats per sample."""
@@ -216,79 +223,72 @@ class SizeCurveRule(Immutable):
 
     def _settle(self, state: SizeCurveState, progress: float | None) -> Next:
         state, moved = self._change_reserve(state)
-        informative = informative_dims(state.active, state.spectra[-1], state.idle_kl)
-        if not informative:
+        if not state.informative:
             return Next(state, "collapsed", reasons.nothing_informative(state.idle_kl))
-        known = len(state.spectra) > _SETTLE
+        known = len(state.spectra) > SETTLE
         growing = known and is_growing(state.spectra)
         latest = _LATEST_GROWING if growing else _LATEST_START
         late = progress is not None and progress >= latest
         if late or (known and has_settled(state.active, state.spectra, state.idle_kl)):
-            count = len(informative)
-            state = state.changed(phase="measure", informative=count)
+            state = state.changed(phase="measure")
+            count = len(state.informative)
             return Next(state, "measure", reasons.begins(count, self.share, moved))
         return Next(state, "settle", moved or reasons.SETTLING)
 
     def _measure(self, state: SizeCurveState, observation: Observation) -> Next:
         state, moved = self._change_reserve(state)
-        if not informative_dims(state.active, state.spectra[-1], state.idle_kl):
+        if not state.informative:
             state = state.changed(window=(), steady=0, below=())
             return Next(state, "collapsed", reasons.nothing_informative(state.idle_kl))
-        window = (*state.window, observation.measurement())[-_WINDOW:]
+        measured = (*state.window, observation.measurement())[-SETTLE - 1 :]
+        window = measured[-WINDOW:]
         increases = mean_increases(window)
         allowed = self._allowed(window[-1].loss, observation)
+        state = state.changed(window=measured)
         if self._relative and not allowed:
-            state = state.changed(size=None, window=window, steady=0, below=())
-            if informative_dims(state.active, state.spectra[-1], self.idle_kl):
-                return Next(state, "no_gain", reasons.NO_GAIN)
-            why = reasons.nothing_informative(self.idle_kl)
-            return Next(state, "collapsed", why)
+            state = state.changed(size=None, steady=0, below=())
+            return Next(state, "no_gain", reasons.NO_GAIN)
         found = self.targets.answers(window, self.min_dims, observation.directions)
-        if self.targets.uses_loss:
-            edge = sufficient_size(increases, allowed, state.size, self.min_dims)
-            found.append(edge)
+        uses_loss = self.targets.uses_loss
+        if uses_loss:
+            found.append(sufficient_size(increases, allowed, state.size, self.min_dims))
         size = None if None in found else max(s for s in found if s is not None)
         if size is None:
-            bound = self.max_squared_error
-            state = state.changed(window=window, steady=0, below=())
-            return Next(state, "infeasible", reasons.infeasible(bound, window[-1]))
-        state = self._count(state.changed(window=window), size, increases)
+            bound = self.max_squared_error or 0.0
+            error = mean_metric(window, SQUARED_ERROR)[1][-1]
+            state = state.changed(steady=0, below=())
+            return Next(state, "infeasible", reasons.infeasible(bound, error))
+        first = state.first_size or size
+        losses = [measurement.loss for measurement in measured]
+        entangled = uses_loss and is_entangled(size, first, losses, allowed)
+        state = state.changed(first_size=first, is_entangled=entangled)
+        state = self._count(state, size, increases)
         if state.steady < self.patience:
-            why = reasons.moving(state, increases, allowed)
-            return Next(state, "moving", moved or why)
-        if self._is_falling(state, allowed):
+            moved = moved or reasons.moving(state, increases, allowed)
+            return Next(state, "moving", moved)
+        may_fall = uses_loss and size > self.min_dims
+        if may_fall and is_falling(state.below, self.patience, allowed):
             return Next(state, "falling", moved or reasons.falling(state, allowed))
-        return fix(state, increases, allowed, self.min_dims, self.targets.uses_loss)
+        return fix(state, increases, allowed, self.min_dims, uses_loss)
 
     def _count(
         self, state: SizeCurveState, size: int, increases: Mapping[int, Increase]
     ) -> SizeCurveState:
         """Count the evaluations since the answer has changed."""
-        counts = [
-            len(informative_dims(state.active, spectrum, state.idle_kl))
-            for spectrum in state.spectra[-2:]
-        ]
+        spectrum = state.spectra[-2:][0]
+        before = len(informative_dims(state.active, spectrum, state.idle_kl))
+        now = len(state.informative)
         # One more dimension is informative: the answer may be about to rise.
-        woke = counts[-1] > counts[0] and size >= counts[-1]
+        woke = now > before and size >= now
         below = [increases[size - 1].mean] if size - 1 in increases else []
         if size != state.size:
             return state.changed(size=size, steady=0, below=tuple(below))
         kept = (*state.below, *below)[-self.patience - 1 :]
         return state.changed(steady=0 if woke else state.steady + 1, below=kept)
 
-    def _is_falling(self, state: SizeCurveState, allowed: float) -> bool:
-        """Whether one size less would soon be sufficient, as it has gone so far."""
-        few = len(state.below) <= self.patience
-        if few or not self.targets.uses_loss or state.size == self.min_dims:
-            return False
-        half = max(1, self.patience // 2)
-        last = state.below[-1]
-        fall = (state.below[-1 - half] - last) / half
-        return last - fall * self.patience <= allowed < last
-
     def _change_reserve(self, state: SizeCurveState) -> tuple[SizeCurveState, str]:
         """Remove idle dimensions beyond the reserve, or open removed ones for it."""
-        if len(state.spectra) <= _SETTLE:
+        if len(state.spectra) <= SETTLE:
             return state, ""
         surplus, missing = surplus_and_missing(
             state.active, state.removed, state.spectra, state.idle_kl, self.min_dims

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ald_keras.rules.size_curve.sampled_sizes import LARGEST_SHARE, SampledSizes
-from ald_keras.rules.size_curve.spectra import informative_dims
 from ald_keras.rules.size_curve.state import SizeCurveState
 
 # Ratio of the probabilities of neighbouring sizes below the answer.
@@ -33,13 +32,12 @@ def sampling_of(
     if state.phase == "settle" or (state.phase == "fixed" and not state.reserve):
         return None
     spectrum = state.spectra[-1]
-    found = {}
     if state.phase == "fixed":
         found = {len(state.core): _FIXED}
     else:
-        informative = len(informative_dims(state.active, spectrum, state.idle_kl))
+        informative = len(state.informative)
         size = informative if state.size is None else state.size
-        if size - 1 >= min_dims and _is_entangled(state):
+        if size - 1 >= min_dims and state.is_entangled:
             found = {size - 1: _DOWN, size: 1.0 - _DOWN}
             share = LARGEST_SHARE
         else:
@@ -52,15 +50,6 @@ def sampling_of(
         key=lambda d: (d not in core, d not in reserve, -spectrum[d], d),
     )
     return SampledSizes(tuple(order), tuple(probabilities))
-
-
-def _is_entangled(state: SizeCurveState) -> bool:
-    """Whether the answer is below two thirds of what was informative at first.
-
-    A network that could let go of so much has spread over more dimensions than it
-    needs, and gives up the others only under pressure.
-    """
-    return state.size is not None and 3 * state.size < 2 * state.informative
 
 
 def _near(size: int, informative: int, min_dims: int) -> dict[int, float]:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 Spectrum = tuple[float, ...]
 
+# Evaluations over which training must have settled and a dimension must be idle.
+SETTLE = 10
+
 # Training has settled when no more than this share of the informative dimensions has
 # changed, and the total KL has grown by no more than this share.
 _SETTLED_DIMS, _SETTLED_KL = 0.1, 0.05
@@ -52,7 +55,8 @@ def has_settled(
 
 def is_growing(spectra: Sequence[Spectrum]) -> bool:
     """Whether the total KL has grown by more than 5 % from the first to the last."""
-    return sum(spectra[-1]) > (1.0 + _SETTLED_KL) * sum(spectra[0])
+    before, after = math.fsum(spectra[0]), math.fsum(spectra[-1])
+    return after > (1.0 + _SETTLED_KL) * before
 
 
 def reserve_size(informative: int) -> int:

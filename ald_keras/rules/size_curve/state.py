@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from ald_keras._validation import (
     check_active,
     check_fields,
+    check_flag,
     check_indices,
     check_integer,
     check_real,
@@ -16,7 +17,7 @@ from ald_keras._validation import (
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.sampled_sizes import SampledSizes
-from ald_keras.rules.size_curve.spectra import Spectrum
+from ald_keras.rules.size_curve.spectra import Spectrum, informative_dims
 
 Phase = Literal["settle", "measure", "fixed"]
 
@@ -40,7 +41,9 @@ class SizeCurveState(Immutable):
         spectra: Mean KL of every dimension in each of the last evaluations, in nats,
             oldest first. Defaults to none.
         size: The answer so far, or `None`. Defaults to `None`.
-        informative: Informative dimensions when measuring began. Defaults to 0.
+        first_size: The first answer, or `None`. Defaults to `None`.
+        is_entangled: Boolean, whether the network uses more dimensions than it needs,
+            as the rule's docstring says. Defaults to `False`.
         window: The last measurements, oldest first. Defaults to none.
         below: Increase one size below the answer in each evaluation since the answer
             has changed. Defaults to none.
@@ -70,7 +73,8 @@ class SizeCurveState(Immutable):
     phase: Phase = "settle"
     spectra: tuple[Spectrum, ...] = ()
     size: int | None = None
-    informative: int = 0
+    first_size: int | None = None
+    is_entangled: bool = False
     window: tuple[SizeMeasurement, ...] = ()
     below: tuple[float, ...] = ()
     steady: int = 0
@@ -108,12 +112,20 @@ class SizeCurveState(Immutable):
                 "`removed` must hold no active dimension. "
                 f"Received: removed={self.removed}, active={self.active}"
             )
-        for name in ("informative", "steady", "awake"):
+        for name in ("steady", "awake"):
             check_integer(name, getattr(self, name), 0)
-        for name, minimum in (("size", 1), ("fixed_epoch", 0), ("last_epoch", 0)):
+        minima = {"size": 1, "first_size": 1, "fixed_epoch": 0, "last_epoch": 0}
+        for name, minimum in minima.items():
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), minimum)
-        check_real("idle_kl", self.idle_kl)
+        check_real("idle_kl", self.idle_kl, at_least=0.0)
+        for name in ("is_entangled", "every_size", "at_floor"):
+            check_flag(name, getattr(self, name))
+        if len({len(row) for row in spectra}) > 1:
+            raise ValueError(
+                "`spectra` must hold as many values in each row. "
+                f"Received: {[len(row) for row in spectra]}"
+            )
         self._set(spectra=spectra, below=below, window=tuple(self.window))
 
     @property
@@ -121,6 +133,11 @@ class SizeCurveState(Immutable):
         """Active dimensions without the reserve, ascending."""
         reserve = {*self.reserve}
         return tuple(d for d in self.active if d not in reserve)
+
+    @property
+    def informative(self) -> list[int]:
+        """Active dimensions that were informative in the last evaluation, ascending."""
+        return informative_dims(self.active, self.spectra[-1], self.idle_kl)
 
     @property
     def sizes_to_measure(self) -> tuple[int, ...]:
@@ -133,7 +150,7 @@ class SizeCurveState(Immutable):
             return ()
         if self.phase == "fixed":
             return (len(self.core), full)
-        middle = self.informative if self.size is None else self.size
+        middle = len(self.informative) if self.size is None else self.size
         near = range(middle - _NEIGHBOURS, middle + _NEIGHBOURS + 1)
         sizes = {full, *(size for size in near if 1 <= size <= full)}
         if self.size is None or self.every_size:

@@ -15,6 +15,7 @@ from ald_keras.rules.size_curve.edge import (
     size_within_bound,
     sufficient_size,
 )
+from ald_keras.rules.size_curve.movement import is_entangled, is_falling
 from ald_keras.rules.size_curve.sampling import sampling_of
 from ald_keras.rules.size_curve.spectra import (
     has_settled,
@@ -387,7 +388,7 @@ def states(draw):
         phase,
         (tuple(kl),),
         size,
-        draw(st.integers(0, n_dims)),
+        is_entangled=draw(st.booleans()),
         idle_kl=0.1,
     )
 
@@ -402,7 +403,7 @@ def test_the_probabilities_sum_to_the_share(state, share, min_dims):
         expected = {len(state.core): 0.4}
         assert {k: p for k, p in found.items() if p} == expected
         return
-    if state.size and 3 * size < 2 * state.informative and size > min_dims:
+    if state.is_entangled and size > min_dims:
         share = 0.9
     if size <= min_dims and informative <= size:
         share = 0.0  # no size is below the answer or between it and the informative
@@ -435,7 +436,7 @@ def test_nothing_is_sampled_before_measuring_and_without_a_reserve():
 
 
 def test_sizes_just_below_the_answer_are_sampled_most():
-    state = SizeCurveState(DIMS, (), (), "measure", (SETTLED,), 3, 4, idle_kl=0.1)
+    state = SizeCurveState(DIMS, (), (), "measure", (SETTLED,), 3, idle_kl=0.1)
     found = sampling_of(state, 0.5, 1).probabilities
     # Four fifths below, of which the ratio is 0.7; the rest at the answer.
     assert found == pytest.approx(
@@ -444,15 +445,42 @@ def test_sizes_just_below_the_answer_are_sampled_most():
 
 
 @pytest.mark.parametrize(
-    ("informative", "min_dims", "entangled"),
-    [(6, 1, False), (7, 1, True), (7, 3, True), (7, 4, False)],
+    ("entangled", "min_dims", "pressed"),
+    [(False, 1, False), (True, 1, True), (True, 3, True), (True, 4, False)],
 )
-def test_an_answer_below_two_thirds_is_put_under_pressure(
-    informative, min_dims, entangled
-):
+def test_an_entangled_network_is_put_under_pressure(entangled, min_dims, pressed):
     state = SizeCurveState(
-        DIMS, (), (), "measure", (SETTLED,), 4, informative, idle_kl=0.1
+        DIMS, (), (), "measure", (SETTLED,), 4, is_entangled=entangled, idle_kl=0.1
     )
     found = sampling_of(state, 0.5, min_dims).probabilities
     pressure = pytest.approx((0.0, 0.0, 0.63, 0.27, 0.0, 0.0))
-    assert (found == pressure) is entangled
+    assert (found == pressure) is pressed
+
+
+@pytest.mark.parametrize(
+    ("size", "losses", "entangled"),
+    [
+        (6, [80.0], True),
+        (7, [80.0], False),  # fallen by less than a fifth from 8
+        # Ten intervals with a tolerance of 1: half of that is learning.
+        (6, [84.9, *[82.0] * 9, 80.0], True),
+        (6, [85.1, *[82.0] * 9, 80.0], False),
+        (6, [80.0, 85.0], True),
+    ],
+)
+def test_a_falling_answer_is_entangled_unless_the_loss_falls(size, losses, entangled):
+    assert is_entangled(size, 8, losses, allowed=1.0) is entangled
+
+
+@pytest.mark.parametrize(
+    ("below", "falling"),
+    [
+        ([2.0, 1.6, 1.2], False),  # too few to tell
+        ([2.0, 1.6, 1.2, 0.8], True),
+        ([0.9, 0.9, 0.9, 0.8], False),
+        ([2.0, 1.6, 1.2, 0.5], False),  # within the tolerance already
+        ([0.8, 1.2, 1.6, 2.0], False),
+    ],
+)
+def test_an_increase_that_will_soon_be_within_the_tolerance_is_falling(below, falling):
+    assert is_falling(below, patience=6, allowed=0.5) is falling

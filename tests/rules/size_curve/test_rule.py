@@ -10,8 +10,8 @@ from size_curve_world import (
     play,
 )
 
-from ald_keras.rules import Observation, SizeCurveRule
-from ald_keras.rules.size_curve import sampling
+from ald_keras.rules import BASELINE_NLL, Observation, SizeCurveRule
+from ald_keras.rules.size_curve import rule
 
 WORTHS = [3.0, 2.0, 1.5, 1.0]
 RULE = SizeCurveRule(tolerance=0.1)
@@ -92,7 +92,7 @@ def test_without_a_gain_and_without_kl_it_has_collapsed():
 
 
 def test_the_idle_threshold_is_at_most_the_square_root_of_the_tolerance():
-    for baseline, idle_kl in ((200.0, 0.1), (100.5, 0.05), (99.0, 0.0)):
+    for baseline, idle_kl in ((200.0, 0.1), (100.5, 0.05), (99.0, 0.1)):
         network = SimulatedNetwork(WORTHS)
         network.baseline_nll = baseline
         state, _ = play(SizeCurveRule(), network, 1)[-1]
@@ -216,16 +216,17 @@ def test_idle_dimensions_of_a_fixed_size_are_removed():
 
 
 def test_an_entangled_network_comes_down_under_pressure():
-    network = EntangledNetwork(4)
+    network = EntangledNetwork(3)
     played = play(RULE, network, 100)
     sizes = [state.size for state, _ in played if state.size is not None]
-    assert (sizes[0], sizes[-1]) == (7, 4)
+    assert (sizes[0], sizes[-1]) == (7, 3)
     assert sizes == sorted(sizes, reverse=True)
     assert played[-1][0].phase == "fixed"
     # Two of the three idle ones stay in reserve, the most informative ones.
     assert set(played[-1][0].reserve) == set(network.places[12:14])
     for state, _ in played:
-        if state.phase == "measure" and state.size is not None:
+        if state.phase == "measure" and state.is_entangled:
+            assert state.size <= 5
             probabilities = state.sampling.probabilities
             assert sum(probabilities) == pytest.approx(0.9)
             assert probabilities[state.size - 2] == pytest.approx(0.63)
@@ -233,8 +234,15 @@ def test_an_entangled_network_comes_down_under_pressure():
 
 
 def test_without_pressure_it_would_not(monkeypatch):
-    monkeypatch.setattr(sampling, "_is_entangled", lambda state: False)
-    assert play(RULE, EntangledNetwork(4), 100)[-1][0].size == 7
+    monkeypatch.setattr(rule, "is_entangled", lambda *arguments: False)
+    assert play(RULE, EntangledNetwork(3), 100)[-1][0].size == 5
+
+
+def test_a_network_that_still_learns_is_not_put_under_pressure():
+    # The loss falls by twice the tolerance an evaluation.
+    played = play(RULE, EntangledNetwork(3, fall=0.2), 100)
+    assert not any(state.is_entangled for state, _ in played)
+    assert played[-1][0].size == 5
 
 
 def test_an_entangled_network_that_needs_its_dimensions_keeps_them():
@@ -313,10 +321,10 @@ def test_a_start_where_all_dimensions_are_informative():
 
 
 def test_dimensions_beyond_the_answer_make_room_for_a_reserve():
-    # All of what is not idle but not needed goes; what was removed as idle is opened.
+    # What is informative but not needed goes for good; what was removed as idle opens.
     network = SimulatedNetwork([*WORTHS, 0.02], n_dims=12)
     state, _ = play(RULE, network, 40)[-1]
-    assert network.places[4] in state.removed
+    assert network.places[4] not in {*state.active, *state.removed}
     assert set(state.reserve) <= set(network.places[5:])
     assert len(state.reserve) == 2
 
@@ -347,3 +355,32 @@ def test_finish_leaves_a_size_that_is_not_fixed():
     state, _ = play(RULE, SimulatedNetwork(WORTHS), 20)[-1]
     assert state.phase == "measure"
     assert RULE.finish(state) == (state, None)
+
+
+@pytest.mark.parametrize("places", [range(14), reversed(range(14))])
+def test_a_reserve_does_not_depend_on_where_dimensions_lie(places):
+    # Two dimensions wake after the size is fixed, each worth more than the tolerance.
+    network = SimulatedNetwork(
+        [*WORTHS[:4], 0.02, 0.01], 14, [*places], wakes=[(40, 0.5), (60, 0.5)]
+    )
+    state, _ = play(RULE, network, 90)[-1]
+    assert (state.size, state.phase) == (6, "fixed")
+
+
+def test_a_small_beta_does_not_make_every_dimension_informative():
+    observation = Observation(
+        0,
+        {BASELINE_NLL: 200.0, "reconstruction": 60.0},
+        tuple(range(8)),
+        (*[50.0] * 4, *[0.01] * 4),
+        beta=0.01,
+    )
+    rule = SizeCurveRule()
+    state, _ = rule.update(rule.init(8, 0), observation)
+    assert state.idle_kl == rule.idle_kl
+
+
+def test_a_restart_below_the_floor_is_an_error():
+    rule = SizeCurveRule(min_dims=6)
+    with pytest.raises(ValueError, match="`min_dims` must not exceed the 5 active"):
+        rule.restart(rule.init(8, 0), range(5))
