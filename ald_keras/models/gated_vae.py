@@ -19,6 +19,7 @@ from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.lagrangian import (
     Measured,
+    gate_metrics,
     lagrangian,
     largest_multiplier,
     mean_weights,
@@ -191,12 +192,14 @@ class GatedVAE(LatentVAE):
         self._track(x, measured, batch)
         weight = ops.expand_dims(measured.weight, -1)
         kl = weight * ops.cast(measured.kl, weight.dtype)
-        self._take_in(batch.mean(batch.part_mean(kl)))
+        mean = ops.cast(ops.stop_gradient(batch.mean(batch.part_mean(kl))), "float32")
+        # Over some 100 steps.
+        self.information.assign(self.information + 0.01 * (mean - self.information))
         # A batch of which nothing counts says nothing on the bound.
         counts = batch.sum(measured.total) > 0
         self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))
         self.latent_mask.mask.assign(self.gates.open_gates())
-        return batch.results(self.metrics, **self._gate_figures())
+        return batch.results(self.metrics, **gate_metrics(self))
 
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
@@ -215,11 +218,6 @@ class GatedVAE(LatentVAE):
         self._track(x, Measured(terms, weight, total, loss, kl), batch)
         return batch.results(self.metrics)
 
-    def _take_in(self, kl: Tensor) -> None:
-        """The moving average of the KL of each dimension, over some 100 steps."""
-        mean = ops.cast(ops.stop_gradient(kl), "float32")
-        self.information.assign(self.information + 0.01 * (mean - self.information))
-
     def _track(self, x: Tensor, measured: Measured, batch: GlobalBatch) -> None:
         terms, weight = measured.terms, measured.weight
         values = {
@@ -233,17 +231,6 @@ class GatedVAE(LatentVAE):
             self._trackers[name].update_state(batch.mean(value), sample_weight=total)
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
         self.invalid_values.update_state(ops.cast(bad, "float32"))
-
-    def _gate_figures(self) -> dict[str, Tensor]:
-        p = ops.clip(self.gates.probabilities(), 1e-7, 1.0 - 1e-7)
-        entropy = -p * ops.log(p) - (1.0 - p) * ops.log(1.0 - p)
-        return {
-            "constraint": ops.convert_to_tensor(self.constraint.average),
-            "multiplier": ops.convert_to_tensor(self.constraint.multiplier),
-            "expected_gates": ops.sum(self.gates.probabilities()),
-            "gate_entropy": ops.mean(entropy),
-            "active_dims": ops.sum(self.latent_mask.mask),
-        }
 
     @property
     def undecided_gates(self) -> list[int]:
@@ -280,10 +267,8 @@ class GatedVAE(LatentVAE):
         undecided = self.undecided_gates
         if undecided:
             warnings.warn(
-                f"GatedVAE: {len(undecided)} gates were undecided (probabilities of "
-                f"{UNDECIDED[0]} to {UNDECIDED[1]}) and are fixed as they are at "
-                f"inference: {undecided}. "
-                "The error may differ from that of training.",
+                f"GatedVAE: {len(undecided)} gates were undecided and are fixed as they "
+                f"are at inference: {undecided}. The error may differ from training's.",
                 stacklevel=2,
             )
         self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)

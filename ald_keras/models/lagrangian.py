@@ -129,3 +129,16 @@ def mean_weights(
 def largest_multiplier(latent_dim: int, tau: float) -> float:
     """Above which the noise of codes does not matter to the bound any more."""
     return max(1.0, latent_dim / (2.0 * _NOISE * tau)) if tau else _UNBOUNDED
+
+
+def gate_metrics(model: GatedVAE) -> dict[str, Tensor]:
+    """What `fit` shows of the gates and their bound, each a scalar."""
+    p = ops.clip(model.gates.probabilities(), 1e-7, 1.0 - 1e-7)
+    entropy = -p * ops.log(p) - (1.0 - p) * ops.log(1.0 - p)
+    return {
+        "constraint": ops.convert_to_tensor(model.constraint.average),
+        "multiplier": ops.convert_to_tensor(model.constraint.multiplier),
+        "expected_gates": ops.sum(model.gates.probabilities()),
+        "gate_entropy": ops.mean(entropy),
+        "active_dims": ops.sum(model.latent_mask.mask),
+    }
