@@ -15,15 +15,13 @@ from ald_keras._typing import FitData, Tensor
 from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood, in_support
-from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.lagrangian import (
     Measured,
     gate_metrics,
     lagrangian,
+    lagrangian_at_inference,
     largest_multiplier,
-    mean_weights,
-    sample_terms,
 )
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
@@ -204,18 +202,9 @@ class GatedVAE(LatentVAE):
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.convert_to_tensor(x)
-        z_mean, z_log_var = self._posterior(x, training=False)
         batch = GlobalBatch(x)
-        z = self.sampling(z_mean, z_log_var, rows=batch.rows)
-        kl = gaussian_kl(z_mean, z_log_var)
-        gates = ops.convert_to_tensor(self.latent_mask.mask)
-        terms = sample_terms(self, x, z, kl, gates, training=False)
-        weight, total = mean_weights(sample_weight, terms.error, batch)
-        error = batch.part_mean(weight * terms.error)
-        loss = batch.part_mean(weight * terms.kl) + self.gate_penalty * ops.sum(gates)
-        loss = loss + self.constraint.multiplier * (error - self.tau)
-        self._track(x, Measured(terms, weight, total, loss, kl), batch)
+        measured = lagrangian_at_inference(self, x, sample_weight, batch)
+        self._track(x, measured, batch)
         return batch.results(self.metrics)
 
     def _track(self, x: Tensor, measured: Measured, batch: GlobalBatch) -> None:
@@ -267,8 +256,8 @@ class GatedVAE(LatentVAE):
         undecided = self.undecided_gates
         if undecided:
             warnings.warn(
-                f"GatedVAE: {len(undecided)} gates were undecided and are fixed as they "
-                f"are at inference: {undecided}. The error may differ from training's.",
+                f"GatedVAE: {len(undecided)} gates were undecided and are fixed as at "
+                f"inference: {undecided}. The error may differ from training's.",
                 stacklevel=2,
             )
         self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)

@@ -95,6 +95,23 @@ def lagrangian(
     return loss, error, measured
 
 
+def lagrangian_at_inference(
+    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
+) -> Measured:
+    """The loss with the gates that are mostly open, codes sampled."""
+    x = ops.convert_to_tensor(x)
+    z_mean, z_log_var = model.encode(x)
+    z = model.sampling(z_mean, z_log_var, rows=batch.rows)
+    kl = gaussian_kl(z_mean, z_log_var)
+    gates = ops.convert_to_tensor(model.latent_mask.mask)
+    terms = sample_terms(model, x, z, kl, gates, training=False)
+    weight, total = mean_weights(sample_weight, terms.error, batch)
+    error = batch.part_mean(weight * terms.error)
+    loss = batch.part_mean(weight * terms.kl) + model.gate_penalty * ops.sum(gates)
+    loss = loss + model.constraint.multiplier * (error - model.tau)
+    return Measured(terms, weight, total, loss, kl)
+
+
 def sample_terms(
     model: GatedVAE, x: Tensor, z: Tensor, kl: Tensor, gates: Tensor, training: bool
 ) -> Terms:
