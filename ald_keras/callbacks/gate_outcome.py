@@ -72,8 +72,6 @@ def undecided(state: GateState, epoch: int, cause: str) -> Decision:
         epoch=epoch,
         action="restore",
         indices=trial,
-        step=state.step,
         active_dims=len(state.active) + len(trial),
-        slopes={},
         reason=f"Restored {len(trial)} on trial, undecided: {cause}.",
     )

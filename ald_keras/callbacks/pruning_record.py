@@ -109,9 +109,7 @@ class PruningRecord(SearchRecord):
         self.state = self.rule.restart(self.state, found)
         self.fixed_step = self._pending = None
         self._observed, self._code = 0, "restart"
-        self._log(
-            Decision(epoch, "restart", (), self.state.step, len(found), {}, reason)
-        )
+        self._log(Decision(epoch, "restart", (), len(found), reason))
 
     def _fix_pending(self) -> None:
         """Apply what was decided last on a fixed size, and remove the reserve."""

@@ -52,18 +52,15 @@ class Decision(Immutable):
             weights they had); or, from a callback and never from a rule, `"restart"`
             (the mask was changed from outside).
         indices: Dimensions the action changes, ascending; empty where it changes none.
-        step: Integer >= 1, dimensions the rule now removes at a time.
         active_dims: Integer >= 1, active dimensions after the action.
-        slopes: Mapping from metrics to their slopes, unit of the metric per
-            epoch, or `None` where too few epochs are recorded. Empty where the
-            rule computed none.
         reason: Full sentence with the numbers that led to the action.
         code: What has happened, one word for each kind, for programs. Defaults to `""`.
         details: Mapping from names to numbers, or to sequences of numbers: what the
-            decision was made on. Defaults to none.
+            decision was made on, such as the slopes of metrics per epoch, or the size
+            curve. Defaults to none.
 
     Raises:
-        TypeError: If `slopes` or `details` is not a mapping.
+        TypeError: If `details` is not a mapping.
         ValueError: If a value is out of its range or `indices` do not go with
             the action.
     """
@@ -71,9 +68,7 @@ class Decision(Immutable):
     epoch: int
     action: Action
     indices: tuple[int, ...]
-    step: int
     active_dims: int
-    slopes: Mapping[str, float | None]
     reason: str
     code: str = ""
     details: Mapping[str, float | tuple[float, ...]] = FrozenMapping({})
@@ -95,16 +90,10 @@ class Decision(Immutable):
             raise ValueError(
                 f"`reason` must be a non-empty string. Received: reason={self.reason!r}"
             )
-        slopes = {
-            name: None if slope is None else check_real(f"slopes[{name!r}]", slope)
-            for name, slope in check_mapping("slopes", self.slopes).items()
-        }
         self._set(
             epoch=check_integer("epoch", self.epoch, 0),
             indices=indices,
-            step=check_integer("step", self.step, 1),
             active_dims=check_integer("active_dims", self.active_dims, 1),
-            slopes=FrozenMapping(slopes),
         )
         details = check_mapping("details", self.details)
         frozen = {name: _frozen(name, value) for name, value in details.items()}
@@ -116,9 +105,7 @@ class Decision(Immutable):
             "epoch": self.epoch,
             "action": self.action,
             "indices": list(self.indices),
-            "step": self.step,
             "active_dims": self.active_dims,
-            "slopes": dict(self.slopes),
             "reason": self.reason,
             "code": self.code,
             "details": {

@@ -22,10 +22,6 @@ class RuleState(Protocol):
         """Dimensions the next observation must show as active, ascending."""
 
     @property
-    def step(self) -> int:
-        """Dimensions removed at a time."""
-
-    @property
     def fixed_epoch(self) -> int | None:
         """Epoch at which the size was fixed, `None` before that."""
 

@@ -56,7 +56,11 @@ def test_the_papers_rule_works_without_arguments():
     assert history["active_dims"] == [8, 8, 8, 8, 8, 3]
     assert vae.active_dims == 3
     decision = pruning.decisions[0]
-    assert (decision.epoch, decision.action, decision.step) == (4, "prune", 5)
+    assert (decision.epoch, decision.action, decision.details["step"]) == (
+        4,
+        "prune",
+        5,
+    )
     assert decision.active_dims == 3
     assert set(decision.indices).isdisjoint(vae.latent_mask.active_indices)
     assert decision.reason
@@ -211,7 +215,7 @@ def test_a_metric_of_the_user_s_own():
     assert len(history["val_brightness"]) == 2
     assert history["active_dims"] == [8, 3]
     assert calls[0] == ((100, 8, 8, 1), None)
-    assert "brightness" in pruning.decisions[0].slopes
+    assert "brightness" in pruning.decisions[0].details
 
 
 def test_frechet_distances_can_be_left_out():

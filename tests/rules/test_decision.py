@@ -14,9 +14,7 @@ PRUNE = {
     "epoch": 4,
     "action": "prune",
     "indices": (1, 3),
-    "step": 2,
     "active_dims": 6,
-    "slopes": {"silhouette": 0.1, "reconstruction": None},
     "reason": "Removed 2 of 8 dimensions.",
     "code": "idle_removed",
     "details": {"sizes": (3, 4), "tolerance": 0.5},
@@ -31,11 +29,7 @@ def decisions(draw):
         epoch=draw(st.integers(0, 10**6)),
         action=action,
         indices=tuple(sorted(draw(indices))) if action == "prune" else (),
-        step=draw(st.integers(1, 50)),
         active_dims=draw(st.integers(1, 500)),
-        slopes=draw(
-            st.dictionaries(st.text(min_size=1, max_size=9), st.none() | FLOATS)
-        ),
         reason=draw(st.text(min_size=1)),
         details=draw(
             st.dictionaries(st.text(min_size=1), FLOATS | st.lists(FLOATS, max_size=3))
@@ -63,19 +57,19 @@ def test_numpy_values_become_plain():
             **PRUNE,
             "epoch": np.int64(4),
             "indices": np.array([1, 3]),
-            "slopes": {"silhouette": np.float64(0.1), "reconstruction": None},
+            "details": {"sizes": (np.int64(3), 4), "tolerance": np.float64(0.5)},
         }
     )
     assert decision == Decision(**PRUNE)
     json.dumps(decision.to_dict())
 
 
-def test_is_frozen_down_to_its_slopes():
+def test_is_frozen_down_to_its_details():
     decision = Decision(**PRUNE)
     assert copy.deepcopy(decision) is decision
     assert len({decision, Decision(**PRUNE)}) == 1
     with pytest.raises(TypeError):
-        decision.slopes["silhouette"] = 1.0
+        decision.details["tolerance"] = 1.0
     with pytest.raises(dataclasses.FrozenInstanceError):
         decision.action = "wait"
 
@@ -90,10 +84,8 @@ def test_is_frozen_down_to_its_slopes():
         ({"action": "sample"}, ValueError, "`indices`"),
         ({"indices": ()}, ValueError, "`indices`"),
         ({"indices": (3, 1)}, ValueError, "`indices`"),
-        ({"step": 0}, ValueError, "`step`"),
         ({"active_dims": 0}, ValueError, "`active_dims`"),
-        ({"slopes": None}, TypeError, "`slopes`"),
-        ({"slopes": {"a": float("nan")}}, ValueError, r"slopes\['a'\]"),
+        ({"details": {"a": float("nan")}}, ValueError, r"details\['a'\]"),
         ({"details": {"a": ["b"]}}, ValueError, r"details\['a'\]"),
         ({"details": 3}, TypeError, "`details`"),
         ({"reason": ""}, ValueError, "`reason`"),

@@ -90,11 +90,6 @@ class GateState(Immutable):
         return self.phase in ("reach", "narrow")
 
     @property
-    def step(self) -> int:
-        """Dimensions tried at a time."""
-        return self.group
-
-    @property
     def at_floor(self) -> bool:
         """Always `False`: no lower limit fixes the size."""
         return False

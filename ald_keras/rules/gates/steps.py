@@ -243,9 +243,7 @@ def close_again(
         epoch=epoch,
         action="prune",
         indices=closed,
-        step=state.step,
         active_dims=len(state.active),
-        slopes={},
         reason="Closed again: the bound was met without them in epoch "
         f"{feasible_epoch + 1}.",
     )
@@ -290,9 +288,7 @@ def decide(
         epoch=seen.epoch,
         action=action,
         indices=indices,
-        step=state.step,
         active_dims=len(state.active),
-        slopes={},
         reason=reason,
         code=code,
     )

@@ -282,12 +282,12 @@ def _decide(
     indices: tuple[int, ...] = (),
     slopes: Mapping[str, float | None] | None = None,
 ) -> Decision:
+    known = {name: value for name, value in (slopes or {}).items() if value is not None}
     return Decision(
         epoch=epoch,
         action=action,
         indices=indices,
-        step=state.step,
         active_dims=len(state.active),
-        slopes=slopes or {},
         reason=reason,
+        details={"step": state.step, **known},
     )

@@ -94,7 +94,8 @@ class ALDToTheEndRule(ALDRule):
             self.selection,
         )
         reason = f"{removed} The rule itself says: {decision.reason}"
-        return after, replace(removal, reason=reason, slopes=decision.slopes)
+        details = {**decision.details, "step": after.step}
+        return after, replace(removal, reason=reason, details=details)
 
     def _without_stop(self) -> ALDRule:
         """`ALDRule` with thresholds that no slope exceeds."""

@@ -57,8 +57,7 @@ class ElasticState(Immutable):
     sampling: SampledSizes | None = None
     last_epoch: int | None = None
 
-    # No dimensions are removed in steps, and no size is ever fixed.
-    step: ClassVar[int] = 1
+    # No size is ever fixed.
     fixed_epoch: ClassVar[int | None] = None
     at_floor: ClassVar[bool] = False
 
@@ -214,8 +213,6 @@ def _decision(
         epoch=state.last_epoch or 0,
         action=action,
         indices=indices,
-        step=1,
         active_dims=len(state.active),
-        slopes={},
         reason=reason,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 from ald_keras._validation import (
     check_active,
@@ -85,9 +85,6 @@ class SizeCurveState(Immutable):
     fixed_epoch: int | None = None
     last_epoch: int | None = None
     at_floor: bool = False
-
-    # No dimensions are removed in steps.
-    step: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.phase not in get_args(Phase):

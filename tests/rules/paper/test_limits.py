@@ -62,7 +62,8 @@ def test_mid_life_state_stops_when_the_window_turns(play):
     assert (decision.action, decision.epoch, decision.indices) == ("stop", 41, ())
     assert (state.fixed_epoch, state.at_floor) == (41, False)
     assert state.active == (1, 2, 4, 7, 8)
-    assert decision.slopes == dict.fromkeys(BUILT_IN_METRICS, 0.5)
+    slopes = dict.fromkeys(BUILT_IN_METRICS, 0.5)
+    assert decision.details == {**slopes, "step": state.step}
 
 
 def test_mid_life_state_goes_on_when_it_does_not_turn(play):
@@ -76,7 +77,7 @@ def test_mid_life_state_goes_on_when_it_does_not_turn(play):
 def test_mid_life_state_waits_between_decisions(play):
     state = mid_life(17, RISING)
     ((after, decision),) = play(ALDRule(), same(8.5), state=state)
-    assert (decision.action, decision.slopes) == ("wait", {})
+    assert (decision.action, decision.details) == ("wait", {"step": after.step})
     assert after == state.record(
         Observation(41, {k: 8.5 for k in BUILT_IN_METRICS}, state.active, range(10))
     )
@@ -130,7 +131,7 @@ def test_a_metric_left_out_does_not_hold_the_stop(play, left_out):
         script[left_out] = [float("nan")] * 20
     _, decision = play(rule, script, n_dims=40)[-1]
     assert decision.action == "stop"
-    assert set(decision.slopes) == set(thresholds)
+    assert set(decision.details) == {*thresholds, "step"}
 
 
 @pytest.mark.parametrize(
@@ -160,13 +161,13 @@ def test_own_metric_counts_when_it_gets_worse(play, direction, curve, threshold,
     script = {"silhouette": RISING, "purity": curve}
     played = play(rule, script, n_dims=40, directions={"purity": direction})
     assert (played[-1][1].action == "stop") is stops
-    assert played[-1][1].slopes["purity"] == pytest.approx(curve[1])
+    assert played[-1][1].details["purity"] == pytest.approx(curve[1])
 
 
-def test_slopes_are_none_while_the_window_is_not_full(play):
+def test_there_are_no_slopes_while_the_window_is_not_full(play):
     script = dict.fromkeys(BUILT_IN_METRICS, RISING[:5])
     _, decision = play(ALDRule(), script)[-1]
-    assert decision.slopes == dict.fromkeys(BUILT_IN_METRICS, None)
+    assert decision.details == {"step": 5}
     assert "needs 20 recorded epochs and has 5" in decision.reason
 
 

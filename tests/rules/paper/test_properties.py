@@ -69,8 +69,8 @@ def test_invariants(run):
         removed += decision.indices
         assert set(state.active) == active
         assert decision.active_dims == len(active)
-        assert len(decision.indices) <= decision.step
-        assert decision.step in (rule.initial_step, rule.final_step)
+        assert len(decision.indices) <= decision.details["step"]
+        assert decision.details["step"] in (rule.initial_step, rule.final_step)
     assert len(set(removed)) == len(removed)
     assert len(active) >= min(rule.min_dims, n_dims)
     actions = [decision.action for _, decision in played]
@@ -81,7 +81,7 @@ def test_invariants(run):
         assert {state.fixed_epoch for state, _ in played[stopped:]} == {stopped}
     else:
         assert played[-1][0].fixed_epoch is None
-    steps = [decision.step for _, decision in played]
+    steps = [decision.details["step"] for _, decision in played]
     assert steps == sorted(steps, reverse=True)
 
 
@@ -148,5 +148,5 @@ def expected_run(rule, n_dims, rows):
 def test_agrees_with_the_algorithm_in_exact_arithmetic(run):
     rule, n_dims, seed, rows = run
     played = play(rule, rule.init(n_dims, seed), rows)
-    answers = [(d.action, len(d.indices), d.step) for _, d in played]
+    answers = [(d.action, len(d.indices), d.details["step"]) for _, d in played]
     assert answers == expected_run(rule, n_dims, rows)

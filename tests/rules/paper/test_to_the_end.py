@@ -44,7 +44,7 @@ def test_the_stop_is_noted_and_dimensions_go_on_to_be_removed(play):
     assert played[2][0].stop_epoch is None
     assert "Removed 1 of 8 dimensions" in played[3][1].reason
     assert "The rule itself says: Stopped for good at 8" in played[3][1].reason
-    assert played[3][1].slopes["reconstruction"] == 1.0
+    assert played[3][1].details["reconstruction"] == 1.0
 
 
 def test_where_the_curves_never_turn_it_is_the_rule_itself(play):
