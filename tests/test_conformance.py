@@ -75,11 +75,11 @@ KERAS_OBJECTS = {
     likelihoods.Laplace: likelihoods.Laplace,
 }
 RULES = {
-    ElasticRule: lambda: ElasticRule(share=0.3, focus=2.0, idle_kl=0.05, patience=3),
+    ElasticRule: lambda: ElasticRule(share=0.4, focus=2.0, idle_kl=0.05, patience=3),
     SizeCurveRule: lambda: SizeCurveRule(
         tolerance=0.7,
         patience=5,
-        share=0.3,
+        share=0.4,
         min_dims=3,
         target="silhouette",
         max_squared_error=2.0,

@@ -10,7 +10,6 @@ import numpy as np
 from ald_keras.metrics import SizeCurve
 from ald_keras.reports.figures import (
     Figure,
-    SizeLine,
     codes_figure,
     kl_figure,
     picture_kind,
@@ -21,7 +20,12 @@ from ald_keras.reports.figures import (
     traversal_figure,
 )
 from ald_keras.reports.model_view import ModelView
-from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
+from ald_keras.reports.run_facts import (
+    Baseline,
+    RunFacts,
+    curve_when_fixed,
+    run_curves,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,26 +113,14 @@ def _size_curve(facts: RunFacts, curve: SizeCurve) -> Drawing:
         else "Sizes were not sampled in training: a network that is trained at a "
         "smaller size loses less."
     )
-    fixed = _measured_when_fixed(facts)
-    if fixed:
+    fixed = curve_when_fixed(facts.decisions)
+    if fixed is not None:
         caption += (
             " The other curve is what the rule measured when it fixed the size, "
             "against the size of then."
         )
     alt = f"Increase of the loss by latent size, from 1 to {full} dimensions."
-    return Drawing("size_curve", curve.plot(fixed), caption, alt)
-
-
-def _measured_when_fixed(facts: RunFacts) -> list[SizeLine]:
-    """The size curve on which the size was fixed, if a rule that reads it fixed it."""
-    names = ("sizes", "increase", "standard_error")
-    for decision in reversed(facts.decisions):
-        details = decision.get("details", {})
-        if decision.get("code") == "fixed" and set(names) <= set(details):
-            sizes, increase, errors = (details[name] for name in names)
-            label = f"when the size was fixed, epoch {decision['epoch'] + 1}"
-            return [SizeLine(label, [round(s) for s in sizes], increase, errors)]
-    return []
+    return Drawing("size_curve", curve.plot([fixed] if fixed else []), caption, alt)
 
 
 def _comparison(facts: RunFacts) -> Drawing:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ald_keras._typing import JSON
 from ald_keras.metrics import SizeCurve
-from ald_keras.reports.figures import Curves, Event
+from ald_keras.reports.figures import Curves, Event, SizeLine
 from ald_keras.reports.model_view import ModelView
 
 # Where a history holds each metric of a figure; the first that is there counts.
@@ -117,6 +117,25 @@ def run_curves(
         test=record.get("test", {}),
         bounds={"squared_error": bound["tau"]} if bound and bound["tau"] else {},
     )
+
+
+def curve_when_fixed(
+    decisions: Sequence[JSON], label: str | None = None
+) -> SizeLine | None:
+    """The size curve on which a rule fixed the size, `None` where it read none.
+
+    Args:
+        decisions: Decisions as `Decision.to_dict` gives them, oldest first.
+        label: How a legend names it. Defaults to `None`: by the epoch.
+    """
+    names = ("sizes", "increase", "standard_error")
+    for decision in reversed(decisions):
+        details = decision.get("details", {})
+        if decision.get("code") == "fixed" and set(names) <= set(details):
+            sizes, increase, errors = (details[name] for name in names)
+            when = f"when the size was fixed, epoch {decision['epoch'] + 1}"
+            return SizeLine(label or when, [round(s) for s in sizes], increase, errors)
+    return None
 
 
 def _fixed(record: JSON) -> Event | None:

@@ -15,9 +15,14 @@ from ald_keras.datasets import Dataset, load_dataset
 from ald_keras.files.model_files import load_model
 from ald_keras.files.text_files import read_csv, read_json
 from ald_keras.models.latent_vae import LatentVAE
-from ald_keras.reports.figures import Curves
+from ald_keras.reports.figures import Curves, SizeLine
 from ald_keras.reports.model_view import ModelView, view_model
-from ald_keras.reports.run_facts import Baseline, RunFacts, run_curves
+from ald_keras.reports.run_facts import (
+    Baseline,
+    RunFacts,
+    curve_when_fixed,
+    run_curves,
+)
 from ald_keras.rules import Decision
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.record import NEEDED, RECORD, check_needed, read_record
@@ -92,6 +97,20 @@ def load_curves(folder: pathlib.Path, label: str) -> Curves:
         OSError: If a file is missing.
     """
     return run_curves(_history(folder), _whole(folder), _decisions(folder), label)
+
+
+def load_curve_when_fixed(folder: pathlib.Path, label: str) -> SizeLine | None:
+    """The size curve on which a run's size was fixed, `None` where none was read.
+
+    Args:
+        folder: Folder of a whole run.
+        label: How a legend names it.
+
+    Raises:
+        ValueError: If a file is damaged.
+        OSError: If a file is missing.
+    """
+    return curve_when_fixed(_decisions(folder), label)
 
 
 def _history(folder: pathlib.Path) -> Mapping[str, list[float]]:

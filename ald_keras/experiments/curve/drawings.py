@@ -41,6 +41,22 @@ def curve_drawings(
     ]
 
 
+def scratch_points(
+    scratch: Mapping[int, Sequence[float]], elbo: float
+) -> list[SizePoint]:
+    """What sizes from scratch lose against an ELBO, ascending.
+
+    Args:
+        scratch: Mapping from sizes to test ELBO, one a seed; may be empty.
+        elbo: The ELBO to compare with, nats per sample.
+    """
+    points = []
+    for size in sorted(scratch):
+        mean, sd = mean_and_sd(scratch[size])
+        points.append(SizePoint(size, elbo - (mean or 0.0), sd))
+    return points
+
+
 def _drawing(
     name: str, curves: Mapping[int, SizeCurve], scratch: Mapping[int, Sequence[float]]
 ) -> Drawing:
@@ -49,10 +65,7 @@ def _drawing(
         for seed, c in curves.items()
     ]
     full = statistics.fmean(elbo_at(c, c.sizes[-1]) for c in curves.values())
-    points = []
-    for size in sorted(scratch):
-        mean, sd = mean_and_sd(scratch[size])
-        points.append(SizePoint(size, full - (mean or 0.0), sd))
+    points = scratch_points(scratch, full)
     gains = [curve.gain for curve in curves.values() if curve.gain is not None]
     tolerance = TOLERANCE * statistics.fmean(gains) if gains else None
     caption = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ald_keras.experiments.core.jobs import FIXED, ONE_SHOT
 from ald_keras.experiments.core.runs import Run
-from ald_keras.experiments.core.saved_runs import load_curves
+from ald_keras.experiments.core.saved_runs import load_curve_when_fixed, load_curves
 from ald_keras.experiments.core.smallest_size import (
     TOLERANCE,
     smallest_sufficient_size,
@@ -17,8 +18,14 @@ from ald_keras.experiments.core.statistics import (
     mean_baseline_nll,
     metrics_by_size,
 )
+from ald_keras.experiments.curve.drawings import scratch_points
 from ald_keras.reports.drawings import Drawing
-from ald_keras.reports.figures import scratch_figure, sizes_figure, starts_figure
+from ald_keras.reports.figures import (
+    scratch_figure,
+    size_curve_figure,
+    sizes_figure,
+    starts_figure,
+)
 
 
 def draw_stability(runs: Sequence[Run]) -> list[Drawing]:
@@ -28,8 +35,9 @@ def draw_stability(runs: Sequence[Run]) -> list[Drawing]:
         runs: Its whole runs.
 
     Returns:
-        Drawings: the ELBO by size; for each rule its runs from all starts, and its most
-        frequent size against that size from scratch.
+        Drawings: the ELBO by size; for each rule its runs from all starts, the size
+        curves that its sizes were fixed on, and its most frequent size against that
+        size from scratch.
     """
     groups = groups_of(runs)
     fixed = groups.pop(FIXED, [])
@@ -92,7 +100,28 @@ def rule_drawings(
     )
     alt = f"Active dimensions and loss over epochs of {len(runs)} runs of {group}."
     starts = Drawing(f"starts-{group}", starts_figure(curves), caption, alt)
-    return [starts, *_scratch(group, runs, fixed)]
+    return [starts, *_when_fixed(group, runs, fixed), *_scratch(group, runs, fixed)]
+
+
+def _when_fixed(group: str, runs: Sequence[Run], fixed: Sequence[Run]) -> list[Drawing]:
+    """The size curves that sizes were fixed on, beside the sizes from scratch."""
+    found = [
+        load_curve_when_fixed(run.folder, f"from {run.size}, seed {run.seed}")
+        for run in runs
+    ]
+    lines = [line for line in found if line is not None]
+    if not lines:
+        return []
+    elbos = metrics_by_size(fixed)
+    best = max((statistics.fmean(values) for values in elbos.values()), default=0.0)
+    points = scratch_points(elbos, best)
+    caption = (
+        f"The size curves on which “{group}” fixed the size: loss at each size above "
+        "that of the dimensions active then, on the probe. Points: networks of a fixed "
+        "size, above the best of them, on the test part."
+    )
+    alt = f"Increase of the loss by latent size when {len(lines)} sizes were fixed."
+    return [Drawing(f"curves-{group}", size_curve_figure(lines, points), caption, alt)]
 
 
 def _scratch(group: str, runs: Sequence[Run], fixed: Sequence[Run]) -> list[Drawing]:
