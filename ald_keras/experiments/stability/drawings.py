@@ -21,6 +21,7 @@ from ald_keras.experiments.core.statistics import (
 from ald_keras.experiments.curve.drawings import scratch_points
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.figures import (
+    SizeLine,
     scratch_figure,
     size_curve_figure,
     sizes_figure,
@@ -105,23 +106,25 @@ def rule_drawings(
 
 def _when_fixed(group: str, runs: Sequence[Run], fixed: Sequence[Run]) -> list[Drawing]:
     """The size curves that sizes were fixed on, beside the sizes from scratch."""
-    found = [
-        load_curve_when_fixed(run.folder, f"from {run.size}, seed {run.seed}")
-        for run in runs
-    ]
-    lines = [line for line in found if line is not None]
+    lines: dict[int, SizeLine] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        line = load_curve_when_fixed(run.folder, f"from {run.size}, seed {run.seed}")
+        if line is not None:
+            lines.setdefault(run.size, line)
     if not lines:
         return []
     elbos = metrics_by_size(fixed)
     best = max((statistics.fmean(values) for values in elbos.values()), default=0.0)
     points = scratch_points(elbos, best)
     caption = (
-        f"The size curves on which “{group}” fixed the size: loss at each size above "
-        "that of the dimensions active then, on the probe. Points: networks of a fixed "
-        "size, above the best of them, on the test part."
+        f"The size curves on which “{group}” fixed the size, with the first seed from "
+        "each starting size: loss at each size above that of the dimensions active "
+        "then, on the probe. Points: networks of a fixed size, above the best of them, "
+        "on the test part."
     )
     alt = f"Increase of the loss by latent size when {len(lines)} sizes were fixed."
-    return [Drawing(f"curves-{group}", size_curve_figure(lines, points), caption, alt)]
+    figure = size_curve_figure(list(lines.values()), points)
+    return [Drawing(f"curves-{group}", figure, caption, alt)]
 
 
 def _scratch(group: str, runs: Sequence[Run], fixed: Sequence[Run]) -> list[Drawing]:
