@@ -24,10 +24,12 @@ def conv(
     """Build four stride-2 convolutions and a Dense layer, mirrored as decoder.
 
     Kernels are 4 x 4; each convolution halves height and width, each transposed one
-    doubles them. Meant for RGB images of 64 x 64 pixels such as EuroSAT's.
+    doubles them. Meant for RGB images of 64 x 64 pixels such as EuroSAT's. Images
+    whose height or width is no multiple of 16 are padded with zeros inside the encoder,
+    and the decoder crops what it makes.
 
     Args:
-        data_shape: `(height, width, channels)`, height and width divisible by 16.
+        data_shape: `(height, width, channels)`.
         latent_dim: Number of latent dimensions the decoder reads.
         filters: Channels of each convolution. Defaults to 32.
         hidden: Units of the Dense layer. Defaults to 256.
@@ -49,7 +51,13 @@ def conv(
     >>> encoder.output_shape, decoder.output_shape
     ((None, 256), (None, 64, 64, 3))
     """
-    shape = _check_image_shape(data_shape)
+    shape = check_shape("data_shape", data_shape)
+    if len(shape) != 3:
+        raise ValueError(
+            "`data_shape` must be (height, width, channels). "
+            f"Received: data_shape={shape}"
+        )
+    margins = tuple(_margin(length) for length in shape[:2])
     latent_dim = check_integer("latent_dim", latent_dim, 1)
     filters = check_integer("filters", filters, 1)
     hidden = check_integer("hidden", hidden, 1)
@@ -74,13 +82,16 @@ def conv(
         )(x)
 
     data = x = keras.Input(shape, name="data")
+    if any(map(sum, margins)):
+        x = keras.layers.ZeroPadding2D(margins, name="encoder_padding")(x)
+    padded = x.shape[1:3]
     for number in range(1, _HALVINGS + 1):
         name = f"encoder_conv_{number}"
         x = strided(keras.layers.Conv2D, x, filters, name, activation=activation)
     x = keras.layers.Flatten(name="encoder_flatten")(x)
     encoder = keras.Model(data, dense(x, hidden, "encoder_dense"), name="encoder")
 
-    small = (shape[0] >> _HALVINGS, shape[1] >> _HALVINGS, filters)
+    small = (padded[0] >> _HALVINGS, padded[1] >> _HALVINGS, filters)
     latent = keras.Input((latent_dim,), name="latent")
     x = dense(latent, hidden, "decoder_dense_1")
     x = dense(x, small[0] * small[1] * small[2], "decoder_dense_2")
@@ -90,15 +101,14 @@ def conv(
         name = f"decoder_conv_{number}"
         x = strided(up, x, filters, name, activation=activation)
     x = strided(up, x, shape[2], "decoder_output", dtype="float32")
+    if any(map(sum, margins)):
+        x = keras.layers.Cropping2D(margins, dtype="float32", name="decoder_cropping")(
+            x
+        )
     return encoder, keras.Model(latent, x, name="decoder")
 
 
-def _check_image_shape(data_shape: Sequence[int]) -> tuple[int, ...]:
-    shape = check_shape("data_shape", data_shape)
-    factor = 2**_HALVINGS
-    if len(shape) != 3 or shape[0] % factor or shape[1] % factor:
-        raise ValueError(
-            "`data_shape` must be (height, width, channels) with height and width "
-            f"divisible by {factor}. Received: data_shape={shape}"
-        )
-    return shape
+def _margin(length: int) -> tuple[int, int]:
+    """Pixels to add before and behind so many, up to a length that can be halved."""
+    missing = -length % 2**_HALVINGS
+    return missing // 2, missing - missing // 2

@@ -18,6 +18,7 @@ from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import continue_sampling, sample_sizes
 from ald_keras.callbacks.observer import Observer
+from ald_keras.callbacks.probe import as_probe
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.features import Features
@@ -132,7 +133,7 @@ class ALDCallback(PruningRecord):
         super().__init__()
         self.rule: PruningRule[Any] = choose_rule(rule, elastic)
         self.n_clusters = n_clusters
-        self.probe = tuple(probe) if isinstance(probe, list) else probe
+        self.probe = as_probe(probe)
         self.probe_size = probe_size
         self.features = features
         self.metrics = dict(metrics or {})

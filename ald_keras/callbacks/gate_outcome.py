@@ -37,8 +37,9 @@ def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
         return f"{text}, their error not known."
     if search.state.phase == "reach":
         return (
-            f"{text}: the bound of {search.rule.tau:g} was never met, the error is "
-            f"{search.error:.4g}. No gate has closed."
+            f"{text}: the bound of {search.rule.tau:g} was never met. The squared "
+            f"error, summed over the values of a sample, is {search.error:.4g}. No gate "
+            "has closed: raise `tau` or train for more epochs."
         )
     within = "within" if search.is_feasible else "ABOVE"
     whose = "" if search.is_validated else " of training data"

@@ -10,6 +10,7 @@ import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.callbacks.model_protocol import ValidatedModel
+from ald_keras.metrics.arrays import as_array, as_labels
 
 _BATCH = 256
 _DEFAULT_CLUSTERS = 10
@@ -111,6 +112,14 @@ class StreamProbe:
         for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
+
+
+def as_probe(probe: FitData) -> FitData:
+    """A probe `x` or `(x, y)` with data frames as arrays and labels as numbers."""
+    if isinstance(probe, (list, tuple)) and probe:
+        x, *labels = probe
+        return (as_array("probe", x), *map(as_labels, labels[:1]), *labels[1:])
+    return as_array("probe", probe)
 
 
 def make_probe(data: FitData, steps: int | None = None) -> ArrayProbe | StreamProbe:

@@ -16,7 +16,6 @@ _Floats = npt.NDArray[np.float64]
 
 def load_clustered_factors(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     n_clusters: int = 6,
     n_factors: int = 3,
@@ -41,7 +40,6 @@ def load_clustered_factors(
 
     Args:
         data_dir: Not used: the data are generated.
-        seed: Not used: the data are those of `data_seed`.
         n_clusters: Positive integer. Defaults to 6.
         n_factors: Positive integer, number of factors of a cluster. Defaults to 3.
         n_features: Integer, at least `n_factors`. Defaults to 60.
@@ -63,7 +61,7 @@ def load_clustered_factors(
     Raises:
         ValueError: If an option is out of range.
     """
-    del data_dir, seed
+    del data_dir
     check_real("scale", scale, above=0.0)
     check_real("noise_variance", noise_variance, at_least=0.0)
     centres, directions = draw_clusters(

@@ -17,13 +17,13 @@ from ald_keras.datasets.splits import hold_out
 
 def load_csv(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     path: str | os.PathLike[str],
     label_column: str | int | None = None,
     header: bool | None = None,
     delimiter: str = ",",
     test_fraction: float = 0.1,
+    data_seed: int = 0,
 ) -> RawDataset:
     """Load a UTF-8 table whose columns are features, and perhaps one of labels.
 
@@ -31,7 +31,6 @@ def load_csv(
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
-        seed: Non-negative integer that chooses the test part.
         path: The file.
         label_column: Name of the column of labels, or its position from 0 (negative:
             from the last). Defaults to `None`: no labels.
@@ -41,6 +40,8 @@ def load_csv(
         delimiter: The character between two cells. Defaults to a comma.
         test_fraction: Share of the rows held out as test part, in (0, 1).
             Defaults to 0.1.
+        data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
+            same for every seed of a run.
 
     Returns:
         A `RawDataset` with float64 samples of shape `(features,)`.
@@ -71,7 +72,7 @@ def load_csv(
         names = [str(position) for position in range(len(cells))]
         rows = itertools.chain([first_row], rows)
     x, y = _parse_rows(file, rows, names, label)
-    return hold_out(str(file), x, y, test_fraction, seed)
+    return hold_out(str(file), x, y, test_fraction, data_seed)
 
 
 def _read_rows(file: pathlib.Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

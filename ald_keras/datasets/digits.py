@@ -13,7 +13,7 @@ _TEST_FRACTION = 0.2
 _TEST_SEED = 0
 
 
-def load_digits(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
+def load_digits(data_dir: pathlib.Path | None) -> RawDataset:
     """Load the 1,797 images of 8 x 8 pixels, divided by 16 into [0, 1].
 
     The set has no official test part: 20 % (360 images) are held out here, stratified
@@ -22,12 +22,11 @@ def load_digits(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
 
     Args:
         data_dir: Not used: the images are embedded in scikit-learn.
-        seed: Not used: the test part is fixed.
 
     Returns:
         A `RawDataset` with samples of shape `(8, 8, 1)`.
     """
-    del data_dir, seed
+    del data_dir
     bunch = sklearn.datasets.load_digits()
     images = (bunch.images[..., np.newaxis] / 16).astype(np.float32)
     x, x_test, y, y_test = sklearn.model_selection.train_test_split(

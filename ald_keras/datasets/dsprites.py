@@ -34,7 +34,6 @@ _Integers = npt.NDArray[np.int64]
 
 def load_dsprites(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     samples: int | None = 20000,
     data_seed: int = 0,
@@ -53,7 +52,6 @@ def load_dsprites(
 
     Args:
         data_dir: The folder, or `None` for TensorFlow Datasets.
-        seed: Not used: the test part is that of `data_seed`.
         samples: Integer >= 2, how many images to take, chosen at random; `None` for
             all. Defaults to 20000.
         data_seed: Non-negative integer that decides which images are taken, and which
@@ -69,7 +67,6 @@ def load_dsprites(
         ConnectionError: If TensorFlow Datasets cannot download the images.
         ImportError: If TensorFlow Datasets is needed and not installed.
     """
-    del seed
     check_integer("data_seed", data_seed, 0)
     if samples is not None:
         check_integer("samples", samples, 2)

@@ -43,9 +43,7 @@ _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
 _Labels = npt.NDArray[np.int64]
 
 
-def load_eurosat(
-    data_dir: pathlib.Path | None, seed: int, *, every: int = 1
-) -> RawDataset:
+def load_eurosat(data_dir: pathlib.Path | None, *, every: int = 1) -> RawDataset:
     """Load EuroSAT: 27,000 satellite images of 64 x 64 pixels, ten kinds of land use.
 
     Source: Helber, Bischke, Dengel and Borth, arXiv 1709.00029. A folder may hold the
@@ -59,7 +57,6 @@ def load_eurosat(
 
     Args:
         data_dir: The folder, or `None` for TensorFlow Datasets.
-        seed: Not used: the test part is fixed.
         every: Positive integer, take only each `every`-th image of the list sorted by
             class and file name, from the first on; the test part is then 10 % of
             these. Defaults to 1: all.
@@ -74,7 +71,6 @@ def load_eurosat(
         ConnectionError: If TensorFlow Datasets cannot download the images.
         ImportError: If Pillow or TensorFlow Datasets is needed and not installed.
     """
-    del seed
     check_integer("every", every, 1)
     if data_dir is None:
         source, images, labels = _load_tfds(every)

@@ -24,12 +24,12 @@ _FORMATS = (
 
 def load_image_folder(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     path: str | os.PathLike[str],
     size: Sequence[int] | None = None,
     grayscale: bool = False,
     test_fraction: float = 0.1,
+    data_seed: int = 0,
 ) -> RawDataset:
     """Load every image of a folder, for example EuroSAT's unpacked ``2750``.
 
@@ -40,7 +40,6 @@ def load_image_folder(
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
-        seed: Non-negative integer that chooses the test part.
         path: The folder.
         size: Height and width to which each image is resized, bilinear with
             antialiasing. Defaults to `None`: all images must be of one size.
@@ -48,6 +47,8 @@ def load_image_folder(
             Defaults to `False`.
         test_fraction: Share of the images held out as test part, in (0, 1).
             Defaults to 0.1.
+        data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
+            same for every seed of a run.
 
     Returns:
         A `RawDataset` with uint8 samples of shape `(height, width, channels)`.
@@ -63,7 +64,7 @@ def load_image_folder(
     target = _check_size(size)
     files, labels, class_names = list_images(folder)
     x = _read_images(files, target, grayscale)
-    return hold_out(str(folder), x, labels, test_fraction, seed, class_names)
+    return hold_out(str(folder), x, labels, test_fraction, data_seed, class_names)
 
 
 def _check_size(size: Sequence[int] | None) -> tuple[int, int] | None:

@@ -19,7 +19,6 @@ _Floats = npt.NDArray[np.float64]
 
 def load_linear_gaussian(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     n_factors: int | None = None,
     variances: Sequence[float] | None = None,
@@ -41,7 +40,6 @@ def load_linear_gaussian(
 
     Args:
         data_dir: Not used: the data are generated.
-        seed: Not used: the data are those of `data_seed`.
         n_factors: Positive integer, number of directions. Defaults to the number of
             `variances`, and to 7 where they are left out.
         variances: Variance along each direction, noise aside, above 0. Defaults to a
@@ -63,7 +61,7 @@ def load_linear_gaussian(
         ValueError: If an option is out of range, or `n_factors` and `variances` do not
             fit together.
     """
-    del data_dir, seed
+    del data_dir
     spread = _check_variances(n_factors, variances)
     check_integer("n_features", n_features, len(spread))
     check_real("noise_variance", noise_variance, at_least=0.0)

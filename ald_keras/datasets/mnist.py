@@ -33,7 +33,7 @@ _SOURCES = {
 _IMAGE_SHAPE = (28, 28)
 
 
-def load_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
+def load_mnist(data_dir: pathlib.Path | None) -> RawDataset:
     """Load MNIST: 60,000 training and 10,000 test images of handwritten digits.
 
     Source: LeCun, Cortes and Burges. A folder may hold ``mnist.npz`` as Keras publishes
@@ -43,7 +43,6 @@ def load_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
 
     Args:
         data_dir: The folder, or `None` for TensorFlow Datasets.
-        seed: Not used: the test part is the official one.
 
     Returns:
         A `RawDataset` with uint8 samples of shape `(28, 28, 1)`.
@@ -54,11 +53,10 @@ def load_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
         ConnectionError: If TensorFlow Datasets cannot download the images.
         ImportError: If TensorFlow Datasets is not installed.
     """
-    del seed
     return _load("mnist", data_dir)
 
 
-def load_fashion_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
+def load_fashion_mnist(data_dir: pathlib.Path | None) -> RawDataset:
     """Load Fashion-MNIST: 60,000 training and 10,000 test images of clothing.
 
     Source: Xiao, Rasul and Vollgraf, arXiv 1708.07747. The files are looked for as
@@ -67,7 +65,6 @@ def load_fashion_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
 
     Args:
         data_dir: The folder, or `None` for TensorFlow Datasets.
-        seed: Not used: the test part is the official one.
 
     Returns:
         A `RawDataset` with uint8 samples of shape `(28, 28, 1)`.
@@ -78,7 +75,6 @@ def load_fashion_mnist(data_dir: pathlib.Path | None, seed: int) -> RawDataset:
         ConnectionError: If TensorFlow Datasets cannot download the images.
         ImportError: If TensorFlow Datasets is not installed.
     """
-    del seed
     return _load("fashion_mnist", data_dir)
 
 

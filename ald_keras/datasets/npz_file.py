@@ -16,10 +16,10 @@ _DEFAULT_TEST_FRACTION = 0.1
 
 def load_npz(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     path: str | os.PathLike[str],
     test_fraction: float | None = None,
+    data_seed: int = 0,
 ) -> RawDataset:
     """Load arrays from an ``.npz`` file.
 
@@ -28,11 +28,12 @@ def load_npz(
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
-        seed: Non-negative integer that chooses the test part where the file has none.
         path: The file.
         test_fraction: Share of the samples held out as test part, in (0, 1), where the
             file has none. Defaults to `None`, which is 0.1; a file with its own test
             part takes no other value.
+        data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
+            same for every seed of a run.
 
     Returns:
         A `RawDataset`.
@@ -61,7 +62,7 @@ def load_npz(
     if "y_test" in arrays:
         raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
-    return hold_out(str(file), x, y, fraction, seed)
+    return hold_out(str(file), x, y, fraction, data_seed)
 
 
 def read_arrays(

@@ -16,7 +16,6 @@ _Floats = npt.NDArray[np.float64]
 
 def load_rare_factors(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     n_common: int = 3,
     n_rare: int = 2,
@@ -44,7 +43,6 @@ def load_rare_factors(
 
     Args:
         data_dir: Not used: the data are generated.
-        seed: Not used: the data are those of `data_seed`.
         n_common: Positive integer, number of factors that move every sample. Defaults
             to 3.
         n_rare: Positive integer, number of factors that move a share of the samples.
@@ -69,7 +67,7 @@ def load_rare_factors(
     Raises:
         ValueError: If an option is out of range.
     """
-    del data_dir, seed
+    del data_dir
     check_real("rare_share", rare_share, above=0.0, at_most=1.0)
     check_real("shift", shift, at_least=0.0)
     check_real("scale", scale, above=0.0)

@@ -25,8 +25,8 @@ from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
 
-# A loader takes the data folder (or `None`) and the seed, and its options as
-# keyword-only arguments; an option without a default must be given.
+# A loader takes the data folder (or `None`), and its options as keyword-only
+# arguments; an option without a default must be given.
 DATASETS: dict[str, Callable[..., RawDataset]] = {
     "digits": load_digits,
     "mnist": load_mnist,
@@ -65,7 +65,7 @@ def load_dataset(
         name: One of the keys of `DATASETS`.
         data_dir: Folder with the files; relative paths among the options start there.
             Defaults to `None`: each data set's own source.
-        seed: Non-negative integer that decides the splits. Defaults to 0.
+        seed: Non-negative integer that decides the validation part. Defaults to 0.
         limit: Use only the first `limit` samples of the training part, before the
             validation part is split off; the test part stays whole. Where a data set
             comes without a test part, the training part is in random order by then.
@@ -98,7 +98,7 @@ def load_dataset(
         raise FileNotFoundError(
             f"`data_dir` must be an existing folder. Received: data_dir={folder}"
         )
-    raw = loader(folder, seed, **options)
+    raw = loader(folder, **options)
     n = _count_training_samples(raw, limit)
     train, val = split_validation(n, val_fraction, seed)
     labels, test_labels, class_names = _number_labels(raw)

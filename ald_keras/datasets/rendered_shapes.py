@@ -30,7 +30,6 @@ Factors = dict[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]
 
 def load_rendered_shapes(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     factors: Sequence[str] = FACTORS,
     rotation_range: float = 360.0,
@@ -53,7 +52,6 @@ def load_rendered_shapes(
 
     Args:
         data_dir: Not used: the images are drawn.
-        seed: Not used: the images are those of `data_seed`.
         factors: Which vary: names among `x`, `y`, `scale`, `rotation` and `shape`.
             Defaults to all.
         rotation_range: Degrees over which rotation varies, from 0, in (0, 360].
@@ -71,7 +69,7 @@ def load_rendered_shapes(
     Raises:
         ValueError: If a factor is unknown or named twice, or an option out of range.
     """
-    del data_dir, seed
+    del data_dir
     check_integer("size", size, _SMALLEST)
     _check_factors(factors)
     labelled = "shape" in factors

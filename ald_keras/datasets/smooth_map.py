@@ -20,7 +20,6 @@ _Floats = npt.NDArray[np.float64]
 
 def load_smooth_map(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     n_factors: int = 4,
     n_features: int = 100,
@@ -41,7 +40,6 @@ def load_smooth_map(
 
     Args:
         data_dir: Not used: the data are generated.
-        seed: Not used: the data are those of `data_seed`.
         n_factors: Positive integer. Defaults to 4.
         n_features: Integer, at least three times `n_factors`. Defaults to 100.
         scale: Standard deviation of the signal in a feature, root mean square over the
@@ -61,7 +59,7 @@ def load_smooth_map(
     Raises:
         ValueError: If an option is out of range.
     """
-    del data_dir, seed
+    del data_dir
     signal = draw_map(
         n_factors, n_features, scale=scale, curvature=curvature, data_seed=data_seed
     )

@@ -24,7 +24,6 @@ from ald_keras.datasets.tfds_source import iterate_examples, naming_the_package
 
 def load_sprites(
     data_dir: pathlib.Path | None,
-    seed: int,
     *,
     characters: int | None = None,
     test_characters: int | None = None,
@@ -47,7 +46,6 @@ def load_sprites(
     Args:
         data_dir: The folder, or `None` for TensorFlow Datasets, which prepares the same
             files from its own folder for manual downloads and keeps bytes (1.1 GB).
-        seed: Not used: the test part is the authors'.
         characters: Use only the first of the training characters. Defaults to `None`:
             all.
         test_characters: Use only the first of the test characters. Defaults to `None`:
@@ -66,7 +64,6 @@ def load_sprites(
             characters than asked for, or if `frames` is no boolean.
         ImportError: If TensorFlow Datasets is needed and not installed.
     """
-    del seed
     wanted = {"train": characters, "test": test_characters}
     if characters is not None:
         check_integer("characters", characters, 1)

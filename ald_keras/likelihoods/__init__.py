@@ -13,7 +13,8 @@ that is to be saved with its model also needs `get_config`/`from_config` and
 
 - `in_support(x)`: a boolean tensor of `x`'s shape that says which values the
   density is defined for (finite ones, where the method is missing);
-- `support`: text on these values for errors, with what to do, e.g. "counts 0, 1, 2";
+- `support`: text on these values for errors, e.g. "counts: 0, 1, 2, ...", and `advice`,
+  a sentence on what to do with others;
 - `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
   NLL if it must be the same for all samples of `x`. Against it is measured what a
   latent space is good for.
@@ -29,6 +30,7 @@ from ald_keras.likelihoods.density import (
     GaussianOptimalSigma,
     Laplace,
     Likelihood,
+    soft_limit,
     sum_over_data,
 )
 from ald_keras.likelihoods.linked import Bernoulli, Poisson
@@ -43,6 +45,7 @@ __all__ = [
     "Poisson",
     "get_likelihood",
     "in_support",
+    "soft_limit",
     "sum_over_data",
 ]
 

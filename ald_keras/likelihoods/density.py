@@ -30,8 +30,22 @@ def sum_over_data(values: Tensor) -> Tensor:
     return ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
+def soft_limit(values: Tensor, limit: float) -> Tensor:
+    """Values up to a limit as they are, and their logarithm's growth above it.
+
+    So `exp` of what a network gives before it has learned anything stays finite, and
+    its gradient leads back.
+    """
+    return ops.minimum(values, limit) + ops.log1p(ops.relu(values - limit))
+
+
 class DensityBase:
     """Defaults: finite data, an output that is the mean, no arguments."""
+
+    @property
+    def reads_means(self) -> bool:
+        """Whether the decoder's output is the mean of the data as it is."""
+        return True
 
     def mean(self, output: Tensor) -> Tensor:
         return output

@@ -7,7 +7,15 @@ from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag
-from ald_keras.likelihoods.density import LOG_2PI, DensityBase, sum_over_data
+from ald_keras.likelihoods.density import (
+    LOG_2PI,
+    DensityBase,
+    soft_limit,
+    sum_over_data,
+)
+
+# Log rate above which a rate grows linearly: 1e13 counts.
+_LARGEST_LOG_RATE = 30.0
 
 
 class _LinkedBase(DensityBase):
@@ -38,6 +46,10 @@ class _LinkedBase(DensityBase):
                 f"{self._direct_name}."
             )
         return self._linked
+
+    @property
+    def reads_means(self) -> bool:
+        return not self.linked
 
     def resolve(self, activation: str | None) -> _LinkedBase:
         found = {"linear": True}.get(activation or "")
@@ -103,7 +115,11 @@ class Bernoulli(_LinkedBase):
         p = ops.clip(ops.mean(x, axis=0), self._margin, 1.0 - self._margin)
         return ops.log(p) - ops.log1p(-p) if self.linked else p
 
-    support = "values in [0, 1]: divide images of 0 to 255 by 255"
+    support = "values in [0, 1]"
+    advice = (
+        "Divide images of 0 to 255 by 255, scale other data to [0, 1], or use "
+        "likelihood='gaussian' for real-valued data."
+    )
 
     def in_support(self, x: Tensor) -> Tensor:
         return ops.logical_and(x >= 0.0, x <= 1.0)
@@ -119,7 +135,8 @@ class Poisson(_LinkedBase):
             softplus, exponential or sigmoid rates. Defaults to `None`.
 
     Rates are raised by `keras.config.epsilon()` (1e-7) inside the logarithm, since
-    a float32 softplus reaches 0; log rates are taken as they are.
+    a float32 softplus reaches 0. Above a log rate of 30 the rate grows linearly, so
+    that it stays finite.
     """
 
     _argument = "from_log_rate"
@@ -131,18 +148,27 @@ class Poisson(_LinkedBase):
         super().__init__(from_log_rate)
 
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        log_rate = output if self.linked else ops.log(output + keras.config.epsilon())
-        rate = ops.exp(output) if self.linked else output
+        if self.linked:
+            log_rate = soft_limit(output, _LARGEST_LOG_RATE)
+            rate = ops.exp(log_rate)
+        else:
+            log_rate, rate = ops.log(output + keras.config.epsilon()), output
         return sum_over_data(rate - x * log_rate + log_factorial(x))
 
     def mean(self, output: Tensor) -> Tensor:
-        return ops.exp(output) if self.linked else output
+        if not self.linked:
+            return output
+        return ops.exp(soft_limit(output, _LARGEST_LOG_RATE))
 
     def best_constant(self, x: Tensor) -> Tensor:
         rate = ops.mean(x, axis=0)
         return ops.log(rate + keras.config.epsilon()) if self.linked else rate
 
     support = "counts: 0, 1, 2, ..."
+    advice = (
+        "Pass the raw counts, or use likelihood='gaussian' for values that were "
+        "normalised or transformed."
+    )
 
     def in_support(self, x: Tensor) -> Tensor:
         whole = ops.logical_and(x >= 0.0, ops.floor(x) == x)

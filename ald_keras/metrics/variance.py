@@ -8,6 +8,7 @@ import numpy as np
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_real
+from ald_keras.metrics.arrays import as_array
 
 # Values looked at at once.
 _BLOCK = 4_000_000
@@ -20,7 +21,7 @@ def tau_for(x: Tensor, explained: float = 0.95) -> float:
     over the values of a sample: the error of a model that always gives the mean.
 
     Args:
-        x: Array of shape `(samples, *data_shape)`, or `LazySamples`.
+        x: Array of shape `(samples, *data_shape)`, data frame, or `LazySamples`.
         explained: Float in [0, 1). Defaults to 0.95.
 
     Returns:
@@ -36,6 +37,7 @@ def tau_for(x: Tensor, explained: float = 0.95) -> float:
     0.25
     """
     explained = check_real("explained", explained, at_least=0.0, below=1.0)
+    x = as_array("x", x)
     if not hasattr(x, "shape"):
         raise TypeError(
             f"`x` must be an array or `LazySamples`. Received: {type(x).__name__}"

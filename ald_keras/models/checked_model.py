@@ -27,8 +27,8 @@ from ald_keras.models.saved_state import SavedState, without_saved_state
 class CheckedModel(keras_internals.PrebuiltModel):
     """Training as Keras does it, with checks of what comes in.
 
-    A subclass has `likelihood` and `data_shape` and, for batches of streams, counts
-    values that it cannot use in `invalid_values`, inside its steps.
+    A subclass has `likelihood`, `data_shape`, `data_range` and, for batches of streams,
+    counts values that it cannot use in `invalid_values`, inside its steps.
 
     Attributes:
         validation_data: `FitValidation` while `fit` runs, else `None`.
@@ -68,9 +68,10 @@ class CheckedModel(keras_internals.PrebuiltModel):
         given = [name for name in excluded if kwargs.get(name)]
         if loss is not None or given:
             raise ValueError(
-                "`compile` takes no loss and no metrics: the loss is the negative "
-                f"ELBO. "
-                f"Received: {', '.join(['loss'] * (loss is not None) + given)}"
+                "`compile` takes no loss and no metrics. Received: "
+                f"{', '.join(['loss'] * (loss is not None) + given)}. The loss is the "
+                "negative ELBO; `likelihood=` of the model chooses its reconstruction "
+                "loss, such as 'gaussian' for a squared error."
             )
         super().compile(optimizer=optimizer, **kwargs)
         compiled.forget_compiled(self)
@@ -110,7 +111,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 before the first step; if a stream does, at the end of the epoch; if
                 `class_weight` comes without labels.
         """
-        x, validation_data = data_checks.as_arrays(x, validation_data)
+        x, y, validation_data = data_checks.as_arrays(x, y, validation_data)
         data_checks.check_class_weight(class_weight, x, y)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_checks.split_arrays(
@@ -233,7 +234,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         }
         if keras_internals.validates_fit(kwargs):  # `fit` has checked, and counts
             return super().evaluate(x, y, **options)
-        x, _ = data_checks.as_arrays(x, None)
+        x, y, _ = data_checks.as_arrays(x, y, None)
         data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
         # A `fit` that runs, and calls this from a callback, has its own count.
@@ -279,7 +280,8 @@ class CheckedModel(keras_internals.PrebuiltModel):
         """
         array = data[0] if isinstance(data, tuple) and data else data
         if data_checks.is_array(array):
-            data_checks.check_array(name, array, self.likelihood, self.data_shape)
+            shape, reach = self.data_shape, self.data_range
+            data_checks.check_array(name, array, self.likelihood, shape, reach)
 
     @contextlib.contextmanager
     def _guarded(

@@ -11,14 +11,10 @@ import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.likelihoods import Likelihood, in_support
+from ald_keras.metrics.arrays import as_array, as_labels, is_array
 
 # Values per block of a check: bounds the copies made of a large array.
 _BLOCK_VALUES = 1 << 24
-
-
-def is_array(data: object) -> bool:
-    """Whether `data` is held in memory: NumPy, or a tensor of any framework."""
-    return hasattr(data, "shape") and hasattr(data, "dtype")
 
 
 def is_stream(data: object) -> bool:
@@ -78,22 +74,31 @@ def check_end(name: str, data: object, argument: str, steps: object) -> None:
         )
 
 
-def as_arrays(x: Tensor, validation_data: FitData) -> tuple[FitData, FitData]:
-    """Data frames as arrays, and validation data in a list as a tuple."""
-    if isinstance(validation_data, list):
-        validation_data = tuple(validation_data)
-    if isinstance(validation_data, tuple):
-        validation_data = tuple(_frame_to_array(part) for part in validation_data)
-    return _frame_to_array(x), _frame_to_array(validation_data)
+def as_arrays(
+    x: Tensor, y: Tensor, validation_data: FitData
+) -> tuple[FitData, Tensor, FitData]:
+    """What `fit` is given, data frames and lists of one array as arrays.
 
+    Validation data in a list become a tuple, texts among labels become numbers.
 
-def _frame_to_array(data: FitData) -> FitData:
-    frame = hasattr(data, "to_numpy") and not is_array(data)
-    return data.to_numpy() if frame else data
+    Raises:
+        TypeError: If data are a list of samples, a mapping, or no numbers.
+    """
+    if isinstance(validation_data, (list, tuple)) and validation_data:
+        first, *labels = validation_data
+        labels[:1] = [as_labels(label) for label in labels[:1]]
+        validation_data = (as_array("validation_data", first), *labels)
+    elif not is_stream(validation_data):
+        validation_data = as_array("validation_data", validation_data)
+    return as_array("x", x), as_labels(y), validation_data
 
 
 def check_array(
-    name: str, x: Tensor, likelihood: Likelihood, shape: Sequence[int]
+    name: str,
+    x: Tensor,
+    likelihood: Likelihood,
+    shape: Sequence[int],
+    reach: tuple[float, float] = (-math.inf, math.inf),
 ) -> None:
     """Raise a `ValueError` unless `x` is data that a model can be trained on.
 
@@ -102,10 +107,12 @@ def check_array(
         x: Array of shape `(samples, *shape)`.
         likelihood: The likelihood whose support the values must lie in.
         shape: Shape of one sample.
+        reach: Smallest and largest value that the decoder can give. Defaults to any.
 
     Raises:
         ValueError: If `x` is empty or of another shape, holds no real numbers, or a
-            value that is not finite or outside the likelihood's support.
+            value that is not finite, outside the likelihood's support or beyond what
+            the decoder can give.
     """
     if tuple(x.shape[1:]) != tuple(shape) or len(x) == 0:
         raise ValueError(
@@ -120,8 +127,22 @@ def check_array(
         block = np.asarray(x[start : start + rows], dtype="float32")
         good = keras.ops.convert_to_numpy(in_support(likelihood, block))
         if not good.all():
-            received = f"a value of {block[~good][0]}"
-            raise outside_support(name, likelihood, received)
+            raise outside_support(name, likelihood, _described(block[~good]))
+        good = (block >= reach[0]) & (block <= reach[1])
+        if not good.all():
+            raise ValueError(
+                f"`{name}` must lie in [{reach[0]:g}, {reach[1]:g}], the range of the "
+                f"decoder's last activation. Received: {_described(block[~good])}. End "
+                "the decoder without an activation (linear), or scale the data."
+            )
+
+
+def _described(values: np.ndarray) -> str:
+    """Values that are not allowed, for a message."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < len(values):
+        return f"{values[~np.isfinite(values)][0]}"
+    return f"values such as {finite[0]:g}, from {finite.min():g} to {finite.max():g}"
 
 
 def outside_support(name: str, likelihood: Likelihood, received: str) -> ValueError:
@@ -133,10 +154,10 @@ def outside_support(name: str, likelihood: Likelihood, received: str) -> ValueEr
         received: What came, for the message.
     """
     expected = getattr(likelihood, "support", "finite numbers")
+    advice = getattr(likelihood, "advice", "")
     return ValueError(
-        f"`{name}` must be finite and within the support of the "
-        f"{type(likelihood).__name__} likelihood. Received: {received}. "
-        f"Expected {expected}."
+        f"`{name}` must hold {expected} under the {type(likelihood).__name__} "
+        f"likelihood. Received: {received}. {advice}".strip()
     )
 
 

@@ -16,6 +16,7 @@ from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood, in_support
 from ald_keras.models.construction_checks import check_tau
+from ald_keras.models.gate_warnings import UNDECIDED, unsettled_gates
 from ald_keras.models.lagrangian import (
     Measured,
     gate_metrics,
@@ -26,9 +27,6 @@ from ald_keras.models.lagrangian import (
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
 from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.snapshot import Snapshot
-
-# A gate is decided if its probability lies outside of these.
-UNDECIDED = (0.05, 0.95)
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -236,15 +234,9 @@ class GatedVAE(LatentVAE):
         """
         self.is_searched = False
         history = super().fit(*args, **kwargs)
-        undecided = self.undecided_gates
-        if undecided and not self.is_searched:
-            warnings.warn(
-                f"GatedVAE: {len(undecided)} of {self.latent_dim} gates are undecided "
-                f"(probabilities of {UNDECIDED[0]} to {UNDECIDED[1]}): {undecided}. "
-                "Pass `GateSearch()` to `fit`, which decides them all, or call "
-                "`harden()` to fix them as they are at inference.",
-                stacklevel=2,
-            )
+        text = "" if self.is_searched else unsettled_gates(self, history.history)
+        if text:
+            warnings.warn(text, stacklevel=2)
         return history
 
     def harden(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -20,6 +21,19 @@ _VALUE_KEEPING = (
     keras.layers.Permute,
     keras.layers.Reshape,
 )
+
+
+# Values that an activation can give.
+_RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, math.inf),
+    "exponential": (0.0, math.inf),
+}
 
 
 def is_graph_model(model: object) -> bool:
@@ -141,6 +155,11 @@ def final_activation(model: keras.Model) -> str | None:
     while isinstance(operation, _VALUE_KEEPING) and inputs:
         operation, inputs = source(inputs[0])
     return _activation_of(operation)
+
+
+def output_range(model: keras.Model) -> tuple[float, float]:
+    """The smallest and the largest value that a model's last activation can give."""
+    return _RANGES.get(final_activation(model) or "", (-math.inf, math.inf))
 
 
 def _activation_of(operation: keras.Operation) -> str | None:

@@ -93,15 +93,15 @@ def _new_heads(
             f"Received: an output of shape {tuple(features.shape)}; "
             "add a Flatten or pooling layer."
         )
+    # Variances begin as the prior's, whatever the scale of the data.
+    kernels = {"z_mean": keras.initializers.GlorotUniform(seed), "z_log_var": "zeros"}
     return tuple(
         keras.layers.Dense(
             latent_dim,
-            kernel_initializer=keras.initializers.GlorotUniform(
-                None if seed is None else seed + offset
-            ),
+            kernel_initializer=kernel,
             name=f"latent_{name}" if name in taken else name,
         )
-        for offset, name in enumerate(("z_mean", "z_log_var"))
+        for name, kernel in kernels.items()
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.likelihoods import Likelihood, get_likelihood
+from ald_keras.likelihoods import Likelihood, get_likelihood, soft_limit
+from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
 from ald_keras.models.checked_model import CheckedModel
@@ -19,6 +22,10 @@ from ald_keras.models.construction_checks import (
     check_ends,
 )
 from ald_keras.models.heads import encoder_with_heads
+from ald_keras.models.importance import elbo_of
+
+# What `exp` gets of a network that has not learned anything yet.
+_LARGEST_LOG_VAR = 30.0
 
 
 class LatentVAE(CheckedModel):
@@ -60,6 +67,13 @@ class LatentVAE(CheckedModel):
         return tuple(self.encoder.inputs[0].shape[1:])
 
     @property
+    def data_range(self) -> tuple[float, float]:
+        """Smallest and largest value of data that the decoder can give."""
+        if getattr(self.likelihood, "reads_means", False):
+            return graph.output_range(self.decoder)
+        return -math.inf, math.inf
+
+    @property
     def active_dims(self) -> int:
         """Number of active latent dimensions."""
         return self.latent_mask.active_dims
@@ -88,7 +102,8 @@ class LatentVAE(CheckedModel):
 
         Pruned dimensions have the prior's: zeros.
         """
-        return self._posterior(ops.convert_to_tensor(x), training=False)
+        x = ops.convert_to_tensor(as_array("x", x))
+        return self._posterior(x, training=False)
 
     def decode(self, z: Tensor) -> Tensor:
         """Means of the data given codes of shape `(batch, latent_dim)`.
@@ -161,6 +176,31 @@ class LatentVAE(CheckedModel):
         z = z if keep is None else z * keep
         return self.nll(x, z, training=training), gaussian_kl(z_mean, z_log_var)
 
+    def elbo(
+        self, x: Tensor, samples: int = 1, batch_size: int = 500, seed: int = 0
+    ) -> np.ndarray:
+        """A lower bound of the log-likelihood of each sample; low for anomalies.
+
+        With one posterior sample the ELBO; with more the importance-weighted bound of
+        Burda, Grosse and Salakhutdinov (2016, arXiv 1509.00519, Eq. 8), which is closer
+        to the log-likelihood.
+
+        Args:
+            x: Array of shape `(n, *data_shape)`.
+            samples: Integer >= 1, posterior samples of each. Defaults to 1.
+            batch_size: Integer >= 1. Defaults to 500.
+            seed: Integer seed of the noise. Defaults to 0.
+
+        Returns:
+            float32 array of shape `(n,)`, nats per sample.
+
+        Raises:
+            ValueError: If `x` is no data for the model, or an argument is out of range.
+        """
+        x = as_array("x", x)
+        self.check_data("x", x)
+        return elbo_of(self, x, samples, batch_size, seed)
+
     def nll(self, x: Tensor, z: Tensor, training: bool = False) -> Tensor:
         """NLL of data given codes, shape `(batch,)`, in nats per sample."""
         output = self._decoder_output(ops.convert_to_tensor(z), training=training)
@@ -172,9 +212,13 @@ class LatentVAE(CheckedModel):
         return z_mean, z_log_var
 
     def heads(self, x: Tensor, training: bool | None) -> list[Tensor]:
-        """Means and log variances as the encoder gives them, not masked."""
+        """Means and log variances as the encoder gives them, not masked.
+
+        Above a log variance of 30 the variance grows linearly.
+        """
         x = ops.cast(x, self.encoder.inputs[0].dtype)
-        return [at_least_float32(h) for h in self.encoder(x, training=training)]
+        mean, log_var = map(at_least_float32, self.encoder(x, training=training))
+        return [mean, soft_limit(log_var, _LARGEST_LOG_VAR)]
 
     def _decoder_output(self, z: Tensor, training: bool | None) -> Tensor:
         return at_least_float32(self.decoder(self.latent_mask(z), training=training))

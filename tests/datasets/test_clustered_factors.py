@@ -26,7 +26,7 @@ def test_sizes_and_labels():
 
 
 def test_clusters_are_about_equally_frequent():
-    raw = load_clustered_factors(None, 0, samples=60_000)
+    raw = load_clustered_factors(None, samples=60_000)
     counts = np.bincount(raw.y, minlength=6)
     # Five standard deviations of a binomial count.
     assert (np.abs(counts - 10_000) < 5 * np.sqrt(60_000 * 5 / 36)).all()
@@ -35,7 +35,7 @@ def test_clusters_are_about_equally_frequent():
 def test_a_cluster_without_a_sample_keeps_its_number():
     data = load_dataset(NAME, n_clusters=40, samples=20, test_samples=5)
     assert data.n_classes == 40
-    raw = load_clustered_factors(None, 0, n_clusters=40, samples=20, test_samples=5)
+    raw = load_clustered_factors(None, n_clusters=40, samples=20, test_samples=5)
     np.testing.assert_array_equal(data.y_test, raw.y_test)
 
 
@@ -64,7 +64,7 @@ def test_clusters_stay_as_more_are_added():
 
 def test_each_cluster_has_its_centre_and_covariance():
     raw = load_clustered_factors(
-        None, 0, n_clusters=3, n_features=8, samples=120_000, scale=2.0, data_seed=4
+        None, n_clusters=3, n_features=8, samples=120_000, scale=2.0, data_seed=4
     )
     centres, directions = draw_clusters(3, 3, 8, data_seed=4)
     for cluster in range(3):
@@ -80,14 +80,14 @@ def test_each_cluster_has_its_centre_and_covariance():
 
 @pytest.mark.parametrize("data_seed", range(3))
 def test_linear_directions_of_all_samples_are_more_than_those_of_a_cluster(data_seed):
-    raw = load_clustered_factors(None, 0, data_seed=data_seed)
+    raw = load_clustered_factors(None, data_seed=data_seed)
     assert count_significant_directions(raw.x) > 18
     for cluster in range(6):
         assert count_significant_directions(raw.x[raw.y == cluster], 2.0) == 3
 
 
 def test_without_noise_samples_lie_in_the_planes_of_their_clusters():
-    raw = load_clustered_factors(None, 0, noise_variance=0, samples=50, test_samples=5)
+    raw = load_clustered_factors(None, noise_variance=0, samples=50, test_samples=5)
     centres, directions = draw_clusters()
     for x, cluster in zip(raw.x, raw.y, strict=True):
         moved = x - centres[cluster]
@@ -107,9 +107,9 @@ def test_data_seed_decides_the_data_and_seed_only_the_split():
 
 
 def test_parts_share_neither_clusters_nor_factors_nor_noise():
-    raw = load_clustered_factors(None, 0, samples=600, test_samples=600)
+    raw = load_clustered_factors(None, samples=600, test_samples=600)
     clean = load_clustered_factors(
-        None, 0, samples=600, test_samples=600, noise_variance=0
+        None, samples=600, test_samples=600, noise_variance=0
     )
     centres, directions = draw_clusters()
 
@@ -136,7 +136,7 @@ def test_fewer_samples_are_the_first_of_more_and_leave_the_test_part():
 
 def test_noise_and_scale_leave_the_clusters_and_factors():
     first, wide, clean = (
-        load_clustered_factors(None, 0, samples=30, test_samples=1, **options)
+        load_clustered_factors(None, samples=30, test_samples=1, **options)
         for options in ({}, {"scale": 8.0}, {"noise_variance": 0})
     )
     np.testing.assert_array_equal(first.y, wide.y)

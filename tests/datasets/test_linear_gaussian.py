@@ -110,7 +110,7 @@ def test_data_seed_decides_the_data_and_seed_only_the_split():
 
 
 def test_parts_share_neither_factors_nor_noise():
-    raw = load_linear_gaussian(None, 0, samples=500, test_samples=500)
+    raw = load_linear_gaussian(None, samples=500, test_samples=500)
     directions = draw_directions(50, 7)
     factors, factors_test = raw.x @ directions, raw.x_test @ directions
     noise = raw.x - factors @ directions.T

@@ -50,7 +50,7 @@ def test_directions_stay_as_rare_ones_are_added():
 )
 def test_number_of_linear_directions(options, expected):
     for data_seed in range(3):
-        raw = load_rare_factors(None, 0, data_seed=data_seed, **options)
+        raw = load_rare_factors(None, data_seed=data_seed, **options)
         assert count_significant_directions(raw.x) == expected
         assert count_significant_directions(raw.x_test) == expected
 
@@ -58,7 +58,7 @@ def test_number_of_linear_directions(options, expected):
 @pytest.mark.parametrize("shift", [0.0, 5.0])
 def test_covariance_is_that_of_the_model(shift):
     raw = load_rare_factors(
-        None, 0, n_features=7, samples=200_000, rare_share=0.3, scale=2.0, shift=shift
+        None, n_features=7, samples=200_000, rare_share=0.3, scale=2.0, shift=shift
     )
     common, rare, apart = draw_rare_directions(n_features=7)
     expected = 4 * common @ common.T + 0.3 * 4 * rare @ rare.T + 0.5 * np.eye(7)
@@ -70,7 +70,7 @@ def test_covariance_is_that_of_the_model(shift):
 @pytest.mark.parametrize("rare_share", [0.15, 0.6])
 def test_rare_factors_move_their_share_of_the_samples(rare_share):
     raw = load_rare_factors(
-        None, 0, rare_share=rare_share, noise_variance=0, samples=20_000, shift=6.0
+        None, rare_share=rare_share, noise_variance=0, samples=20_000, shift=6.0
     )
     common, rare, apart = draw_rare_directions()
     on = moved_by_rare_factors(raw.x)
@@ -86,13 +86,13 @@ def test_rare_factors_move_their_share_of_the_samples(rare_share):
 
 
 def test_a_share_of_one_moves_every_sample():
-    raw = load_rare_factors(None, 0, rare_share=1, noise_variance=0, samples=500)
+    raw = load_rare_factors(None, rare_share=1, noise_variance=0, samples=500)
     assert moved_by_rare_factors(raw.x).all()
 
 
 def test_shift_and_share_leave_the_rest_of_the_samples():
     plain, shifted, often = (
-        load_rare_factors(None, 0, samples=400, noise_variance=0, **options)
+        load_rare_factors(None, samples=400, noise_variance=0, **options)
         for options in ({}, {"shift": 6.0}, {"rare_share": 0.5})
     )
     on, more = moved_by_rare_factors(plain.x), moved_by_rare_factors(often.x)
@@ -107,7 +107,7 @@ def test_shift_and_share_leave_the_rest_of_the_samples():
 
 def test_noise_has_the_variance_asked_for():
     clean, noisy = (
-        load_rare_factors(None, 0, n_features=20, noise_variance=variance).x
+        load_rare_factors(None, n_features=20, noise_variance=variance).x
         for variance in (0, 0.25)
     )
     noise = noisy - clean
@@ -126,8 +126,8 @@ def test_data_seed_decides_the_data_and_seed_only_the_split():
 
 def test_parts_share_neither_factors_nor_noise():
     options = {"samples": 500, "test_samples": 500, "rare_share": 1}
-    raw = load_rare_factors(None, 0, **options)
-    clean = load_rare_factors(None, 0, noise_variance=0, **options)
+    raw = load_rare_factors(None, **options)
+    clean = load_rare_factors(None, noise_variance=0, **options)
     common, rare, _ = draw_rare_directions()
     pairs = [
         (clean.x @ common, clean.x_test @ common),
@@ -141,7 +141,7 @@ def test_parts_share_neither_factors_nor_noise():
 
 def test_parts_differ_in_which_samples_the_rare_factors_move():
     raw = load_rare_factors(
-        None, 0, samples=500, test_samples=500, rare_share=0.5, noise_variance=0
+        None, samples=500, test_samples=500, rare_share=0.5, noise_variance=0
     )
     on, on_test = moved_by_rare_factors(raw.x), moved_by_rare_factors(raw.x_test)
     assert 0.3 < (on == on_test).mean() < 0.7

@@ -189,7 +189,7 @@ def test_fewer_characters_in_one_file(tmp_path, arrays):
 
 @pytest.mark.slow
 def test_real_clips(data_dir):
-    raw = load_sprites(data_dir, 0)
+    raw = load_sprites(data_dir)
     assert (raw.x.shape[0], raw.x_test.shape[0]) == (9000, 2664)
     with np.load(data_dir / "sprites_palette.npz") as archive:
         index, palette = archive["index"], archive["palette"]
