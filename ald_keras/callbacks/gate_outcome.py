@@ -38,7 +38,7 @@ def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
     if search.state.phase == "reach":
         return (
             f"{text}: the bound of {search.rule.tau:g} was never met. The squared "
-            f"error, summed over the values of a sample, is {search.error:.4g}. No gate "
+            f"error is {search.error:.4g}, summed over the values of a sample. No gate "
             "has closed: raise `tau` or train for more epochs."
         )
     within = "within" if search.is_feasible else "ABOVE"

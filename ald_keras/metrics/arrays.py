@@ -52,6 +52,6 @@ def as_array(name: str, data: FitData) -> FitData:
 def as_labels(labels: Tensor) -> Tensor:
     """Labels as an array of numbers: texts become their rank among all of them."""
     labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
-    if getattr(getattr(labels, "dtype", None), "kind", "") in "OUST":
+    if getattr(getattr(labels, "dtype", None), "kind", None) in ("O", "U", "S", "T"):
         _, labels = np.unique(np.asarray(labels, str), return_inverse=True)
     return labels

@@ -25,10 +25,10 @@ def unsettled_gates(vae: GatedVAE, history: JSON) -> str:
     """
     if vae.gated and not ops.convert_to_numpy(vae.constraint.satisfied):
         return (
-            f"GatedVAE: training did not meet the bound of {vae.tau:g}, and no gate has "
-            f"closed: the squared error is {history['squared_error'][-1]:.4g}. It is "
-            f"summed over the {math.prod(vae.data_shape)} values of a sample, not their "
-            "mean. Raise `tau` (`tau_for` finds one) or train for more epochs."
+            f"GatedVAE: training did not meet the bound of {vae.tau:g}: no gate has "
+            f"closed. The squared error is {history['squared_error'][-1]:.4g}, the sum "
+            f"over the {math.prod(vae.data_shape)} values of a sample, not their mean. "
+            "Raise `tau` (`tau_for` finds one) or train for more epochs."
         )
     undecided = vae.undecided_gates
     if not undecided:
