@@ -27,7 +27,9 @@ class ArrayProbe:
 
     def __init__(self, x: Tensor, y: Tensor = None):
         self.x = _to_numpy(x) if keras.ops.is_tensor(x) else x
-        self.y = None if y is None else _as_labels(_to_numpy(y))
+        # `fit(x, x)`, as for an autoencoder of Keras: no labels.
+        same = y is x or (y is not None and np.array_equal(_to_numpy(y), self.x))
+        self.y = None if y is None or same else _as_labels(_to_numpy(y))
         if self.y is not None and len(self.y) != len(x):
             raise ValueError(
                 "`probe`: data and labels must be equally many. "

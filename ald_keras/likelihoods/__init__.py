@@ -27,6 +27,7 @@ from keras import ops
 from ald_keras._typing import Tensor
 from ald_keras.likelihoods.density import (
     Gaussian,
+    GaussianLearnedVariance,
     GaussianOptimalSigma,
     Laplace,
     Likelihood,
@@ -39,6 +40,7 @@ __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "Gaussian",
+    "GaussianLearnedVariance",
     "GaussianOptimalSigma",
     "Laplace",
     "Likelihood",
@@ -52,6 +54,7 @@ __all__ = [
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
+    "gaussian_learned_variance": GaussianLearnedVariance,
     "gaussian_optimal_sigma": GaussianOptimalSigma,
     "laplace": Laplace,
     "poisson": Poisson,

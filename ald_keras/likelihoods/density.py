@@ -105,6 +105,39 @@ class GaussianOptimalSigma(DensityBase):
 
 
 @keras.saving.register_keras_serializable("ald_keras")
+class GaussianLearnedVariance(DensityBase):
+    """Gaussian likelihood whose decoder gives mean and log variance of each value.
+
+    The decoder's last axis is twice as long as that of the data: means first, then
+    logarithms of variances. These are kept within [-10, 10], beyond which they move
+    slower and slower: a variance that may vanish makes the likelihood unbounded.
+    """
+
+    _limit = 10.0
+
+    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+        mean, log_var = self._parts(output)
+        squared = ops.square(x - mean) * ops.exp(-log_var)
+        return sum_over_data(0.5 * (squared + log_var + LOG_2PI))
+
+    @property
+    def reads_means(self) -> bool:
+        return False
+
+    def mean(self, output: Tensor) -> Tensor:
+        return self._parts(output)[0]
+
+    def best_constant(self, x: Tensor) -> Tensor:
+        log_var = ops.log(ops.var(x, axis=0) + math.exp(-self._limit))
+        return ops.concatenate([ops.mean(x, axis=0), log_var], axis=-1)
+
+    def _parts(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_var = ops.split(output, 2, axis=-1)
+        log_var = soft_limit(log_var, self._limit)
+        return mean, -soft_limit(-log_var, self._limit)
+
+
+@keras.saving.register_keras_serializable("ald_keras")
 class Laplace(DensityBase):
     """Laplace likelihood of unit scale; the output is the location."""
 

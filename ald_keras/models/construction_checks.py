@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import keras
 
+from ald_keras._typing import Shape
 from ald_keras._validation import check_real
+from ald_keras.likelihoods import Likelihood
 from ald_keras.models import graph
 
 
@@ -19,8 +21,13 @@ def check_tau(tau: object, gated: bool) -> float:
     return tau
 
 
-def check_decoder(decoder: keras.Model, latent_dim: int) -> list[keras.layers.Dense]:
-    """The decoder's latent readers; raises where it cannot be masked and sliced."""
+def check_decoder(
+    decoder: keras.Model, latent_dim: int
+) -> tuple[keras.Model, list[keras.layers.Dense]]:
+    """A decoder that can be masked and sliced, and the layers to slice.
+
+    It is the decoder itself, or stands behind a layer to slice where it has none.
+    """
     if not graph.is_graph_model(decoder):
         raise TypeError(
             "`decoder` must be a Sequential or Functional model, so that the layers "
@@ -37,17 +44,26 @@ def check_decoder(decoder: keras.Model, latent_dim: int) -> list[keras.layers.De
             f"Received: input shape {tuple(decoder.inputs[0].shape)}"
         )
     graph.check_unshared("decoder", decoder)
-    return graph.latent_input_layers(decoder)
+    graph.check_no_lambda("decoder", decoder)
+    layers = graph.latent_input_layers(decoder)
+    if not layers:
+        decoder = graph.with_places(decoder, latent_dim)
+        layers = graph.latent_input_layers(decoder)
+    return decoder, layers
 
 
-def check_ends(encoder: keras.Model, decoder: keras.Model) -> None:
+def check_ends(
+    encoder: keras.Model, decoder: keras.Model, likelihood: Likelihood
+) -> None:
     """Raise a `ValueError` if the parts differ in data shape or share weights."""
     data, output = encoder.inputs[0].shape[1:], decoder.outputs[0].shape[1:]
-    if tuple(data) != tuple(output) or None in data:
+    mean = output if data == output else _mean_shape(decoder, likelihood)
+    if tuple(data) != tuple(mean) or None in data:
         raise ValueError(
             "`decoder` must give data of the shape that `encoder` reads, without "
-            f"free axes. Received: encoder input {tuple(data)}, "
-            f"decoder output {tuple(output)}"
+            f"free axes. Received: encoder input {tuple(data)}, decoder output "
+            f"{tuple(output)}. A decoder that gives a variance too needs a likelihood "
+            "that reads both, such as 'gaussian_learned_variance'."
         )
     shared = {id(v) for v in encoder.variables} & {id(v) for v in decoder.variables}
     if shared:
@@ -56,3 +72,11 @@ def check_ends(encoder: keras.Model, decoder: keras.Model) -> None:
             "`encoder` and `decoder` must not share weights, which an export could "
             f"not keep shared. Received: {names}"
         )
+
+
+def _mean_shape(decoder: keras.Model, likelihood: Likelihood) -> Shape:
+    """Shape of one sample's mean, where a likelihood reads more than that."""
+    try:
+        return tuple(likelihood.mean(decoder.outputs[0]).shape[1:])
+    except Exception:  # whatever functions raise that are not of `keras.ops`
+        return tuple(decoder.outputs[0].shape[1:])

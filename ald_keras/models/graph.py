@@ -51,6 +51,40 @@ def _has_keras_call(layer: keras.Layer) -> bool:
     return type(layer).call.__module__.split(".")[0] == "keras"
 
 
+# Layers that change each value on its own.
+_ELEMENTWISE = (
+    keras.layers.Activation,
+    keras.layers.ELU,
+    keras.layers.Identity,
+    keras.layers.LeakyReLU,
+    keras.layers.ReLU,
+    keras.layers.Rescaling,
+)
+_ELEMENTWISE_OPERATIONS = ("Clip", "Maximum", "Minimum", "Multiply", "Add", "Tanh")
+
+
+def is_elementwise(operation: keras.Operation) -> bool:
+    """Whether a layer or operation changes each value on its own."""
+    named = type(operation).__name__ in _ELEMENTWISE_OPERATIONS
+    return isinstance(operation, _ELEMENTWISE) or (
+        named and not isinstance(operation, keras.layers.Layer)
+    )
+
+
+def check_no_lambda(name: str, model: keras.Model) -> None:
+    """Raise a `ValueError` if a model holds a Lambda layer."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Lambda):
+            raise ValueError(
+                f"`{name}` must hold no Lambda layer, as its function cannot be saved "
+                f"safely. Received: '{layer.name}'. Replace it by a layer of Keras, "
+                "such as Rescaling or Activation, or by a layer of your own that is "
+                "registered with `keras.saving.register_keras_serializable`."
+            )
+        if isinstance(layer, keras.Model):
+            check_no_lambda(name, layer)
+
+
 def check_unshared(name: str, model: keras.Model) -> None:
     """Raise a `ValueError` if a layer stands in two of the models nested in `model`."""
     seen: dict[int, keras.Model] = {}
@@ -98,40 +132,62 @@ def latent_input_layers(decoder: keras.Model) -> list[keras.layers.Dense]:
         decoder: Sequential or Functional model with one input. Models nested in
             it are looked into.
 
+    Returns:
+        The layers, or none where one that reads the input is no Dense layer or also
+        reads something else.
+
     Raises:
-        ValueError: If a layer that reads the input is no Dense layer, which names
-            it, or also reads something else.
+        ValueError: If one of them is not plain, as `check_plain` says.
     """
-    if isinstance(decoder, keras.Sequential):
-        first = decoder.layers[0]
-        readers = latent_input_layers(first) if is_graph_model(first) else [first]
-    else:
-        readers = []
-        for operation in _readers(decoder, decoder.inputs[0]):
-            nested = is_graph_model(operation)
-            readers += latent_input_layers(operation) if nested else [operation]
-            _check_reads_latent_only(operation, decoder)
+    readers = _latent_readers(decoder)
+    if not all(isinstance(layer, keras.layers.Dense) for layer in readers):
+        return []
     for layer in readers:
-        if not isinstance(layer, keras.layers.Dense):
-            raise ValueError(
-                "`decoder`: every layer that reads the latent input must be Dense, "
-                "since its rows are sliced at export. "
-                f"Received: {type(layer).__name__} named '{layer.name}'."
-            )
         check_plain(layer)
     return readers
 
 
-def _check_reads_latent_only(operation: keras.Operation, decoder: keras.Model) -> None:
+def _latent_readers(decoder: keras.Model) -> list[keras.Operation | None]:
+    """Operations that read the input; `None` for those that read more than it."""
+    if isinstance(decoder, keras.Sequential):
+        first = decoder.layers[0]
+        return _latent_readers(first) if is_graph_model(first) else [first]
+    readers: list[keras.Operation | None] = []
+    for operation in _readers(decoder, decoder.inputs[0]):
+        if not _reads_latent_only(operation, decoder):
+            readers.append(None)
+        elif is_graph_model(operation):
+            readers += _latent_readers(operation)
+        else:
+            readers.append(operation)
+    return readers
+
+
+def with_places(decoder: keras.Model, latent_dim: int) -> keras.Model:
+    """A decoder behind a Dense layer that puts each dimension in its place.
+
+    The layer's kernel is the identity and is not trained. Where no Dense layer reads
+    the code, this one is masked and sliced in its place.
+    """
+    latent = keras.Input((latent_dim,), dtype=decoder.inputs[0].dtype)
+    places = keras.layers.Dense(
+        latent_dim,
+        use_bias=False,
+        kernel_initializer="identity",
+        trainable=False,
+        name="latent_places",
+    )
+    return keras.Model(latent, decoder(places(latent)), name=decoder.name)
+
+
+def _reads_latent_only(operation: keras.Operation, decoder: keras.Model) -> bool:
     known = {id(tensor) for op in decoder.operations for tensor in _outputs(op)}
     latent = decoder.inputs[0]
     for node in nodes(operation):
         own = id(node.output_tensors[0]) in known
         if own and any(read is not latent for read in node.input_tensors):
-            raise ValueError(
-                "`decoder`: a layer that reads the latent input must read nothing "
-                f"else. Received: '{operation.name}', which reads another tensor too."
-            )
+            return False
+    return True
 
 
 def _outputs(operation: keras.Operation) -> list[Tensor]:

@@ -16,9 +16,10 @@ def encoder_with_heads(
 
     Args:
         encoder: Built Keras model with one input. Either its one output is a
-            feature vector `(batch, features)`, or it is Sequential or Functional
-            and its first two outputs come from linear Dense layers on one shared
-            input; a third output is left out.
+            feature vector `(batch, features)`; or it is Sequential or Functional and
+            ends in one linear Dense layer of `2 * latent_dim` units, means first; or
+            its first two outputs come from linear Dense layers, at most through layers
+            that change each value on its own (a third output is left out).
         latent_dim: Integer >= 1.
         seed: Integer seed of new heads' weights. Defaults to `None`.
 
@@ -34,8 +35,12 @@ def encoder_with_heads(
     inputs, outputs = _symbolic_ends(encoder)
     if len(outputs) == 1:
         taken = {layer.name for layer in encoder.layers}
-        z_mean, z_log_var = _new_heads(outputs[0], latent_dim, seed, taken)
-        ends = [z_mean(outputs[0]), z_log_var(outputs[0])]
+        halves = _halves(outputs[0], latent_dim, taken)
+        if halves is not None:
+            ends, (z_mean, z_log_var) = halves
+        else:
+            z_mean, z_log_var = _new_heads(outputs[0], latent_dim, seed, taken)
+            ends = [z_mean(outputs[0]), z_log_var(outputs[0])]
     elif len(outputs) in (2, 3):
         z_mean, z_log_var = _own_heads(outputs[:2], latent_dim)
         ends = outputs[:2]
@@ -46,6 +51,7 @@ def encoder_with_heads(
         )
     full = keras.Model(inputs, ends, name=encoder.name)
     graph.check_unshared("encoder", full)
+    graph.check_no_lambda("encoder", full)
     return full, z_mean, z_log_var
 
 
@@ -106,13 +112,16 @@ def _new_heads(
 
 
 def _own_heads(outputs: list[Tensor], latent_dim: int) -> list[keras.layers.Dense]:
-    heads, read = [], []
+    heads = []
     for name, output in zip(("mean", "log variance"), outputs, strict=True):
         layer, inputs = source(output)
+        while graph.is_elementwise(layer) and len(inputs) == 1:
+            layer, inputs = source(inputs[0])
         if not isinstance(layer, keras.layers.Dense):
             raise ValueError(
-                f"`encoder`: the output for the {name} must come straight from a Dense "
-                f"layer. Received: {type(layer).__name__} named '{layer.name}'. With a "
+                f"`encoder`: the output for the {name} must come from a Dense layer, "
+                "at most through layers that change each value on its own, such as a "
+                f"clip. Received: {type(layer).__name__} named '{layer.name}'. With a "
                 "subclassed model, pass one that ends in a feature vector."
             )
         if layer.activation is not keras.activations.linear:
@@ -126,11 +135,33 @@ def _own_heads(outputs: list[Tensor], latent_dim: int) -> list[keras.layers.Dens
                 f"has {layer.units}. Received: latent_dim={latent_dim}"
             )
         heads.append(layer)
-        read.append(inputs[0])
-    if heads[0] is heads[1] or read[0] is not read[1]:
+    if heads[0] is heads[1]:
         raise ValueError(
-            "`encoder`: mean and log variance must come from two Dense layers on one "
-            f"shared input. Received: '{heads[0].name}' on '{read[0].name}' and "
-            f"'{heads[1].name}' on '{read[1].name}'."
+            "`encoder`: mean and log variance must come from two Dense layers. "
+            f"Received: '{heads[0].name}' for both."
         )
     return heads
+
+
+def _halves(
+    output: Tensor, latent_dim: int, taken: set[str]
+) -> tuple[list[Tensor], list[keras.layers.Dense]] | None:
+    """One linear Dense layer of `2 * latent_dim` units as two heads with its weights.
+
+    Means come first, as in TensorFlow's tutorial. `None` for any other output.
+    """
+    layer, inputs = source(output)
+    wide = isinstance(layer, keras.layers.Dense) and layer.units == 2 * latent_dim
+    if not wide or layer.activation is not keras.activations.linear:
+        return None
+    graph.check_plain(layer)
+    heads = []
+    for part, name in enumerate(("z_mean", "z_log_var")):
+        name = f"latent_{name}" if name in taken else name
+        config = {**layer.get_config(), "units": latent_dim, "name": name}
+        head = keras.layers.Dense.from_config(config)
+        head.build(inputs[0].shape)
+        columns = slice(part * latent_dim, (part + 1) * latent_dim)
+        head.set_weights([weight[..., columns] for weight in layer.get_weights()])
+        heads.append(head)
+    return [head(inputs[0]) for head in heads], heads

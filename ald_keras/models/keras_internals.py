@@ -17,6 +17,16 @@ class PrebuiltModel(keras.Model):
         # Keras would take a batch and, with several workers, fail to reduce it.
         return
 
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        # Keras would write a file that it cannot read.
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                "`filepath` must end in '.keras': a model of this library cannot be "
+                f"read from HDF5. Received: filepath={filepath}. Weights alone can be "
+                "saved with `save_weights('NAME.weights.h5')`."
+            )
+        super().save(filepath, *args, **kwargs)
+
 
 def restored_epoch(model: keras.Model) -> int | None:
     """Epoch that `BackupAndRestore` lets the next `fit` begin with, `None` without."""

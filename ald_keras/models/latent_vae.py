@@ -48,15 +48,14 @@ class LatentVAE(CheckedModel):
         self.encoder, self.z_mean, self.z_log_var = encoder_with_heads(
             encoder, latent_dim, seed
         )
-        self.decoder = decoder
-        self.latent_input_layers = check_decoder(decoder, latent_dim)
-        check_ends(self.encoder, decoder)
+        self.decoder, self.latent_input_layers = check_decoder(decoder, latent_dim)
         self.latent_mask = LatentMask(latent_dim, name="latent_mask")
         self.sampling = GaussianSampling(seed, name="sampling")
         self.latent_dim = latent_dim
         self.likelihood = get_likelihood(likelihood)
         if hasattr(self.likelihood, "resolve"):
             self.likelihood = self.likelihood.resolve(graph.final_activation(decoder))
+        check_ends(self.encoder, self.decoder, self.likelihood)
         self.seed = seed
         # All parts are built: without this, Keras saves the model without its mask.
         self.built = True
