@@ -1,10 +1,44 @@
-"""Arrays out of what users hold: data frames, series, lists of one array."""
+"""Arrays out of what users hold: data frames, sparse matrices, lists of one array."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from ald_keras._typing import FitData, Tensor
+
+
+class SparseRows:
+    """A sparse matrix of SciPy whose rows are dense as they are taken.
+
+    Args:
+        matrix: Sparse matrix or array of shape `(samples, features)`.
+    """
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix.tocsr()
+        self.shape, self.dtype = self.matrix.shape, self.matrix.dtype
+        self.ndim = 2
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return np.asarray(self.matrix[rows].toarray(), "float32")
+
+    def part(self, rows: slice) -> SparseRows:
+        """Some rows, still sparse."""
+        return SparseRows(self.matrix[rows])
+
+
+def for_keras(data: FitData) -> FitData:
+    """Data as Keras takes them: sparse matrices as SciPy's."""
+    if isinstance(data, tuple):
+        return tuple(map(for_keras, data))
+    if isinstance(data, SparseRows):
+        return data.matrix.astype("float32")
+    return data
 
 
 def is_array(data: object) -> bool:
@@ -13,7 +47,10 @@ def is_array(data: object) -> bool:
 
 
 def as_array(name: str, data: FitData) -> FitData:
-    """A data frame, a series or a list of one array as an array; others as they are.
+    """Data as an array: a data frame, a series, a list of one array, a sparse matrix.
+
+    Others are returned as they are; the rows of a sparse matrix are dense as they are
+    taken.
 
     Args:
         name: The argument's name, for messages.
@@ -31,6 +68,8 @@ def as_array(name: str, data: FitData) -> FitData:
             f"{type(data).__name__} of length {len(data)}. Make a list of samples an "
             "array with `np.asarray`; concatenate several inputs to one array instead."
         )
+    if hasattr(data, "tocsr"):
+        return SparseRows(data)
     if not hasattr(data, "to_numpy"):
         return data
     if not hasattr(data, "columns"):

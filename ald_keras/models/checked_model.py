@@ -11,6 +11,7 @@ import numpy as np
 
 from ald_keras._typing import JSON, FitData, Store, Tensor
 from ald_keras.likelihoods import Likelihood
+from ald_keras.metrics.arrays import for_keras
 from ald_keras.models import compiled, data_checks, keras_internals, replicas
 from ald_keras.models.fit_guard import (
     Callbacks,
@@ -129,13 +130,15 @@ class CheckedModel(keras_internals.PrebuiltModel):
         validation = FitValidation(validation_data, frequency, steps)
         with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
             history = super().fit(
-                x=x,
+                x=for_keras(x),
                 y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
                 epochs=epochs,
                 verbose=verbose,
                 callbacks=surround(callbacks, self, epochs, guard),
-                validation_data=data_checks.keep_validation_weights(validation_data),
+                validation_data=for_keras(
+                    data_checks.keep_validation_weights(validation_data)
+                ),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
                 sample_weight=sample_weight,
@@ -242,7 +245,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         self.invalid_values.reset_state()
         try:
             y = data_checks.keep_weights(x, y, sample_weight)
-            result = super().evaluate(x, y, **options)
+            result = super().evaluate(for_keras(x), y, **options)
             self.check_stream()
         finally:
             self.invalid_values.reset_state()

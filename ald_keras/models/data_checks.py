@@ -11,7 +11,7 @@ import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.likelihoods import Likelihood, in_support
-from ald_keras.metrics.arrays import as_array, as_labels, is_array
+from ald_keras.metrics.arrays import SparseRows, as_array, as_labels, is_array
 
 # Values per block of a check: bounds the copies made of a large array.
 _BLOCK_VALUES = 1 << 24
@@ -35,7 +35,8 @@ def first_samples(data: FitData, count: int) -> np.ndarray | None:
     """
     if is_array(data):
         rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
-        return np.asarray(data)[rows].astype("float32", copy=False)
+        data = data if isinstance(data, SparseRows) else np.asarray(data)
+        return data[rows].astype("float32", copy=False)
     if hasattr(data, "__next__"):
         return None
     batches = data
@@ -226,6 +227,14 @@ def split_arrays(
             f"`validation_split` must leave both parts a sample. Received: "
             f"validation_split={fraction} of {samples} samples"
         )
-    first = tuple(None if array is None else array[:cut] for array in arrays)
-    last = tuple(None if array is None else array[cut:] for array in arrays)
-    return first, last
+    first, last = slice(None, cut), slice(cut, None)
+    return _parts(arrays, first), _parts(arrays, last)
+
+
+def _parts(arrays: tuple[Tensor, ...], rows: slice) -> FitData:
+    def take(array: Tensor) -> Tensor:
+        if array is None:
+            return None
+        return array.part(rows) if isinstance(array, SparseRows) else array[rows]
+
+    return tuple(map(take, arrays))

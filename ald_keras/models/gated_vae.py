@@ -177,6 +177,7 @@ class GatedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.convert_to_tensor(x, sparse=False)
         batch = GlobalBatch(x)
         with tf.GradientTape() as tape:
             loss, error, measured = lagrangian(self, x, sample_weight, batch)
@@ -200,6 +201,7 @@ class GatedVAE(LatentVAE):
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.convert_to_tensor(x, sparse=False)
         batch = GlobalBatch(x)
         measured = lagrangian_at_inference(self, x, sample_weight, batch)
         self._track(x, measured, batch)

@@ -13,7 +13,7 @@ from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask
 from ald_keras.likelihoods import Likelihood, get_likelihood, soft_limit
-from ald_keras.metrics.arrays import as_array
+from ald_keras.metrics.arrays import SparseRows, as_array
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
 from ald_keras.models.checked_model import CheckedModel
@@ -101,7 +101,8 @@ class LatentVAE(CheckedModel):
 
         Pruned dimensions have the prior's: zeros.
         """
-        x = ops.convert_to_tensor(as_array("x", x))
+        x = as_array("x", x)
+        x = ops.convert_to_tensor(x[:] if isinstance(x, SparseRows) else x)
         return self._posterior(x, training=False)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -215,6 +216,7 @@ class LatentVAE(CheckedModel):
 
         Above a log variance of 30 the variance grows linearly.
         """
+        x = ops.convert_to_tensor(x, sparse=False)
         x = ops.cast(x, self.encoder.inputs[0].dtype)
         mean, log_var = map(at_least_float32, self.encoder(x, training=training))
         return [mean, soft_limit(log_var, _LARGEST_LOG_VAR)]

@@ -174,6 +174,7 @@ class MaskedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.convert_to_tensor(x, sparse=False)
         batch = GlobalBatch(x)
         with tf.GradientTape() as tape:
             loss = self._update_trackers(x, sample_weight, batch, training=True)
@@ -186,6 +187,7 @@ class MaskedVAE(LatentVAE):
 
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = ops.convert_to_tensor(x, sparse=False)
         batch = GlobalBatch(x)
         self._update_trackers(x, sample_weight, batch, training=False)
         return batch.results(self.metrics)
