@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ald_keras._typing import Logs, Tensor
-from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.model_protocol import PrunableModel
 from ald_keras.callbacks.probe import ArrayProbe, count_clusters, open_probe
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.baseline import baseline_nll
+from ald_keras.metrics.divergence import check_finite
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
 from ald_keras.rules import BASELINE_NLL, OBJECTIVE, SizeMeasurement

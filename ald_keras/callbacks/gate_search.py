@@ -11,11 +11,11 @@ from keras.ops import convert_to_numpy as to_numpy
 
 from ald_keras._typing import JSON, Logs
 from ald_keras.callbacks.continuation import save_state
-from ald_keras.callbacks.divergence import check_finite
 from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
 from ald_keras.callbacks.model_protocol import Snapshot
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.search_record import SearchRecord
+from ald_keras.metrics.divergence import check_finite
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
 from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
 from ald_keras.rules.gates.weights import GateWeights

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ald_keras._typing import FitData, Logs
+from ald_keras.metrics.divergence import check_finite
 from ald_keras.models import keras_internals
 
 # They write what others have put into `logs` and into the model.
@@ -50,8 +51,8 @@ class FitValidation:
 class FitGuard(keras.callbacks.Callback):
     """Comes before all other callbacks.
 
-    At the end of each epoch it checks the stream's values and saves the random states
-    of all layers in `saved_state`. When training ends it records the weights, before
+    At the end of each epoch it checks the stream's values and the loss, and saves the
+    random states of all layers in `saved_state`. When training ends it records the weights, before
     any callback restores others.
 
     Args:
@@ -80,8 +81,9 @@ class FitGuard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.model.check_stream()
-        if "loss" not in (logs or {}):
+        if not logs or "loss" not in logs:
             raise ValueError("`x` must hold at least one batch. Received: none.")
+        check_finite(epoch, "loss", float(logs["loss"]))
         states = map(keras.ops.convert_to_numpy, _random_states(self.model))
         self.model.saved_state.write(epoch, _RANDOM, None, states)
 

@@ -11,7 +11,6 @@ import keras
 from ald_keras._typing import JSON, FitData
 from ald_keras.architectures import build_architecture
 from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
-from ald_keras.callbacks.divergence import FiniteLoss
 from ald_keras.datasets import (
     Dataset,
     EpochShuffledBatches,
@@ -187,7 +186,7 @@ def fit_model(
     batches = EpochShuffledBatches(
         data.x_train, batch_size=config.batch_size, seed=config.seed
     )
-    callbacks: list[keras.callbacks.Callback] = [batches.callback, FiniteLoss()]
+    callbacks: list[keras.callbacks.Callback] = [batches.callback]
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     search = _search(config, data, extractor)

@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -49,3 +51,13 @@ def test_a_model_without_beta_is_an_error():
     model.compile(loss="mse")
     with pytest.raises(TypeError, match="final_beta"):
         model.fit(np.zeros((4, 2)), np.zeros(4), callbacks=[KLWarmup(2)], verbose=0)
+
+
+def test_a_warm_up_that_does_not_end_is_told():
+    vae = small_vae(4)
+    vae.compile("adam")
+    with pytest.warns(UserWarning, match="epoch 2, before `beta` reached 1 in"):
+        vae.fit(digits(40), epochs=2, callbacks=[KLWarmup(5)], verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        vae.fit(digits(40), epochs=3, callbacks=[KLWarmup(2)], verbose=0)
