@@ -115,7 +115,7 @@ class Bernoulli(_LinkedBase):
         p = ops.clip(ops.mean(x, axis=0), self._margin, 1.0 - self._margin)
         return ops.log(p) - ops.log1p(-p) if self.linked else p
 
-    support = "values in [0, 1]"
+    support = "finite values in [0, 1]"
     advice = (
         "Divide images of 0 to 255 by 255, scale other data to [0, 1], or use "
         "likelihood='gaussian' for real-valued data."

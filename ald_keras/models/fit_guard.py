@@ -52,8 +52,8 @@ class FitGuard(keras.callbacks.Callback):
     """Comes before all other callbacks.
 
     At the end of each epoch it checks the stream's values and the loss, and saves the
-    random states of all layers in `saved_state`. When training ends it records the weights, before
-    any callback restores others.
+    random states of all layers in `saved_state`. When training ends it records the
+    weights, before any callback restores others.
 
     Args:
         callbacks: The user's callbacks of this `fit`.

@@ -343,12 +343,31 @@ class TestEveryArchitecture:
             build_architecture(name, data_shape, 4)
 
 
-@pytest.mark.parametrize(
-    "shape", [(64,), (64, 64), (28, 28, 1), (64, 40, 3), (8, 8, 1), (8, 64, 64, 3)]
-)
-def test_conv_refuses_what_it_cannot_halve_four_times(shape):
-    with pytest.raises(ValueError, match="`data_shape` must be .* divisible by 16"):
+@pytest.mark.parametrize("shape", [(64,), (64, 64), (8, 64, 64, 3)])
+def test_conv_is_for_images(shape):
+    with pytest.raises(ValueError, match="`data_shape` must be .height, width, chan"):
         conv(shape, 4)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (28, 20, 3), (8, 8, 1), (17, 48, 1)])
+def test_conv_pads_what_it_cannot_halve_four_times(shape):
+    encoder, decoder = conv(shape, 4, filters=4, hidden=8, seed=0)
+    assert encoder.input_shape == decoder.output_shape == (None, *shape)
+    whole = tuple(16 * -(-length // 16) for length in shape[:2])
+    assert encoder.get_layer("encoder_conv_1").input.shape[1:3] == whole
+    vae = MaskedVAE(encoder, decoder, 4)
+    vae.latent_mask.deactivate([1])
+    assert compact(vae).data_shape == shape
+
+
+def test_conv_pads_on_both_sides():
+    encoder, _ = conv((28, 20, 1), 4, filters=2, hidden=4)
+    x = np.random.default_rng(0).random((1, 28, 20, 1)).astype("float32")
+    padding = encoder.get_layer("encoder_padding")
+    padded = np.pad(x, [(0, 0), (2, 2), (6, 6), (0, 0)])
+    np.testing.assert_array_equal(padding(x), padded)
+    names = [layer.name for layer in conv((64, 64, 3), 4, filters=2)[0].layers]
+    assert "encoder_padding" not in names
 
 
 @pytest.mark.parametrize(

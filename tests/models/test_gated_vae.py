@@ -201,6 +201,9 @@ def test_fixed_gates_are_a_masked_vae_physically_smaller():
 def test_a_fit_without_a_search_warns_of_undecided_gates():
     vae = gated(3)
     vae.gates.weight.assign([0.0, 9.0, 9.0])
+    with pytest.warns(UserWarning, match="did not meet the bound of .*`tau_for`"):
+        vae.fit(X, epochs=1, verbose=0)
+    vae.constraint.satisfied.assign(1.0)
     with pytest.warns(UserWarning, match=r"1 of 3 gates are undecided .*\[0\]. Pass"):
         vae.fit(X, epochs=1, verbose=0)
     vae.fix_gates([True] * 3)

@@ -607,7 +607,7 @@ def test_frames_are_shuffled_and_checked_like_arrays():
     )
     vae.compile()
     vae.fit(Frame(flat), validation_data=(Frame(flat), None), verbose=0)
-    with pytest.raises(ValueError, match="`x` must be finite and within"):
+    with pytest.raises(ValueError, match="`x` must hold finite values in"):
         vae.fit(Frame(flat * 2), verbose=0)
 
 

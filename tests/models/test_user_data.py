@@ -101,7 +101,6 @@ def test_other_lists_and_mappings_are_errors(data):
 # ---- sparse counts
 
 
-@pytest.mark.filterwarnings("ignore:GatedVAE. training did not meet:UserWarning")
 @pytest.mark.parametrize("cls", [MaskedVAE, GatedVAE])
 def test_sparse_counts_train_as_dense_ones(cls):
     found = []
