@@ -71,6 +71,7 @@ KERAS_OBJECTS = {
     likelihoods.Bernoulli: lambda: likelihoods.Bernoulli(from_logits=True),
     likelihoods.Poisson: lambda: likelihoods.Poisson(from_log_rate=False),
     likelihoods.Gaussian: likelihoods.Gaussian,
+    likelihoods.GaussianLearnedVariance: likelihoods.GaussianLearnedVariance,
     likelihoods.GaussianOptimalSigma: lambda: likelihoods.GaussianOptimalSigma(0.5),
     likelihoods.Laplace: likelihoods.Laplace,
 }

@@ -154,7 +154,7 @@ def one_line(capsys):
         ({"epoch": 3}, "Did you mean 'epochs'"),
         ({"dataset": "mnits"}, "mnist"),
         ({"architecture": "conf"}, "conv"),
-        ({"architecture": "conv"}, "divisible by 16"),
+        ({"architecture": "video"}, "divisible by 2"),
         ({"optimizer": "adan"}, "`optimizer`"),
         ({"optimizer": {"name": "adam", "rate": 1}}, "`optimizer`"),
         ({"likelihood": "poisson"}, "Poisson"),

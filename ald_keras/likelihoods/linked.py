@@ -14,8 +14,8 @@ from ald_keras.likelihoods.density import (
     sum_over_data,
 )
 
-# Log rate above which a rate grows linearly: 1e13 counts.
-_LARGEST_LOG_RATE = 30.0
+# Log rate above which a rate grows linearly: 3e6 counts.
+_LARGEST_LOG_RATE = 15.0
 
 
 class _LinkedBase(DensityBase):
@@ -135,7 +135,7 @@ class Poisson(_LinkedBase):
             softplus, exponential or sigmoid rates. Defaults to `None`.
 
     Rates are raised by `keras.config.epsilon()` (1e-7) inside the logarithm, since
-    a float32 softplus reaches 0. Above a log rate of 30 the rate grows linearly, so
+    a float32 softplus reaches 0. Above a log rate of 15 the rate grows linearly, so
     that it stays finite.
     """
 

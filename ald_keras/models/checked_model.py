@@ -59,20 +59,18 @@ class CheckedModel(keras_internals.PrebuiltModel):
         Args:
             optimizer: Keras optimizer or its name. Defaults to `"adam"`.
             loss: Must be `None`.
-            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`,
-                `auto_scale_loss`, as in Keras.
+            **kwargs: As Keras takes them: `jit_compile`, `steps_per_execution`, ...
 
         Raises:
             ValueError: If a loss or metrics are given.
         """
-        excluded = ("loss_weights", "metrics", "weighted_metrics")
+        excluded = "loss_weights", "metrics", "weighted_metrics"
         given = [name for name in excluded if kwargs.get(name)]
         if loss is not None or given:
             raise ValueError(
                 "`compile` takes no loss and no metrics. Received: "
                 f"{', '.join(['loss'] * (loss is not None) + given)}. The loss is the "
-                "negative ELBO; `likelihood=` of the model chooses its reconstruction "
-                "loss, such as 'gaussian' for a squared error."
+                "negative ELBO; the model's `likelihood=` chooses its first term."
             )
         super().compile(optimizer=optimizer, **kwargs)
         compiled.forget_compiled(self)
@@ -123,9 +121,8 @@ class CheckedModel(keras_internals.PrebuiltModel):
         steps = kwargs.get("validation_steps")
         each = kwargs.get("steps_per_epoch")
         data_checks.check_end("x", x, "steps_per_epoch", each)
-        data_checks.check_end(
-            "validation_data", validation_data, "validation_steps", steps
-        )
+        name = "validation_data"
+        data_checks.check_end(name, validation_data, "validation_steps", steps)
         frequency = kwargs.get("validation_freq", 1)
         validation = FitValidation(validation_data, frequency, steps)
         with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
@@ -136,9 +133,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 epochs=epochs,
                 verbose=verbose,
                 callbacks=surround(callbacks, self, epochs, guard),
-                validation_data=for_keras(
-                    data_checks.keep_validation_weights(validation_data)
-                ),
+                validation_data=data_checks.keep_validation_weights(validation_data),
                 shuffle=shuffle and not data_checks.is_stream(x),
                 class_weight=class_weight,
                 sample_weight=sample_weight,

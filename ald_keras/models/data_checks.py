@@ -11,7 +11,13 @@ import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.likelihoods import Likelihood, in_support
-from ald_keras.metrics.arrays import SparseRows, as_array, as_labels, is_array
+from ald_keras.metrics.arrays import (
+    SparseRows,
+    as_array,
+    as_labels,
+    for_keras,
+    is_array,
+)
 
 # Values per block of a check: bounds the copies made of a large array.
 _BLOCK_VALUES = 1 << 24
@@ -190,11 +196,11 @@ def keep_weights(x: Tensor, y: Tensor, sample_weight: Tensor) -> Tensor:
 
 
 def keep_validation_weights(data: FitData) -> FitData:
-    """Validation data with what `keep_weights` gives for their labels."""
-    if not isinstance(data, tuple) or len(data) != 3:
-        return data
-    x, y, sample_weight = data
-    return x, keep_weights(x, y, sample_weight), sample_weight
+    """Validation data for Keras, with what `keep_weights` gives for their labels."""
+    if isinstance(data, tuple) and len(data) == 3:
+        x, y, sample_weight = data
+        data = x, keep_weights(x, y, sample_weight), sample_weight
+    return for_keras(data)
 
 
 def split_arrays(

@@ -25,7 +25,7 @@ from ald_keras.models.heads import encoder_with_heads
 from ald_keras.models.importance import elbo_of
 
 # What `exp` gets of a network that has not learned anything yet.
-_LARGEST_LOG_VAR = 30.0
+_LARGEST_LOG_VAR = 10.0
 
 
 class LatentVAE(CheckedModel):
@@ -214,7 +214,7 @@ class LatentVAE(CheckedModel):
     def heads(self, x: Tensor, training: bool | None) -> list[Tensor]:
         """Means and log variances as the encoder gives them, not masked.
 
-        Above a log variance of 30 the variance grows linearly.
+        Above a log variance of 10 the variance grows linearly.
         """
         x = ops.convert_to_tensor(x, sparse=False)
         x = ops.cast(x, self.encoder.inputs[0].dtype)

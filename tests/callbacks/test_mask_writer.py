@@ -50,7 +50,7 @@ class Script:
         after = ScriptState(tuple(sorted(active)))
         indices = () if action == "wait" else REMOVED
         decision = Decision(
-            observation.epoch, action, indices, 1, len(active), {}, "As scripted."
+            observation.epoch, action, indices, len(active), "As scripted."
         )
         return after, decision
 

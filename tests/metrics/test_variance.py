@@ -50,5 +50,5 @@ def test_no_data(x):
 
 
 def test_what_is_no_array():
-    with pytest.raises(TypeError, match="`x` must be an array"):
+    with pytest.raises(TypeError, match="`x` must be (an|one) array"):
         tau_for([[0.0, 1.0]])

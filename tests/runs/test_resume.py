@@ -120,7 +120,7 @@ def whole(tmp_path_factory):
     [
         # The epoch that is killed while it is measured or saved is trained again.
         ("masked", [("measuring", 9)], [8]),
-        ("elastic", [("measuring", 9)], [8]),
+        pytest.param("elastic", [("measuring", 9)], [8], marks=pytest.mark.slow),
         pytest.param(
             "masked",
             [("measuring", 9), ("writing", 8), ("training", 6)],

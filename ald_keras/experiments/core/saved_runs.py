@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
 
 from ald_keras._typing import Tensor
 from ald_keras.datasets import Dataset, load_dataset
+from ald_keras.experiments.core.statistics import mean_and_sd
 from ald_keras.files.model_files import load_model
 from ald_keras.files.text_files import read_csv, read_json
 from ald_keras.models.latent_vae import LatentVAE
-from ald_keras.reports.figures import Curves, SizeLine
+from ald_keras.reports.figures import Curves, SizeLine, SizePoint
 from ald_keras.reports.model_view import ModelView, view_model
 from ald_keras.reports.run_facts import (
     Baseline,
@@ -111,6 +112,22 @@ def load_curve_when_fixed(folder: pathlib.Path, label: str) -> SizeLine | None:
         OSError: If a file is missing.
     """
     return curve_when_fixed(_decisions(folder), label)
+
+
+def scratch_points(
+    scratch: Mapping[int, Sequence[float]], elbo: float
+) -> list[SizePoint]:
+    """What sizes from scratch lose against an ELBO, ascending.
+
+    Args:
+        scratch: Mapping from sizes to test ELBO, one a seed; may be empty.
+        elbo: The ELBO to compare with, nats per sample.
+    """
+    points = []
+    for size in sorted(scratch):
+        mean, sd = mean_and_sd(scratch[size])
+        points.append(SizePoint(size, elbo - (mean or 0.0), sd))
+    return points
 
 
 def _history(folder: pathlib.Path) -> Mapping[str, list[float]]:

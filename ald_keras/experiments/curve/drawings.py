@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from ald_keras.experiments.core.jobs import FIXED
 from ald_keras.experiments.core.runs import Run
-from ald_keras.experiments.core.statistics import mean_and_sd, metrics_by_size
+from ald_keras.experiments.core.saved_runs import scratch_points
+from ald_keras.experiments.core.statistics import metrics_by_size
 from ald_keras.experiments.curve.summary import elbo_at, read_size_curves
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.size_curve import TOLERANCE
 from ald_keras.reports.drawings import Drawing
-from ald_keras.reports.figures import SizeLine, SizePoint, size_curve_figure
+from ald_keras.reports.figures import SizeLine, size_curve_figure
 
 
 def draw_curves(runs: Sequence[Run]) -> list[Drawing]:
@@ -39,22 +40,6 @@ def curve_drawings(
         _drawing(f"size-curve-{group}", curves, scratch)
         for group, curves in groups.items()
     ]
-
-
-def scratch_points(
-    scratch: Mapping[int, Sequence[float]], elbo: float
-) -> list[SizePoint]:
-    """What sizes from scratch lose against an ELBO, ascending.
-
-    Args:
-        scratch: Mapping from sizes to test ELBO, one a seed; may be empty.
-        elbo: The ELBO to compare with, nats per sample.
-    """
-    points = []
-    for size in sorted(scratch):
-        mean, sd = mean_and_sd(scratch[size])
-        points.append(SizePoint(size, elbo - (mean or 0.0), sd))
-    return points
 
 
 def _drawing(

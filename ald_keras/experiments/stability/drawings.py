@@ -8,7 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from ald_keras.experiments.core.jobs import FIXED, ONE_SHOT
 from ald_keras.experiments.core.runs import Run
-from ald_keras.experiments.core.saved_runs import load_curve_when_fixed, load_curves
+from ald_keras.experiments.core.saved_runs import (
+    load_curve_when_fixed,
+    load_curves,
+    scratch_points,
+)
 from ald_keras.experiments.core.smallest_size import (
     TOLERANCE,
     smallest_sufficient_size,
@@ -18,7 +22,6 @@ from ald_keras.experiments.core.statistics import (
     mean_baseline_nll,
     metrics_by_size,
 )
-from ald_keras.experiments.curve.drawings import scratch_points
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.figures import (
     SizeLine,
