@@ -69,6 +69,7 @@ KERAS_OBJECTS = {
         name="gated",
     ),
     likelihoods.Bernoulli: lambda: likelihoods.Bernoulli(from_logits=True),
+    likelihoods.NegativeBinomial: lambda: likelihoods.NegativeBinomial(True),
     likelihoods.Poisson: lambda: likelihoods.Poisson(from_log_rate=False),
     likelihoods.Gaussian: likelihoods.Gaussian,
     likelihoods.GaussianLearnedVariance: likelihoods.GaussianLearnedVariance,

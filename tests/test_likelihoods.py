@@ -9,6 +9,7 @@ from ald_keras.likelihoods import (
     Gaussian,
     GaussianOptimalSigma,
     Laplace,
+    NegativeBinomial,
     Poisson,
     get_likelihood,
     in_support,
@@ -229,8 +230,10 @@ def test_names_and_objects():
     for name in (
         "bernoulli",
         "gaussian",
+        "gaussian_learned_variance",
         "gaussian_optimal_sigma",
         "laplace",
+        "negative_binomial",
         "poisson",
     ):
         assert isinstance(get_likelihood(name), likelihoods.Likelihood)
@@ -241,3 +244,21 @@ def test_names_and_objects():
             get_likelihood(wrong)
     with pytest.raises(ValueError, match="`min_variance`"):
         GaussianOptimalSigma(min_variance=0.0)
+
+
+@pytest.mark.parametrize("dispersion", [0.01, 0.5, 1.0, 20.0, 1000.0])
+@pytest.mark.parametrize("linked", [True, False])
+def test_negative_binomial_against_scipy(dispersion, linked):
+    likelihood = NegativeBinomial(linked)
+    likelihood.log_dispersion = np.full(SHAPE[1:], np.log(dispersion), "float32")
+    log_mean = RNG.normal(1.0, 1.5, size=SHAPE).astype("float32")
+    mean = np.exp(log_mean.astype("float64"))
+    exact = stats.nbinom.logpmf(COUNTS, dispersion, dispersion / (dispersion + mean))
+    found = likelihood.nll(COUNTS, log_mean if linked else mean.astype("float32"))
+    expected = -exact.reshape(len(COUNTS), -1).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-3)
+
+
+def test_a_negative_binomial_needs_a_model():
+    with pytest.raises(ValueError, match="Pass the likelihood to MaskedVAE"):
+        NegativeBinomial(True).nll(COUNTS, COUNTS)

@@ -17,7 +17,10 @@ that is to be saved with its model also needs `get_config`/`from_config` and
   a sentence on what to do with others;
 - `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
   NLL if it must be the same for all samples of `x`. Against it is measured what a
-  latent space is good for.
+  latent space is good for;
+- `add_weights(add_weight, shape)`: makes weights of its own by calling `add_weight` as
+  `keras.Layer.add_weight` is; the model trains and saves them. It is called once, on a
+  copy if the object has `resolve(activation)`.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from ald_keras.likelihoods.density import (
     soft_limit,
     sum_over_data,
 )
-from ald_keras.likelihoods.linked import Bernoulli, Poisson
+from ald_keras.likelihoods.linked import Bernoulli, NegativeBinomial, Poisson
 
 __all__ = [
     "LIKELIHOODS",
@@ -44,6 +47,7 @@ __all__ = [
     "GaussianOptimalSigma",
     "Laplace",
     "Likelihood",
+    "NegativeBinomial",
     "Poisson",
     "get_likelihood",
     "in_support",
@@ -57,6 +61,7 @@ LIKELIHOODS = {
     "gaussian_learned_variance": GaussianLearnedVariance,
     "gaussian_optimal_sigma": GaussianOptimalSigma,
     "laplace": Laplace,
+    "negative_binomial": NegativeBinomial,
     "poisson": Poisson,
 }
 

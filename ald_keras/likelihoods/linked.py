@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
-from ald_keras._typing import Tensor
+from ald_keras._typing import Shape, Tensor
 from ald_keras._validation import check_flag
 from ald_keras.likelihoods.density import (
     LOG_2PI,
@@ -16,6 +18,9 @@ from ald_keras.likelihoods.density import (
 
 # Log rate above which a rate grows linearly: 3e6 counts.
 _LARGEST_LOG_RATE = 15.0
+
+# Dispersions beyond are those of a Poisson likelihood, or of hardly any count but 0.
+_LOG_DISPERSIONS = (-7.0, 7.0)
 
 
 class _LinkedBase(DensityBase):
@@ -171,8 +176,81 @@ class Poisson(_LinkedBase):
     )
 
     def in_support(self, x: Tensor) -> Tensor:
-        whole = ops.logical_and(x >= 0.0, ops.floor(x) == x)
-        return ops.logical_and(whole, ops.isfinite(x))
+        return whole_numbers(x)
+
+
+@keras.saving.register_keras_serializable("ald_keras")
+class NegativeBinomial(_LinkedBase):
+    """Negative binomial likelihood of counts, overdispersed Poisson ones.
+
+    The variance of a count of mean `m` is `m + m ** 2 / dispersion`, with one trained
+    dispersion for each value of the data, as single-cell counts are usually modelled
+    (Lopez et al. 2018, scVI). The model owns that weight; it begins at 1.
+
+    Args:
+        from_log_mean: Boolean: the decoder's output is the logarithm of the mean.
+            `None` reads it from the decoder: a linear end gives log means, softplus,
+            exponential or sigmoid means. Defaults to `None`.
+
+    Attributes:
+        log_dispersion: Weight of the data's shape, once a model holds the likelihood.
+    """
+
+    _argument = "from_log_mean"
+    _direct_activations = ("softplus", "exponential", "sigmoid")
+    _direct_name = "means"
+    _linked_name = "log means"
+
+    def __init__(self, from_log_mean: bool | None = None):
+        super().__init__(from_log_mean)
+        self.log_dispersion: Tensor = None
+
+    def add_weights(self, add_weight: Callable[..., Tensor], shape: Shape) -> None:
+        self.log_dispersion = add_weight(
+            name="log_dispersion", shape=shape, initializer="zeros", dtype="float32"
+        )
+
+    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+        log_mean = self._log_mean(output)
+        log_r = ops.clip(self._log_dispersion(), *_LOG_DISPERSIONS)
+        log_r = ops.cast(log_r, output.dtype)
+        r = ops.exp(log_r)
+        # log(r + mean), without forming a sum that overflows.
+        log_sum = ops.logaddexp(log_r, log_mean)
+        choose = log_factorial(x + r) - ops.log(x + r)
+        choose = choose - (log_factorial(r) - log_r) - log_factorial(x)
+        return -sum_over_data(choose + r * (log_r - log_sum) + x * (log_mean - log_sum))
+
+    def mean(self, output: Tensor) -> Tensor:
+        return ops.exp(self._log_mean(output)) if self.linked else output
+
+    def best_constant(self, x: Tensor) -> Tensor:
+        mean = ops.mean(x, axis=0)
+        return ops.log(mean + keras.config.epsilon()) if self.linked else mean
+
+    support, advice = Poisson.support, Poisson.advice
+
+    def in_support(self, x: Tensor) -> Tensor:
+        return whole_numbers(x)
+
+    def _log_mean(self, output: Tensor) -> Tensor:
+        if self.linked:
+            return soft_limit(output, _LARGEST_LOG_RATE)
+        return ops.log(output + keras.config.epsilon())
+
+    def _log_dispersion(self) -> Tensor:
+        if self.log_dispersion is None:
+            raise ValueError(
+                "`NegativeBinomial` has no dispersion yet: a model makes it. Pass the "
+                "likelihood to MaskedVAE or GatedVAE."
+            )
+        return ops.convert_to_tensor(self.log_dispersion)
+
+
+def whole_numbers(x: Tensor) -> Tensor:
+    """Whether values are counts, elementwise."""
+    whole = ops.logical_and(x >= 0.0, ops.floor(x) == x)
+    return ops.logical_and(whole, ops.isfinite(x))
 
 
 def log_factorial(x: Tensor) -> Tensor:

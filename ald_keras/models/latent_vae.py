@@ -56,6 +56,11 @@ class LatentVAE(CheckedModel):
         if hasattr(self.likelihood, "resolve"):
             self.likelihood = self.likelihood.resolve(graph.final_activation(decoder))
         check_ends(self.encoder, self.decoder, self.likelihood)
+        known = {id(weight) for weight in self.weights}
+        if hasattr(self.likelihood, "add_weights"):
+            self.likelihood.add_weights(self.add_weight, self.data_shape)
+        own = [weight for weight in self.weights if id(weight) not in known]
+        self.likelihood_weights = own
         self.seed = seed
         # All parts are built: without this, Keras saves the model without its mask.
         self.built = True
@@ -94,7 +99,7 @@ class LatentVAE(CheckedModel):
 
     def extra_state_variables(self) -> list[keras.Variable]:
         """What a compact copy takes over beside the weights of encoder and decoder."""
-        return [self.sampling.seed_generator.state]
+        return [self.sampling.seed_generator.state, *self.likelihood_weights]
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances, each of shape `(batch, latent_dim)`.

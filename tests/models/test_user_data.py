@@ -9,6 +9,7 @@ from builders import digits, small_decoder, small_encoder, small_vae
 from keras import layers, ops
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, compact, tau_for
+from ald_keras.likelihoods import NegativeBinomial
 from ald_keras.models.compaction import largest_difference
 
 RNG = np.random.default_rng(0)
@@ -412,3 +413,39 @@ def test_bad_arguments_of_a_score(change):
         small_vae(4).elbo(digits(5), **change)
     with pytest.raises(ValueError, match="shape"):
         small_vae(4).elbo(digits(5)[:, :4])
+
+
+# ---- counts of single cells
+
+
+def test_a_negative_binomial_learns_the_dispersion(tmp_path):
+    # Gamma-Poisson counts of dispersion 2 that depend on nothing.
+    counts = RNG.poisson(RNG.gamma(2.0, 1.5, size=(2000, 6))).astype("float32")
+    vae = table_vae(6, likelihood="negative_binomial")
+    vae.compile(keras.optimizers.Adam(0.03))
+    vae.fit(counts, epochs=25, verbose=0)
+    found = np.exp(ops.convert_to_numpy(vae.likelihood.log_dispersion))
+    assert np.median(found) == pytest.approx(2.0, rel=0.15)
+    poisson = table_vae(6, likelihood="poisson")
+    poisson.compile(keras.optimizers.Adam(0.03))
+    poisson.fit(counts, epochs=25, verbose=0)
+    assert vae.elbo(counts).mean() > poisson.elbo(counts).mean() + 0.5
+    # A weight of its own: kept by files, and by compact models, which train it apart.
+    vae.latent_mask.deactivate([0])
+    small = compact(vae)
+    np.testing.assert_array_equal(
+        small.likelihood.log_dispersion, vae.likelihood.log_dispersion
+    )
+    small.fit(counts, epochs=1, verbose=0)
+    after = ops.convert_to_numpy(small.likelihood.log_dispersion)
+    assert not np.array_equal(np.exp(after), found)
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    np.testing.assert_array_equal(again.elbo(counts[:50]), vae.elbo(counts[:50]))
+
+
+def test_two_models_of_one_likelihood_learn_apart():
+    one, two = (table_vae(6, likelihood=NegativeBinomial()) for _ in range(2))
+    assert one.likelihood.log_dispersion is not two.likelihood.log_dispersion
+    assert len(one.likelihood_weights) == 1
+    assert one.likelihood_weights[0] is one.likelihood.log_dispersion
