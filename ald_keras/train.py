@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ald_keras._typing import JSON
 from ald_keras.cli import OneLineParser, run_command
 from ald_keras.models.replicas import from_chief
+from ald_keras.rules.outcome import STATUS_TITLES
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.parts import load_parts
@@ -188,9 +189,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.checkpoint_seconds,
         )
         test = record["test"]
+        doubt = STATUS_TITLES.get(record["status"] or "")
+        dims = f"{record['active_dims']} of {record['start_dims']} latent dimensions"
         print(
-            f"{output}: {record['active_dims']} of {record['start_dims']} latent "
-            f"dimensions; test part: reconstruction loss "
+            f"{output}: {dims}{f' ({doubt})' if doubt else ''}; test part: "
+            f"reconstruction loss "
             f"{test['reconstruction_loss']:.2f} nats, "
             f"ELBO {test['elbo']:.2f} nats; {record['seconds']:.0f} s"
         )

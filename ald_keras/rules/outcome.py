@@ -14,6 +14,15 @@ Status = Literal[
     "fixed", "at_floor", "unfinished", "collapsed", "infeasible", "undecided"
 ]
 
+# How each but `fixed` is called in a line on a run.
+STATUS_TITLES: dict[str, str] = {
+    "at_floor": "inconclusive: at the lower limit",
+    "unfinished": "inconclusive: the size is not fixed",
+    "collapsed": "inconclusive: posterior collapse",
+    "infeasible": "inconclusive: above the bound",
+    "undecided": "inconclusive: gates are undecided",
+}
+
 # Mean KL in nats of which a dimension needs more, or all are idle at once: collapse.
 INFORMATIVE_KL = 0.01
 
