@@ -136,8 +136,8 @@ def on_devices(count, argv):
     ("config", "count"),
     [
         (RUN, 2),
-        (ELASTIC, 2),
         (CURVE, 2),
+        pytest.param(ELASTIC, 2, marks=pytest.mark.slow),
         pytest.param(RUN, 4, marks=pytest.mark.slow),
         pytest.param(GATED, 2, marks=pytest.mark.slow),
         pytest.param(GATED, 4, marks=pytest.mark.slow),

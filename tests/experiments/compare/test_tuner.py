@@ -183,6 +183,7 @@ def test_a_search_that_begins_takes_back_the_end_of_another(
 HYPERBAND = {"tuner": "hyperband", "sizes": {"min": 1, "max": 5}}
 
 
+@pytest.mark.slow
 def test_hyperband_takes_the_best_trials_on(search, tiny, tmp_path):
     search(HYPERBAND, epochs=3)
     trials = read_end(tmp_path, "hyperband", 0)["trials"]
