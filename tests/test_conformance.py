@@ -69,6 +69,9 @@ KERAS_OBJECTS = {
         name="gated",
     ),
     likelihoods.Bernoulli: lambda: likelihoods.Bernoulli(from_logits=True),
+    likelihoods.MissingValues: lambda: likelihoods.MissingValues(
+        likelihoods.Bernoulli(True)
+    ),
     likelihoods.NegativeBinomial: lambda: likelihoods.NegativeBinomial(True),
     likelihoods.Poisson: lambda: likelihoods.Poisson(from_log_rate=False),
     likelihoods.Gaussian: likelihoods.Gaussian,
@@ -176,6 +179,6 @@ def test_the_table_is_complete():
     public = {getattr(ald_keras, name) for name in ald_keras.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
     classes |= {*ALL_RULES.values(), GateRule}
-    classes |= set(likelihoods.LIKELIHOODS.values())
+    classes |= {*likelihoods.LIKELIHOODS.values(), likelihoods.MissingValues}
     classes |= {getattr(layers, name) for name in layers.__all__}
     assert classes == {*KERAS_OBJECTS, *RULES, *CALLBACKS, *VALUES}

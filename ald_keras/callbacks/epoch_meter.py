@@ -83,6 +83,8 @@ class EpochMeter:
         self._user_metrics = {name: f for name, (f, _) in metrics.items()}
         self._probe = open_probe(model, probe)
         clusters = count_clusters(self._probe, n_clusters, probe_size)
+        if features == "auto" and getattr(model.likelihood, "allows_missing", False):
+            features = None  # There is no distance to data that are not known.
         self._quality = QualityMeter(model, clusters, features, metrics)
         self._real: np.ndarray | None = None
         self._keeps = self._may_keep_features()

@@ -18,6 +18,8 @@ that is to be saved with its model also needs `get_config`/`from_config` and
 - `best_constant(x)`: the decoder's output, shape `data_shape`, that has the lowest
   NLL if it must be the same for all samples of `x`. Against it is measured what a
   latent space is good for;
+- `nll_values(x, output)`: the NLL of each value, shape of `x`, of which `nll` is the
+  sum: needed where values are missing;
 - `add_weights(add_weight, shape)`: makes weights of its own by calling `add_weight` as
   `keras.Layer.add_weight` is; the model trains and saves them. It is called once, on a
   copy if the object has `resolve(activation)`.
@@ -38,6 +40,7 @@ from ald_keras.likelihoods.density import (
     sum_over_data,
 )
 from ald_keras.likelihoods.linked import Bernoulli, NegativeBinomial, Poisson
+from ald_keras.likelihoods.missing import MissingValues
 
 __all__ = [
     "LIKELIHOODS",
@@ -47,6 +50,7 @@ __all__ = [
     "GaussianOptimalSigma",
     "Laplace",
     "Likelihood",
+    "MissingValues",
     "NegativeBinomial",
     "Poisson",
     "get_likelihood",
@@ -91,4 +95,7 @@ def get_likelihood(likelihood: str | Likelihood) -> Likelihood:
 def in_support(likelihood: Likelihood, x: Tensor) -> Tensor:
     """Boolean tensor of `x`'s shape: values that `likelihood` is defined for."""
     support = getattr(likelihood, "in_support", ops.isfinite)
-    return ops.logical_and(ops.isfinite(x), support(x))
+    known = ops.isfinite(x)
+    if getattr(likelihood, "allows_missing", False):
+        known = ops.logical_or(known, ops.isnan(x))
+    return ops.logical_and(known, support(x))

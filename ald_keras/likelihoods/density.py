@@ -42,6 +42,13 @@ def soft_limit(values: Tensor, limit: float) -> Tensor:
 class DensityBase:
     """Defaults: finite data, an output that is the mean, no arguments."""
 
+    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+        return sum_over_data(self.nll_values(x, output))
+
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
+        """The NLL of each value, shape of `x`, in nats."""
+        raise NotImplementedError
+
     @property
     def reads_means(self) -> bool:
         """Whether the decoder's output is the mean of the data as it is."""
@@ -72,8 +79,8 @@ class DensityBase:
 class Gaussian(DensityBase):
     """Gaussian likelihood of unit variance; the output is the mean."""
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        return sum_over_data(0.5 * ops.square(x - output) + 0.5 * LOG_2PI)
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
+        return 0.5 * ops.square(x - output) + 0.5 * LOG_2PI
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -93,12 +100,10 @@ class GaussianOptimalSigma(DensityBase):
     def __init__(self, min_variance: float = 1e-6):
         self.min_variance = check_real("min_variance", min_variance, above=0.0)
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         squared = ops.square(x - output)
         variance = ops.maximum(ops.mean(squared), self.min_variance)
-        return sum_over_data(
-            0.5 * squared / variance + 0.5 * (ops.log(variance) + LOG_2PI)
-        )
+        return 0.5 * squared / variance + 0.5 * (ops.log(variance) + LOG_2PI)
 
     def get_config(self) -> dict[str, object]:
         return {"min_variance": self.min_variance}
@@ -115,10 +120,10 @@ class GaussianLearnedVariance(DensityBase):
 
     _limit = 10.0
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         mean, log_var = self._parts(output)
         squared = ops.square(x - mean) * ops.exp(-log_var)
-        return sum_over_data(0.5 * (squared + log_var + LOG_2PI))
+        return 0.5 * (squared + log_var + LOG_2PI)
 
     @property
     def reads_means(self) -> bool:
@@ -141,8 +146,8 @@ class GaussianLearnedVariance(DensityBase):
 class Laplace(DensityBase):
     """Laplace likelihood of unit scale; the output is the location."""
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        return sum_over_data(ops.abs(x - output) + math.log(2.0))
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
+        return ops.abs(x - output) + math.log(2.0)
 
     def best_constant(self, x: Tensor) -> Tensor:
         return ops.median(x, axis=0)

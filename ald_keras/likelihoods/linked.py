@@ -13,7 +13,6 @@ from ald_keras.likelihoods.density import (
     LOG_2PI,
     DensityBase,
     soft_limit,
-    sum_over_data,
 )
 
 # Log rate above which a rate grows linearly: 3e6 counts.
@@ -107,11 +106,11 @@ class Bernoulli(_LinkedBase):
     def __init__(self, from_logits: bool | None = None):
         super().__init__(from_logits)
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         if self.linked:
-            return sum_over_data(ops.softplus(output) - x * output)
+            return ops.softplus(output) - x * output
         p = ops.clip(output, self._margin, 1.0 - self._margin)
-        return -sum_over_data(x * ops.log(p) + (1.0 - x) * ops.log1p(-p))
+        return -(x * ops.log(p) + (1.0 - x) * ops.log1p(-p))
 
     def mean(self, output: Tensor) -> Tensor:
         return ops.sigmoid(output) if self.linked else output
@@ -152,13 +151,13 @@ class Poisson(_LinkedBase):
     def __init__(self, from_log_rate: bool | None = None):
         super().__init__(from_log_rate)
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         if self.linked:
             log_rate = soft_limit(output, _LARGEST_LOG_RATE)
             rate = ops.exp(log_rate)
         else:
             log_rate, rate = ops.log(output + keras.config.epsilon()), output
-        return sum_over_data(rate - x * log_rate + log_factorial(x))
+        return rate - x * log_rate + log_factorial(x)
 
     def mean(self, output: Tensor) -> Tensor:
         if not self.linked:
@@ -210,7 +209,7 @@ class NegativeBinomial(_LinkedBase):
             name="log_dispersion", shape=shape, initializer="zeros", dtype="float32"
         )
 
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
+    def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         log_mean = self._log_mean(output)
         log_r = ops.clip(self._log_dispersion(), *_LOG_DISPERSIONS)
         log_r = ops.cast(log_r, output.dtype)
@@ -219,7 +218,7 @@ class NegativeBinomial(_LinkedBase):
         log_sum = ops.logaddexp(log_r, log_mean)
         choose = log_factorial(x + r) - ops.log(x + r)
         choose = choose - (log_factorial(r) - log_r) - log_factorial(x)
-        return -sum_over_data(choose + r * (log_r - log_sum) + x * (log_mean - log_sum))
+        return -(choose + r * (log_r - log_sum) + x * (log_mean - log_sum))
 
     def mean(self, output: Tensor) -> Tensor:
         return ops.exp(self._log_mean(output)) if self.linked else output

@@ -40,7 +40,7 @@ def baseline_nll(
     total = 0.0
     for rows in blocks:
         block = ops.convert_to_tensor(x[rows])
-        output = ops.broadcast_to(constant, ops.shape(block))
+        output = ops.broadcast_to(constant, (len(block), *constant.shape))
         nll = ops.convert_to_numpy(likelihood.nll(block, output))
         total += float(nll.sum(dtype="float64"))
     return total / len(x)

@@ -135,7 +135,7 @@ def check_array(
         good = keras.ops.convert_to_numpy(in_support(likelihood, block))
         if not good.all():
             raise outside_support(name, likelihood, _described(block[~good]))
-        good = (block >= reach[0]) & (block <= reach[1])
+        good = ~((block < reach[0]) | (block > reach[1]))
         if not good.all():
             raise ValueError(
                 f"`{name}` must lie in [{reach[0]:g}, {reach[1]:g}], the range of the "

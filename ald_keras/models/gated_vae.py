@@ -111,6 +111,11 @@ class GatedVAE(LatentVAE):
         if max_multiplier is None:
             max_multiplier = largest_multiplier(latent_dim, tau)
         check_real("max_multiplier", max_multiplier, at_least=1.0, float32=True)
+        if getattr(self.likelihood, "allows_missing", False):
+            raise ValueError(
+                "`likelihood` must be one of whole data, as a bound on the error has "
+                "no meaning for missing values. Received: MissingValues. Use MaskedVAE."
+            )
         self.tau, self.gate_penalty, self.gated = tau, penalty, gated
         self.estimator, self.max_multiplier = estimator, max_multiplier
         self.gates = LatentGates(

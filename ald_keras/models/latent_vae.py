@@ -223,6 +223,8 @@ class LatentVAE(CheckedModel):
         """
         x = ops.convert_to_tensor(x, sparse=False)
         x = ops.cast(x, self.encoder.inputs[0].dtype)
+        fill = getattr(self.likelihood, "fill", None)
+        x = x if fill is None else fill(x)
         mean, log_var = map(at_least_float32, self.encoder(x, training=training))
         return [mean, soft_limit(log_var, _LARGEST_LOG_VAR)]
 

@@ -8,9 +8,14 @@ import keras
 from keras import ops
 
 from ald_keras._typing import FitData, Tensor
-from ald_keras._validation import check_real
+from ald_keras._validation import check_choice, check_real
 from ald_keras.layers import SizeSampling
-from ald_keras.likelihoods import Likelihood, in_support
+from ald_keras.likelihoods import (
+    Likelihood,
+    MissingValues,
+    get_likelihood,
+    in_support,
+)
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
@@ -30,22 +35,27 @@ class MaskedVAE(LatentVAE):
     Args:
         encoder: Any built Keras model from data to a feature vector (a subclassed one
             needs `get_config`); the heads `z_mean` and `z_log_var` are then added. Or a
-            Functional encoder with two or three outputs (mean, log variance, perhaps a
-            sample), whose first two come from linear Dense layers on one shared input:
-            those are the heads then, and a third output is left out.
-        decoder: Sequential or Functional model from `(latent_dim,)` to data. Its
-            layers that read the latent input must be Dense.
+            Sequential or Functional encoder that has them: two or three outputs (mean,
+            log variance, perhaps a sample, which is left out) of linear Dense layers,
+            at most through layers that change each value on its own; or one linear
+            Dense layer of `2 * latent_dim` units at the end, means first.
+        decoder: Sequential or Functional model from `(latent_dim,)` to data. Where
+            layers other than Dense read the latent input, a frozen Dense layer is put
+            in front of it, to be masked and sliced.
         latent_dim: Integer >= 1, latent dimensions at the start.
         likelihood: `"bernoulli"`, `"gaussian"`, `"gaussian_optimal_sigma"`,
-            `"laplace"`, `"poisson"`, or an object as `ald_keras.likelihoods`
-            describes it. Defaults to `"bernoulli"`.
+            `"gaussian_learned_variance"`, `"laplace"`, `"poisson"`,
+            `"negative_binomial"`, or an object as `ald_keras.likelihoods` describes it.
+            Defaults to `"bernoulli"`.
         beta: Float >= 0, weight of the KL (Higgins et al. 2017). Defaults to 1.0.
         seed: Integer seed of the posterior noise and of added heads' weights, or
             `None`. Defaults to `None`.
+        missing: `"nan"` leaves NaN among the data out of the likelihood, as
+            `MissingValues` does, or `None`: NaN is an error. Defaults to `None`.
 
     Attributes:
         encoder: Functional model from data to `(z_mean, z_log_var)`, unmasked.
-        decoder: The decoder as given.
+        decoder: The decoder as given, or behind a layer as said above.
         latent_mask: The `LatentMask`.
         size_sampling: The `SizeSampling`, off in a new model. While it is on, training
             steps decode a share of the examples from their first dimensions alone;
@@ -76,9 +86,13 @@ class MaskedVAE(LatentVAE):
         likelihood: str | Likelihood = "bernoulli",
         beta: float = 1.0,
         seed: int | None = None,
+        missing: str | None = None,
         **kwargs: object,
     ):
         beta = check_real("beta", beta, at_least=0.0)
+        if missing is not None:
+            check_choice("missing", missing, ("nan",))
+            likelihood = MissingValues(get_likelihood(likelihood))
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
         self.final_beta = beta
         # The same seed as the noise would give related numbers.

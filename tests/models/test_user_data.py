@@ -449,3 +449,80 @@ def test_two_models_of_one_likelihood_learn_apart():
     assert one.likelihood.log_dispersion is not two.likelihood.log_dispersion
     assert len(one.likelihood_weights) == 1
     assert one.likelihood_weights[0] is one.likelihood.log_dispersion
+
+
+# ---- missing values
+
+
+def holed(x, share=0.2, seed=0):
+    holes = np.random.default_rng(seed).random(x.shape) < share
+    return np.where(holes, np.nan, x).astype("float32"), holes
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "laplace", "bernoulli", "poisson"])
+def test_missing_values_have_no_part_in_the_likelihood(likelihood):
+    x = RNG.poisson(0.5, size=(60, 5)).clip(0, 1).astype("float32")
+    x, holes = holed(x)
+    vae = table_vae(likelihood=likelihood, missing="nan")
+    plain = table_vae(likelihood=likelihood)
+    plain.set_weights(vae.get_weights())
+    z = RNG.normal(size=(60, 4)).astype("float32")
+    # One known value at a time, of which the others are the model's own mean.
+    known = ops.convert_to_numpy(
+        plain.likelihood.nll_values(np.where(holes, 0.0, x), plain.decoder(z))
+    )
+    expected = np.where(holes, 0.0, known).sum(axis=1)
+    np.testing.assert_allclose(vae.nll(x, z), expected, rtol=1e-5)
+    # The encoder reads 0 there.
+    filled = np.where(holes, 0.0, x)
+    np.testing.assert_array_equal(vae.encode(x)[0], plain.encode(filled)[0])
+    whole = np.where(holes, 1.0, x)
+    np.testing.assert_allclose(vae.elbo(whole), plain.elbo(whole), rtol=1e-6)
+
+
+def test_a_table_with_missing_values_from_fit_to_file(tmp_path):
+    factors = RNG.normal(size=(600, 2)) @ RNG.normal(size=(2, 8)) * 2
+    whole = (factors + 0.5 * RNG.normal(size=(600, 8))).astype("float32")
+    x, holes = holed(whole)
+    vae = table_vae(8, 6, missing="nan")
+    vae.compile(keras.optimizers.Adam(0.01))
+    callback = ALDCallback()
+    history = vae.fit(
+        pd.DataFrame(x),
+        validation_split=0.2,
+        epochs=30,
+        callbacks=[callback],
+        verbose=0,
+    ).history
+    assert np.isfinite(history["val_loss"]).all()
+    assert "val_frechet_generation" not in history
+    assert np.isfinite(callback.curve.metrics["loss"]).all()
+    small = compact(vae)
+    small.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    guess = ops.convert_to_numpy(again.reconstruct(x))
+    # Better than the mean of each column.
+    error = np.mean((guess - whole)[holes] ** 2)
+    assert error < 0.6 * np.mean((whole - np.nanmean(x, axis=0))[holes] ** 2)
+
+
+def test_missing_values_are_errors_unless_said():
+    x, _ = holed(TABLE.to_numpy())
+    with pytest.raises(ValueError, match="Received: nan"):
+        table_vae().fit(x, verbose=0)
+    with pytest.raises(ValueError, match=r"`missing` must be one of \['nan'\]"):
+        table_vae(missing="none")
+    with pytest.raises(ValueError, match="GaussianOptimalSigma"):
+        table_vae(likelihood="gaussian_optimal_sigma", missing="nan")
+
+    class Own:
+        def nll(self, x, output):
+            return ops.sum(ops.square(x - output), axis=-1)
+
+        def mean(self, output):
+            return output
+
+    with pytest.raises(TypeError, match="`nll_values"):
+        table_vae(likelihood=Own(), missing="nan")
+    with pytest.raises(ValueError, match="or NaN"):
+        table_vae(missing="nan").fit(np.full((4, 5), np.inf, "float32"), verbose=0)
