@@ -62,20 +62,21 @@ class CheckedModel(keras_internals.PrebuiltModel):
             **kwargs: As Keras takes them: `jit_compile`, `steps_per_execution`, ...
 
         Raises:
-            ValueError: If a loss or metrics are given.
+            ValueError: If a loss or metrics are given, or in another strategy's scope.
         """
-        excluded = "loss_weights", "metrics", "weighted_metrics"
-        given = [name for name in excluded if kwargs.get(name)]
-        if loss is not None or given:
+        values = {"loss": loss, **kwargs}
+        refused = "loss", "loss_weights", "metrics", "weighted_metrics"
+        given = [name for name in refused if values.get(name)]
+        if given:
             raise ValueError(
-                "`compile` takes no loss and no metrics. Received: "
-                f"{', '.join(['loss'] * (loss is not None) + given)}. The loss is the "
-                "negative ELBO; the model's `likelihood=` chooses its first term."
+                f"`compile` takes no loss and no metrics. Received: {given}. The loss "
+                "is the negative ELBO; the model's `likelihood=` says what is in it."
             )
+        replicas.check_scope(self.variables)
         super().compile(optimizer=optimizer, **kwargs)
         compiled.forget_compiled(self)
+        # So that what is saved or read before the first step is whole.
         if self.optimizer is not None and not self.optimizer.built:
-            # So that what is saved or read before the first step is whole.
             with self.distribute_strategy.scope():
                 self.optimizer.build(self.trainable_variables)
 
@@ -113,20 +114,20 @@ class CheckedModel(keras_internals.PrebuiltModel):
         x, y, validation_data = data_checks.as_arrays(x, y, validation_data)
         data_checks.check_class_weight(class_weight, x, y)
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = data_checks.split_arrays(
-                (x, y, sample_weight), validation_split
-            )
+            whole = x, y, sample_weight
+            parts = data_checks.split_arrays(whole, validation_split)
+            (x, y, sample_weight), validation_data = parts
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
         steps = kwargs.get("validation_steps")
-        each = kwargs.get("steps_per_epoch")
-        data_checks.check_end("x", x, "steps_per_epoch", each)
-        name = "validation_data"
-        data_checks.check_end(name, validation_data, "validation_steps", steps)
+        count = kwargs.get("steps_per_epoch")
+        data_checks.check_end("x", x, "steps_per_epoch", count)
+        name = "validation_steps"
+        data_checks.check_end("validation_data", validation_data, name, steps)
         frequency = kwargs.get("validation_freq", 1)
         validation = FitValidation(validation_data, frequency, steps)
         with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
-            history = super().fit(
+            return super().fit(
                 x=for_keras(x),
                 y=data_checks.keep_weights(x, y, sample_weight),
                 batch_size=batch_size,
@@ -140,7 +141,6 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 initial_epoch=self.first_epoch,
                 **kwargs,
             )
-        return history
 
     def training_samples(self, count: int) -> np.ndarray | None:
         """Some of the samples that the `fit` that runs trains on.
@@ -235,7 +235,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         x, y, _ = data_checks.as_arrays(x, y, None)
         data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
-        # A `fit` that runs, and calls this from a callback, has its own count.
+        # A `fit` that runs and calls this has its own count.
         count = keras.ops.convert_to_numpy(self.invalid_values.result())
         self.invalid_values.reset_state()
         try:

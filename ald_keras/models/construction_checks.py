@@ -36,7 +36,8 @@ def check_decoder(
     if not decoder.built or len(decoder.inputs) != 1 or len(decoder.outputs) != 1:
         raise ValueError(
             "`decoder` must be built (give it an Input) and have one input and one "
-            f"output. Received: built={decoder.built} for '{decoder.name}'."
+            f"output. Received: built={decoder.built} for '{decoder.name}'. Conditions "
+            "and further modalities are not supported: concatenate them to one array."
         )
     if tuple(decoder.inputs[0].shape[1:]) != (latent_dim,):
         raise ValueError(

@@ -59,7 +59,9 @@ def _symbolic_ends(encoder: keras.Model) -> tuple[Tensor, list[Tensor]]:
     if graph.is_graph_model(encoder) and encoder.built:
         if len(encoder.inputs) != 1:
             raise ValueError(
-                f"`encoder` must have one input. Received: {len(encoder.inputs)}."
+                f"`encoder` must have one input. Received: {len(encoder.inputs)}. "
+                "Conditions and further modalities are not supported: concatenate them "
+                "to one array instead."
             )
         if isinstance(encoder, keras.Sequential):
             return encoder.inputs[0], list(encoder.outputs)

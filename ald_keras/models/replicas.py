@@ -181,3 +181,23 @@ def _sent_by_chief(strategy: tf.distribute.Strategy, text: bytes) -> bytes:
     buffer = np.zeros(length, np.int32)
     buffer[: len(text)] = np.frombuffer(text, np.uint8)
     return share(buffer).astype(np.uint8).tobytes()
+
+
+def check_scope(variables: Iterable[keras.Variable]) -> None:
+    """Raise a `ValueError` if a strategy is in force that variables do not belong to.
+
+    Args:
+        variables: A model's.
+    """
+    import tensorflow as tf
+
+    if not tf.distribute.has_strategy():
+        return
+    strategy = tf.distribute.get_strategy()
+    created = strategy.extended.variable_created_in_scope
+    if not all(created(variable.value) for variable in variables):
+        raise ValueError(
+            "The model must be made within the scope of the strategy that trains it. "
+            f"Received: a model made outside of this {type(strategy).__name__}. Build "
+            "encoder, decoder and model inside `with strategy.scope():`."
+        )

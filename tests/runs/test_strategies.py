@@ -13,8 +13,9 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
-from builders import TINY_RUN
+from builders import TINY_RUN, small_vae
 
 from ald_keras import (
     ALDCallback,
@@ -349,3 +350,12 @@ def test_memory_and_traces_stay_flat(kind):
     vae.fit(x, epochs=300, validation_data=x, callbacks=callbacks, verbose=0)
     assert len(traces) == 1
     assert sizes[299] - sizes[100] < 30.0, sizes
+
+
+def test_a_model_made_outside_the_scope_is_told():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    vae = small_vae(4)
+    with strategy.scope():
+        with pytest.raises(ValueError, match=r"with strategy\.scope"):
+            vae.compile("adam")
+        small_vae(4).compile("adam")
