@@ -35,7 +35,7 @@ def is_entangled(
 
 
 def is_falling(below: Sequence[float], patience: int, allowed: float) -> bool:
-    """Whether one size less would soon be sufficient, as its increase has gone so far.
+    """Whether one size less would soon be sufficient, as its increase falls.
 
     Args:
         below: Increase one size below the answer in the last evaluations, oldest first,
@@ -54,4 +54,4 @@ def is_falling(below: Sequence[float], patience: int, allowed: float) -> bool:
         return False
     last = below[-1]
     fall = (below[-1 - half] - last) / half
-    return last - fall * patience <= allowed < last
+    return fall > 0.0 and last - fall * patience <= allowed

@@ -249,9 +249,10 @@ class SizeCurveRule(Immutable):
             state = state.changed(size=None, steady=0, below=())
             return Next(state, "no_gain", reasons.NO_GAIN)
         found = self.targets.answers(window, self.min_dims, observation.directions)
-        uses_loss = self.targets.uses_loss
+        edge, uses_loss = None, self.targets.uses_loss
         if uses_loss:
-            found.append(sufficient_size(increases, allowed, state.size, self.min_dims))
+            edge = sufficient_size(increases, allowed, state.size, self.min_dims)
+            found.append(edge)
         size = None if None in found else max(s for s in found if s is not None)
         if size is None:
             bound = self.max_squared_error or 0.0
@@ -266,7 +267,7 @@ class SizeCurveRule(Immutable):
         if state.steady < self.patience:
             moved = moved or reasons.moving(state, increases, allowed)
             return Next(state, "moving", moved)
-        may_fall = uses_loss and size > self.min_dims
+        may_fall = size == edge and size > self.min_dims
         if may_fall and is_falling(state.below, self.patience, allowed):
             return Next(state, "falling", moved or reasons.falling(state, allowed))
         return fix(state, increases, allowed, self.min_dims, uses_loss)
