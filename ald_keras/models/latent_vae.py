@@ -97,6 +97,23 @@ class LatentVAE(CheckedModel):
         """
         return plain.plain_decoder(self)
 
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Export the reconstruction for inference, as `keras.Model.export` does.
+
+        Its input is data of any batch size, unless `input_signature` says otherwise.
+        """
+        if input_signature is None:
+            dtype = self.encoder.inputs[0].dtype
+            input_signature = [keras.InputSpec(dtype, (None, *self.data_shape))]
+        super().export(filepath, format, verbose, input_signature, **kwargs)
+
     def extra_state_variables(self) -> list[keras.Variable]:
         """What a compact copy takes over beside the weights of encoder and decoder."""
         return [self.sampling.seed_generator.state, *self.likelihood_weights]

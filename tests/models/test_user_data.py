@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import tensorflow as tf
 from builders import digits, small_decoder, small_encoder, small_vae
 from keras import layers, ops
 
@@ -526,3 +527,15 @@ def test_missing_values_are_errors_unless_said():
         table_vae(likelihood=Own(), missing="nan")
     with pytest.raises(ValueError, match="or NaN"):
         table_vae(missing="nan").fit(np.full((4, 5), np.inf, "float32"), verbose=0)
+
+
+@pytest.mark.parametrize("cls", [MaskedVAE, GatedVAE])
+def test_keras_exports_the_reconstruction(cls, tmp_path):
+    options = {"tau": 5.0} if cls is GatedVAE else {}
+    vae = cls(small_encoder(), small_decoder(4), 4, **options)
+    vae.latent_mask.deactivate([1])
+    vae.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(tmp_path / "served")
+    for n in (5, 3):
+        x = digits(n)
+        np.testing.assert_allclose(served.serve(x), vae.reconstruct(x), atol=1e-6)
