@@ -57,6 +57,7 @@ __all__ = [
     "in_support",
     "soft_limit",
     "sum_over_data",
+    "weighted_nll",
 ]
 
 LIKELIHOODS = {
@@ -99,3 +100,27 @@ def in_support(likelihood: Likelihood, x: Tensor) -> Tensor:
     if getattr(likelihood, "allows_missing", False):
         known = ops.logical_or(known, ops.isnan(x))
     return ops.logical_and(known, support(x))
+
+
+def weighted_nll(
+    likelihood: Likelihood, x: Tensor, output: Tensor, weight: Tensor
+) -> Tensor:
+    """NLL of which each value counts by a weight, shape `(batch,)`, in nats.
+
+    Args:
+        likelihood: The likelihood.
+        x: Data of shape `(batch, *data_shape)`.
+        output: The decoder's output for them.
+        weight: Weights of the shape of `x`.
+
+    Raises:
+        TypeError: If the likelihood has no `nll_values`.
+    """
+    values_of = getattr(likelihood, "nll_values", None)
+    if values_of is None:
+        raise TypeError(
+            "`sample_weight` of the data's shape needs a likelihood with "
+            f"`nll_values(x, output)`. Received: {type(likelihood).__name__}. Pass one "
+            "weight a sample."
+        )
+    return sum_over_data(ops.cast(weight, output.dtype) * values_of(x, output))

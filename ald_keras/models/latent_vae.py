@@ -12,7 +12,12 @@ from keras import ops
 from ald_keras._typing import JSON, Tensor
 from ald_keras._validation import check_integer, check_seed
 from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.likelihoods import Likelihood, get_likelihood, soft_limit
+from ald_keras.likelihoods import (
+    Likelihood,
+    get_likelihood,
+    soft_limit,
+    weighted_nll,
+)
 from ald_keras.metrics.arrays import SparseRows, as_array
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models import graph, plain
@@ -169,6 +174,7 @@ class LatentVAE(CheckedModel):
         training: bool = False,
         rows: Tensor = None,
         keep: Tensor = None,
+        value_weight: Tensor = None,
     ) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO, from one posterior sample.
 
@@ -179,6 +185,8 @@ class LatentVAE(CheckedModel):
             keep: Mask of shape `(batch, latent_dim)`, 0 for dimensions that an example
                 is decoded without, beside those that are pruned. Defaults to `None`:
                 all are kept.
+            value_weight: Weight of each value's NLL, shape of `x`. Defaults to `None`:
+                all count alike.
 
         Returns:
             NLL of shape `(batch,)` and KL per dimension of shape
@@ -196,7 +204,8 @@ class LatentVAE(CheckedModel):
             z_mean, z_log_var = z_mean * keep, z_log_var * keep
         z = self.sampling(z_mean, z_log_var, rows=rows)
         z = z if keep is None else z * keep
-        return self.nll(x, z, training=training), gaussian_kl(z_mean, z_log_var)
+        nll = self.nll(x, z, training, value_weight)
+        return nll, gaussian_kl(z_mean, z_log_var)
 
     def elbo(
         self, x: Tensor, samples: int = 1, batch_size: int = 500, seed: int = 0
@@ -223,10 +232,23 @@ class LatentVAE(CheckedModel):
         self.check_data("x", x)
         return elbo_of(self, x, samples, batch_size, seed)
 
-    def nll(self, x: Tensor, z: Tensor, training: bool = False) -> Tensor:
-        """NLL of data given codes, shape `(batch,)`, in nats per sample."""
+    def nll(
+        self,
+        x: Tensor,
+        z: Tensor,
+        training: bool = False,
+        value_weight: Tensor = None,
+    ) -> Tensor:
+        """NLL of data given codes, shape `(batch,)`, in nats per sample.
+
+        Raises:
+            TypeError: With `value_weight`, if the likelihood has no `nll_values`.
+        """
         output = self._decoder_output(ops.convert_to_tensor(z), training=training)
-        return self.likelihood.nll(ops.cast(x, output.dtype), output)
+        x = ops.cast(x, output.dtype)
+        if value_weight is None:
+            return self.likelihood.nll(x, output)
+        return weighted_nll(self.likelihood, x, output, value_weight)
 
     def _posterior(self, x: Tensor, training: bool | None) -> tuple[Tensor, Tensor]:
         # Masked before any exp: what a pruned head drifts to can then never overflow.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import keras
@@ -212,7 +213,10 @@ class MaskedVAE(LatentVAE):
         samples = ops.shape(x)[0]
         sizes = self.size_sampling.draw(samples, batch.rows) if training else None
         keep = None if sizes is None else self.size_sampling.keep(sizes)
-        nll, kl = self.elbo_terms(x, training=training, rows=batch.rows, keep=keep)
+        value_weight = None
+        if sample_weight is not None and self._weighs_values(sample_weight):
+            value_weight, sample_weight = sample_weight, None
+        nll, kl = self.elbo_terms(x, training, batch.rows, keep, value_weight)
         # A decoder may end in float32 behind an encoder in float64.
         kl = ops.cast(ops.sum(kl, axis=-1), nll.dtype)
         if sample_weight is not None:
@@ -236,6 +240,11 @@ class MaskedVAE(LatentVAE):
         bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
         self.invalid_values.update_state(ops.cast(bad, "float32"))
         return loss
+
+    def _weighs_values(self, sample_weight: Tensor) -> bool:
+        """Whether weights are those of values, of the data's shape, not of samples."""
+        shape = tuple(sample_weight.shape[1:])
+        return math.prod(shape) > 1 and shape == self.data_shape
 
     def _objective(self, nll: Tensor, kl: Tensor, penalties: list[Tensor]) -> Tensor:
         return sum(penalties, nll + ops.cast(self.beta, nll.dtype) * kl)

@@ -539,3 +539,43 @@ def test_keras_exports_the_reconstruction(cls, tmp_path):
     for n in (5, 3):
         x = digits(n)
         np.testing.assert_allclose(served.serve(x), vae.reconstruct(x), atol=1e-6)
+
+
+# ---- weights of values
+
+
+def test_weights_of_values_are_missing_values_of_weight_0():
+    x, holes = holed(TABLE.to_numpy())
+    filled = np.where(holes, 0.0, x).astype("float32")
+    weight = 1.0 - holes.astype("float32")
+    missing = table_vae(missing="nan")
+    weighted = table_vae()
+    found = [
+        missing.fit(x, epochs=2, shuffle=False, verbose=0).history,
+        weighted.fit(
+            filled, sample_weight=weight, epochs=2, shuffle=False, verbose=0
+        ).history,
+    ]
+    assert found[0].keys() == found[1].keys()
+    for name, values in found[0].items():
+        np.testing.assert_allclose(found[1][name], values, rtol=1e-5)
+    losses = [
+        missing.evaluate(x, verbose=0),
+        weighted.evaluate(filled, sample_weight=weight, verbose=0),
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_weights_of_values_need_the_nll_of_values():
+    class Own:
+        def nll(self, x, output):
+            return ops.sum(ops.square(x - output), axis=-1)
+
+        def mean(self, output):
+            return output
+
+    vae = table_vae(likelihood=Own())
+    with pytest.raises(TypeError, match="`nll_values"):
+        vae.fit(TABLE, sample_weight=np.ones(TABLE.shape), verbose=0)
+    # One weight a sample needs nothing.
+    vae.fit(TABLE, sample_weight=np.ones(len(TABLE)), verbose=0)
