@@ -77,7 +77,7 @@ def as_array(name: str, data: FitData) -> FitData:
     wrong = [
         column
         for column, dtype in zip(data.columns, data.dtypes, strict=True)
-        if getattr(dtype, "kind", "O") not in "biuf"
+        if not _is_numeric(dtype)
     ]
     if wrong:
         raise TypeError(
@@ -85,7 +85,17 @@ def as_array(name: str, data: FitData) -> FitData:
             f"columns {wrong[:20]}. Encode them, for example with "
             "`pandas.get_dummies`, or drop them."
         )
-    return data.to_numpy("float64")
+    if hasattr(data, "iloc"):
+        # pandas keeps what is missing among integers as an object of its own.
+        return data.to_numpy("float64", na_value=np.nan)
+    return np.asarray(data.to_numpy(), "float64")
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Whether a column of pandas, or of Polars, holds numbers."""
+    if hasattr(dtype, "is_numeric"):
+        return bool(dtype.is_numeric())
+    return getattr(dtype, "kind", "O") in "biuf"
 
 
 def as_labels(labels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, compact, tau_for
 from ald_keras.likelihoods import NegativeBinomial
+from ald_keras.metrics.arrays import as_array
 from ald_keras.models.compaction import largest_difference
 
 RNG = np.random.default_rng(0)
@@ -83,6 +84,12 @@ def test_columns_that_are_no_numbers_are_named():
         with pytest.raises(TypeError, match=r"\['city', 'when'\].*get_dummies"):
             use(table)
     assert table_vae(6).encode(TABLE.assign(yes=True))[0].shape == (120, 4)
+
+
+def test_what_is_missing_among_integers_is_nan():
+    table = pd.DataFrame({"a": pd.array([1, None, 3], "Int64"), "b": [0.5, 1.5, 2.5]})
+    expected = [[1.0, 0.5], [np.nan, 1.5], [3.0, 2.5]]
+    np.testing.assert_array_equal(as_array("x", table), expected)
 
 
 def test_a_list_of_one_array_is_that_array():
