@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from typing import Protocol, runtime_checkable
 
@@ -39,15 +40,15 @@ def soft_limit(values: Tensor, limit: float) -> Tensor:
     return ops.minimum(values, limit) + ops.log1p(ops.relu(values - limit))
 
 
-class DensityBase:
+class DensityBase(abc.ABC):
     """Defaults: finite data, an output that is the mean, no arguments."""
 
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         return sum_over_data(self.nll_values(x, output))
 
+    @abc.abstractmethod
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         """The NLL of each value, shape of `x`, in nats."""
-        raise NotImplementedError
 
     @property
     def reads_means(self) -> bool:

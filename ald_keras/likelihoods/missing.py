@@ -9,11 +9,7 @@ import keras
 from keras import ops
 
 from ald_keras._typing import JSON, Shape, Tensor
-from ald_keras.likelihoods.density import (
-    DensityBase,
-    GaussianOptimalSigma,
-    sum_over_data,
-)
+from ald_keras.likelihoods.density import DensityBase, GaussianOptimalSigma
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -63,9 +59,6 @@ class MissingValues(DensityBase):
     def fill(self, x: Tensor) -> Tensor:
         """Data with 0 in the place of NaN."""
         return ops.where(ops.isnan(x), ops.zeros_like(x), x)
-
-    def nll(self, x: Tensor, output: Tensor) -> Tensor:
-        return sum_over_data(self.nll_values(x, output))
 
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         values = self.likelihood.nll_values(self.fill(x), output)
