@@ -27,6 +27,9 @@ that is to be saved with its model also needs `get_config`/`from_config` and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from keras import ops
 
 from ald_keras._typing import Tensor
@@ -39,15 +42,18 @@ from ald_keras.likelihoods.density import (
     soft_limit,
     sum_over_data,
 )
+from ald_keras.likelihoods.joint import JointLikelihood
 from ald_keras.likelihoods.linked import Bernoulli, NegativeBinomial, Poisson
 from ald_keras.likelihoods.missing import MissingValues
 
 __all__ = [
     "LIKELIHOODS",
+    "AnyLikelihood",
     "Bernoulli",
     "Gaussian",
     "GaussianLearnedVariance",
     "GaussianOptimalSigma",
+    "JointLikelihood",
     "Laplace",
     "Likelihood",
     "MissingValues",
@@ -58,6 +64,7 @@ __all__ = [
     "soft_limit",
     "sum_over_data",
     "weighted_nll",
+    "with_missing",
 ]
 
 LIKELIHOODS = {
@@ -71,13 +78,20 @@ LIKELIHOODS = {
 }
 
 
-def get_likelihood(likelihood: str | Likelihood) -> Likelihood:
-    """The likelihood of that name, or the object itself.
+# As a model takes it: a name, an object, or one of these for each modality.
+AnyLikelihood: TypeAlias = str | Likelihood | Mapping[str, str | Likelihood]
+
+
+def get_likelihood(likelihood: AnyLikelihood) -> Likelihood:
+    """The likelihood of that name, or the object itself; of several, by modality, one.
 
     Raises:
         ValueError: If the name is unknown.
         TypeError: If an object lacks `nll` or `mean`.
     """
+    if isinstance(likelihood, Mapping):
+        each = {name: get_likelihood(one) for name, one in likelihood.items()}
+        return JointLikelihood(each)
     if isinstance(likelihood, str):
         if likelihood not in LIKELIHOODS:
             raise ValueError(
@@ -91,6 +105,20 @@ def get_likelihood(likelihood: str | Likelihood) -> Likelihood:
             f"and `mean(output)`. Received: likelihood={likelihood!r}"
         )
     return likelihood
+
+
+def with_missing(likelihood: AnyLikelihood) -> Likelihood:
+    """A likelihood that leaves out values that are NaN, in each of several modalities.
+
+    Raises:
+        TypeError: If a likelihood has no `nll_values`.
+        ValueError: If a name is unknown.
+    """
+    found = get_likelihood(likelihood)
+    if isinstance(found, JointLikelihood):
+        each = {name: MissingValues(one) for name, one in found.likelihoods.items()}
+        return JointLikelihood(each)
+    return MissingValues(found)
 
 
 def in_support(likelihood: Likelihood, x: Tensor) -> Tensor:

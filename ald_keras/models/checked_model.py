@@ -28,8 +28,8 @@ from ald_keras.models.saved_state import SavedState, without_saved_state
 class CheckedModel(keras_internals.PrebuiltModel):
     """Training as Keras does it, with checks of what comes in.
 
-    A subclass has `likelihood`, `data_shape`, `data_range` and, for batches of streams,
-    counts values that it cannot use in `invalid_values`, inside its steps.
+    A subclass has `likelihood` and `check_data` and, for batches of streams, counts
+    values that it cannot use in `invalid_values`, inside its steps.
 
     Attributes:
         validation_data: `FitValidation` while `fit` runs, else `None`.
@@ -39,7 +39,6 @@ class CheckedModel(keras_internals.PrebuiltModel):
     """
 
     likelihood: Likelihood
-    data_shape: Any
 
     def __init__(self, **kwargs: object):
         super().__init__(**kwargs)
@@ -142,15 +141,15 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 **kwargs,
             )
 
-    def training_samples(self, count: int) -> np.ndarray | None:
+    def training_samples(self, count: int) -> Any:
         """Some of the samples that the `fit` that runs trains on.
 
         Args:
             count: Integer >= 1, how many at most.
 
         Returns:
-            Array of shape `(samples, *data_shape)`, or `None` where no `fit` runs or
-            its data can be read only once.
+            Array of shape `(samples, *data_shape)`, `NamedArrays` where there are
+            conditions, or `None` where no `fit` runs or its data can be read only once.
         """
         if self._training_data is None:
             return None
@@ -276,10 +275,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
             name: The argument's name, for the message.
             data: Array, or tuple of which the first is checked; streams pass.
         """
-        array = data[0] if isinstance(data, tuple) and data else data
-        if data_checks.is_array(array):
-            shape, reach = self.data_shape, self.data_range
-            data_checks.check_array(name, array, self.likelihood, shape, reach)
+        raise NotImplementedError(f"{type(self).__name__} must have `check_data`.")
 
     @contextlib.contextmanager
     def _guarded(

@@ -157,15 +157,23 @@ def largest_difference(model: LatentVAE, small: LatentVAE, samples: int = 64) ->
     """
     rng = np.random.default_rng(0)
     kept = model.latent_mask.active_indices
-    x = rng.uniform(size=(samples, *model.data_shape)).astype("float32")
+    inputs = model.model_inputs
+    x = inputs.random(rng, samples)
+    conditions = inputs.conditions_of(x)
     z = rng.standard_normal((samples, model.latent_dim)).astype("float32")
     pairs = [
         *(
             (ops.convert_to_numpy(wide)[:, kept], narrow)
             for wide, narrow in zip(model.encode(x), small.encode(x), strict=True)
         ),
-        (model.decode(z), small.decode(z[:, kept])),
-        (model.reconstruct(x), small.reconstruct(x)),
+        tuple(
+            one.decode_values(ops.convert_to_tensor(codes), conditions)
+            for one, codes in ((model, z), (small, z[:, kept]))
+        ),
+        *zip(
+            *(keras.tree.flatten(one.reconstruct(x)) for one in (model, small)),
+            strict=True,
+        ),
     ]
     gaps = [
         relative_difference(*(ops.convert_to_numpy(v) for v in pair)) for pair in pairs

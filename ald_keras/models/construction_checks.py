@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import keras
 
 from ald_keras._typing import Shape
 from ald_keras._validation import check_real
-from ald_keras.likelihoods import Likelihood
+from ald_keras.likelihoods import JointLikelihood, Likelihood
 from ald_keras.models import graph
 
 
@@ -21,45 +24,88 @@ def check_tau(tau: object, gated: bool) -> float:
     return tau
 
 
-def check_decoder(
-    decoder: keras.Model, latent_dim: int
-) -> tuple[keras.Model, list[keras.layers.Dense]]:
-    """A decoder that can be masked and sliced, and the layers to slice.
-
-    It is the decoder itself, or stands behind a layer to slice where it has none.
-    """
+def check_decoder(decoder: keras.Model) -> None:
+    """Raise an error unless a decoder is built and its layers are known."""
     if not graph.is_graph_model(decoder):
         raise TypeError(
             "`decoder` must be a Sequential or Functional model, so that the layers "
             f"that read the latent input are known. Received: {decoder!r}"
         )
-    if not decoder.built or len(decoder.inputs) != 1 or len(decoder.outputs) != 1:
+    if not decoder.built:
         raise ValueError(
-            "`decoder` must be built (give it an Input) and have one input and one "
-            f"output. Received: built={decoder.built} for '{decoder.name}'. Conditions "
-            "and further modalities are not supported: concatenate them to one array."
+            "`decoder` must be built: give it an Input. "
+            f"Received: the unbuilt model '{decoder.name}'."
         )
+    graph.check_unshared("decoder", decoder)
+    graph.check_no_lambda("decoder", decoder)
+
+
+def decoder_of_one_output(
+    encoder: keras.Model, decoder: keras.Model, likelihood: Likelihood
+) -> tuple[keras.Model, Likelihood]:
+    """A decoder of one output, and the likelihood as it reads that.
+
+    Outputs of several modalities are put one after another, flat.
+
+    Raises:
+        ValueError: If outputs and likelihood do not fit together.
+    """
+    if not isinstance(likelihood, JointLikelihood):
+        if len(decoder.outputs) != 1:
+            raise ValueError(
+                "`decoder` must have one output, or one for each of several "
+                "likelihoods: likelihood={'name': ...}. Received: "
+                f"{len(decoder.outputs)} outputs and one likelihood"
+            )
+        if hasattr(likelihood, "resolve"):
+            likelihood = likelihood.resolve(graph.final_activation(decoder))
+        return decoder, likelihood
+    names = likelihood.names
+    if len(decoder.outputs) == 1 and likelihood.is_bound:
+        return decoder, likelihood  # as it was saved
+    outputs = decoder.output
+    if not isinstance(outputs, Mapping) or set(outputs) != set(names):
+        found = sorted(outputs) if isinstance(outputs, Mapping) else "others"
+        raise ValueError(
+            f"`decoder` must give an output by name for each of {list(names)}: "
+            "keras.Model(z, {'name': output, ...}). Received: "
+            f"{found}"
+        )
+    read = {tensor.name: tensor for tensor in encoder.inputs}
+    bound = likelihood.of_networks(
+        {name: graph.final_activation_of(outputs[name]) for name in names},
+        {name: tuple(read[name].shape[1:]) for name in names},
+        {name: tuple(outputs[name].shape[1:]) for name in names},
+    )
+    flat = [keras.layers.Flatten()(outputs[name]) for name in names]
+    joint = keras.layers.Concatenate()(flat) if len(flat) > 1 else flat[0]
+    return keras.Model(decoder.inputs, joint, name=decoder.name), bound
+
+
+def check_code(decoder: keras.Model, latent_dim: int) -> None:
+    """Raise a `ValueError` unless a decoder's first input is a code."""
     if tuple(decoder.inputs[0].shape[1:]) != (latent_dim,):
         raise ValueError(
             f"`decoder` must read codes of shape (batch, {latent_dim}). "
             f"Received: input shape {tuple(decoder.inputs[0].shape)}"
         )
-    graph.check_unshared("decoder", decoder)
-    graph.check_no_lambda("decoder", decoder)
-    layers = graph.latent_input_layers(decoder)
-    if not layers:
-        decoder = graph.with_places(decoder, latent_dim)
-        layers = graph.latent_input_layers(decoder)
-    return decoder, layers
 
 
 def check_ends(
     encoder: keras.Model, decoder: keras.Model, likelihood: Likelihood
 ) -> None:
     """Raise a `ValueError` if the parts differ in data shape or share weights."""
-    data, output = encoder.inputs[0].shape[1:], decoder.outputs[0].shape[1:]
+    joint = isinstance(likelihood, JointLikelihood)
+    count = len(likelihood.names) if isinstance(likelihood, JointLikelihood) else 1
+    shapes = [tuple(tensor.shape[1:]) for tensor in encoder.inputs[:count]]
+    free = any(None in shape for shape in shapes)
+    if free:
+        data = shapes[0]
+    else:
+        data = (sum(map(math.prod, shapes)),) if joint else shapes[0]
+    output = tuple(decoder.outputs[0].shape[1:])
     mean = output if data == output else _mean_shape(decoder, likelihood)
-    if tuple(data) != tuple(mean) or None in data:
+    if tuple(data) != tuple(mean) or free:
         raise ValueError(
             "`decoder` must give data of the shape that `encoder` reads, without "
             f"free axes. Received: encoder input {tuple(data)}, decoder output "

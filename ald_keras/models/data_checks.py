@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,11 +13,15 @@ import numpy as np
 from ald_keras._typing import FitData, Tensor
 from ald_keras.likelihoods import Likelihood, in_support
 from ald_keras.metrics.arrays import (
+    NamedArrays,
     SparseRows,
     as_array,
     as_labels,
+    concatenate,
     for_keras,
     is_array,
+    rows_of,
+    to_numpy,
 )
 
 # Values per block of a check: bounds the copies made of a large array.
@@ -28,7 +33,7 @@ def is_stream(data: object) -> bool:
     return hasattr(data, "element_spec") or hasattr(data, "__next__")
 
 
-def first_samples(data: FitData, count: int) -> np.ndarray | None:
+def first_samples(data: FitData, count: int) -> Any:
     """Some samples of training data, spread over arrays, the first ones of a stream.
 
     Args:
@@ -36,27 +41,28 @@ def first_samples(data: FitData, count: int) -> np.ndarray | None:
         count: Integer >= 1, how many at most.
 
     Returns:
-        float32 array of shape `(samples, *data_shape)`, or `None` for a stream that can
-        be read only once.
+        Array of shape `(samples, *data_shape)`, arrays by name, or `None` for a stream
+        that can be read only once.
     """
     if is_array(data):
         rows = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
-        data = data if isinstance(data, SparseRows) else np.asarray(data)
-        return data[rows].astype("float32", copy=False)
+        lazy = isinstance(data, (SparseRows, NamedArrays))
+        data = data if lazy else np.asarray(data)
+        return to_numpy(data[rows])
     if hasattr(data, "__next__"):
         return None
     batches = data
     if isinstance(data, keras.utils.PyDataset):
         batches = (data[i] for i in itertools.count())
-    parts: list[np.ndarray] = []
+    parts: list[Any] = []
     for batch in batches:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        parts.append(keras.ops.convert_to_numpy(x).astype("float32", copy=False))
+        parts.append(to_numpy(x))
         if sum(map(len, parts)) >= count:
             break
         if isinstance(data, keras.utils.PyDataset) and len(parts) == data.num_batches:
             break
-    return np.concatenate(parts)[:count] if parts else None
+    return concatenate(parts)[:count] if parts else None
 
 
 def check_end(name: str, data: object, argument: str, steps: object) -> None:
@@ -238,9 +244,4 @@ def split_arrays(
 
 
 def _parts(arrays: tuple[Tensor, ...], rows: slice) -> FitData:
-    def take(array: Tensor) -> Tensor:
-        if array is None:
-            return None
-        return array.part(rows) if isinstance(array, SparseRows) else array[rows]
-
-    return tuple(map(take, arrays))
+    return tuple(None if each is None else rows_of(each, rows) for each in arrays)

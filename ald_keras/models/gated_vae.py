@@ -182,8 +182,8 @@ class GatedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.convert_to_tensor(x, sparse=False)
-        batch = GlobalBatch(x)
+        x = self.model_inputs.tensors(x)
+        batch = GlobalBatch(self.model_inputs.data(x))
         with tf.GradientTape() as tape:
             loss, error, measured = lagrangian(self, x, sample_weight, batch)
             # Keras sums gradients over replicas.
@@ -206,8 +206,8 @@ class GatedVAE(LatentVAE):
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         """As at inference: the gates that are mostly open; codes are sampled."""
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.convert_to_tensor(x, sparse=False)
-        batch = GlobalBatch(x)
+        x = self.model_inputs.tensors(x)
+        batch = GlobalBatch(self.model_inputs.data(x))
         measured = lagrangian_at_inference(self, x, sample_weight, batch)
         self._track(x, measured, batch)
         return batch.results(self.metrics)
@@ -223,7 +223,8 @@ class GatedVAE(LatentVAE):
         total = batch.sum(measured.total)
         for name, value in values.items():
             self._trackers[name].update_state(batch.mean(value), sample_weight=total)
-        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
+        data = at_least_float32(self.model_inputs.data(x))
+        bad = ops.logical_not(in_support(self.likelihood, data))
         self.invalid_values.update_state(ops.cast(bad, "float32"))
 
     @property

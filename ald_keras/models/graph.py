@@ -163,13 +163,28 @@ def _latent_readers(decoder: keras.Model) -> list[keras.Operation | None]:
     return readers
 
 
-def with_places(decoder: keras.Model, latent_dim: int) -> keras.Model:
+def with_latent_layers(
+    decoder: keras.Model,
+) -> tuple[keras.Model, list[keras.layers.Dense]]:
+    """A decoder that can be masked and sliced, and the layers to slice.
+
+    It is the decoder itself, or stands behind a layer to slice where it has none.
+    """
+    layers = latent_input_layers(decoder)
+    if layers:
+        return decoder, layers
+    decoder = with_places(decoder)
+    return decoder, latent_input_layers(decoder)
+
+
+def with_places(decoder: keras.Model) -> keras.Model:
     """A decoder behind a Dense layer that puts each dimension in its place.
 
     The layer's kernel is the identity and is not trained. Where no Dense layer reads
     the code, this one is masked and sliced in its place.
     """
-    latent = keras.Input((latent_dim,), dtype=decoder.inputs[0].dtype)
+    latent, *conditions = _new_inputs(decoder)
+    latent_dim = latent.shape[1]
     places = keras.layers.Dense(
         latent_dim,
         use_bias=False,
@@ -177,7 +192,21 @@ def with_places(decoder: keras.Model, latent_dim: int) -> keras.Model:
         trainable=False,
         name="latent_places",
     )
-    return keras.Model(latent, decoder(places(latent)), name=decoder.name)
+    if not conditions:
+        return keras.Model(latent, decoder(places(latent)), name=decoder.name)
+    output = decoder([places(latent), *conditions])
+    return keras.Model([latent, *conditions], output, name=decoder.name)
+
+
+def _new_inputs(decoder: keras.Model, latent_dim: int | None = None) -> list[Tensor]:
+    """Inputs as a decoder's; the first, the code, perhaps of another size."""
+    several = len(decoder.inputs) > 1
+    sizes = [tuple(tensor.shape[1:]) for tensor in decoder.inputs]
+    sizes[0] = sizes[0] if latent_dim is None else (latent_dim,)
+    return [
+        keras.Input(size, dtype=tensor.dtype, name=tensor.name if several else None)
+        for size, tensor in zip(sizes, decoder.inputs, strict=True)
+    ]
 
 
 def _reads_latent_only(operation: keras.Operation, decoder: keras.Model) -> bool:
@@ -207,7 +236,12 @@ def final_activation(model: keras.Model) -> str | None:
             if not isinstance(layer, _VALUE_KEEPING):
                 return _activation_of(layer)
         return None
-    operation, inputs = source(model.outputs[0])
+    return final_activation_of(model.outputs[0])
+
+
+def final_activation_of(output: Tensor) -> str | None:
+    """As `final_activation`, of one output of a Functional model."""
+    operation, inputs = source(output)
     while isinstance(operation, _VALUE_KEEPING) and inputs:
         operation, inputs = source(inputs[0])
     return _activation_of(operation)
@@ -248,16 +282,16 @@ def with_latent_dim(decoder: keras.Model, latent_dim: int) -> keras.Model:
     Returns:
         A model with fresh weights, in the order of the old one's.
     """
-    latent = keras.Input((latent_dim,), dtype=decoder.inputs[0].dtype)
+    inputs = _new_inputs(decoder, latent_dim)
     if isinstance(decoder, keras.Sequential):
         first, *others = decoder.layers
         first = _resized_or_copied(first, latent_dim, reads_latent=True)
-        layers = [latent, first, *(copy_layer(layer) for layer in others)]
+        layers = [*inputs, first, *(copy_layer(layer) for layer in others)]
         return keras.Sequential(layers, name=decoder.name, trainable=decoder.trainable)
     reading = {id(op) for op in _readers(decoder, decoder.inputs[0])}
     return keras.models.clone_model(
         decoder,
-        input_tensors=_like_structure(latent, decoder.input),
+        input_tensors=keras.tree.pack_sequence_as(decoder.input, inputs),
         clone_function=lambda layer: _resized_or_copied(
             layer, latent_dim, reads_latent=id(layer) in reading
         ),
@@ -271,6 +305,3 @@ def _resized_or_copied(
         return with_latent_dim(layer, latent_dim)
     return copy_layer(layer)
 
-
-def _like_structure(tensor: Tensor, structure: Any) -> Any:
-    return keras.tree.map_structure(lambda _: tensor, structure)

@@ -57,15 +57,10 @@ def encoder_with_heads(
 
 def _symbolic_ends(encoder: keras.Model) -> tuple[Tensor, list[Tensor]]:
     if graph.is_graph_model(encoder) and encoder.built:
-        if len(encoder.inputs) != 1:
-            raise ValueError(
-                f"`encoder` must have one input. Received: {len(encoder.inputs)}. "
-                "Conditions and further modalities are not supported: concatenate them "
-                "to one array instead."
-            )
+        inputs = encoder.inputs if len(encoder.inputs) > 1 else encoder.inputs[0]
         if isinstance(encoder, keras.Sequential):
-            return encoder.inputs[0], list(encoder.outputs)
-        return encoder.inputs[0], _ordered(encoder.output)
+            return inputs, list(encoder.outputs)
+        return inputs, _ordered(encoder.output)
     shape = (encoder.get_build_config() or {}).get("input_shape")
     if not (encoder.built and isinstance(shape, (tuple, list))):
         raise ValueError(

@@ -45,7 +45,6 @@ def lagrangian(
 
     Both are of this replica's part of the batch.
     """
-    x = ops.convert_to_tensor(x)
     not_closed = 1.0 - ops.cast(model.gates.decided < 0.0, "float32")
     # Before any exp: what a closed head drifts to can then never overflow.
     z_mean, z_log_var = (
@@ -62,7 +61,8 @@ def lagrangian(
         blended = (1.0 - warmup) * terms.error + warmup * terms.nll
         return multiplier * blended + terms.kl
 
-    uniform = model.gates.draw(ops.shape(x)[0], batch.rows)
+    samples = ops.shape(model.model_inputs.data(x))[0]
+    uniform = model.gates.draw(samples, batch.rows)
     first, second = (
         satisfied * draw + (1.0 - satisfied) * not_closed
         for draw in model.gates.pair(uniform)
@@ -99,7 +99,6 @@ def lagrangian_at_inference(
     model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
 ) -> Measured:
     """The loss with the gates that are mostly open, codes sampled."""
-    x = ops.convert_to_tensor(x)
     z_mean, z_log_var = model.encode(x)
     z = model.sampling(z_mean, z_log_var, rows=batch.rows)
     kl = gaussian_kl(z_mean, z_log_var)
@@ -117,8 +116,10 @@ def sample_terms(
 ) -> Terms:
     """What samples cost, given codes, KL per dimension and gates."""
     gates = ops.cast(gates, z.dtype)
-    output = at_least_float32(model.decoder(z * gates, training=training))
-    x = ops.cast(x, output.dtype)
+    inputs = model.model_inputs
+    read = inputs.for_decoder(z * gates, inputs.conditions_of(x))
+    output = at_least_float32(model.decoder(read, training=training))
+    x = ops.cast(inputs.data(x), output.dtype)
     squared = ops.square(x - model.likelihood.mean(output))
     terms = (
         sum_over_data(squared),

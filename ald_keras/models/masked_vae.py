@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,11 +13,11 @@ from ald_keras._typing import FitData, Tensor
 from ald_keras._validation import check_choice, check_real
 from ald_keras.layers import SizeSampling
 from ald_keras.likelihoods import (
-    Likelihood,
-    MissingValues,
-    get_likelihood,
+    AnyLikelihood,
     in_support,
+    with_missing,
 )
+from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
@@ -84,7 +85,7 @@ class MaskedVAE(LatentVAE):
         encoder: keras.Model,
         decoder: keras.Model,
         latent_dim: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: AnyLikelihood = "bernoulli",
         beta: float = 1.0,
         seed: int | None = None,
         missing: str | None = None,
@@ -93,7 +94,7 @@ class MaskedVAE(LatentVAE):
         beta = check_real("beta", beta, at_least=0.0)
         if missing is not None:
             check_choice("missing", missing, ("nan",))
-            likelihood = MissingValues(get_likelihood(likelihood))
+            likelihood = with_missing(likelihood)
         super().__init__(encoder, decoder, latent_dim, likelihood, seed, **kwargs)
         self.final_beta = beta
         # The same seed as the noise would give related numbers.
@@ -116,7 +117,7 @@ class MaskedVAE(LatentVAE):
 
     def size_curve(
         self,
-        x: Tensor,
+        x: Any,
         y: Tensor = None,
         sizes: Sequence[int] | None = None,
         metrics: Sequence[SizeMetric] = (),
@@ -166,12 +167,13 @@ class MaskedVAE(LatentVAE):
         curve.smallest_size("0.5%"), curve.best_size("silhouette", "max")
         ```
         """
+        x = as_array("x", x)
         self.check_data("x", x)
         return measure_size_curve(
             self, x, y, sizes, metrics, n_clusters, features, seed
         )
 
-    def size_meter(self, x: Tensor, seed: int) -> SizeMeter:
+    def size_meter(self, x: Any, seed: int) -> SizeMeter:
         """Measures this model at one latent size after another, as it is now.
 
         Args:
@@ -189,8 +191,8 @@ class MaskedVAE(LatentVAE):
         import tensorflow as tf
 
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.convert_to_tensor(x, sparse=False)
-        batch = GlobalBatch(x)
+        x = self.model_inputs.tensors(x)
+        batch = GlobalBatch(self.model_inputs.data(x))
         with tf.GradientTape() as tape:
             loss = self._update_trackers(x, sample_weight, batch, training=True)
             # Keras sums gradients over replicas.
@@ -202,15 +204,16 @@ class MaskedVAE(LatentVAE):
 
     def test_step(self, data: FitData) -> dict[str, Tensor]:
         x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = ops.convert_to_tensor(x, sparse=False)
-        batch = GlobalBatch(x)
+        x = self.model_inputs.tensors(x)
+        batch = GlobalBatch(self.model_inputs.data(x))
         self._update_trackers(x, sample_weight, batch, training=False)
         return batch.results(self.metrics)
 
     def _update_trackers(
-        self, x: Tensor, sample_weight: Tensor, batch: GlobalBatch, training: bool
+        self, x: Any, sample_weight: Tensor, batch: GlobalBatch, training: bool
     ) -> Tensor:
-        samples = ops.shape(x)[0]
+        data = self.model_inputs.data(x)
+        samples = ops.shape(data)[0]
         sizes = self.size_sampling.draw(samples, batch.rows) if training else None
         keep = None if sizes is None else self.size_sampling.keep(sizes)
         value_weight = None
@@ -237,7 +240,7 @@ class MaskedVAE(LatentVAE):
             (self.kl_tracker, kl),
         ):
             tracker.update_state(value, sample_weight=count)
-        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(x)))
+        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(data)))
         self.invalid_values.update_state(ops.cast(bad, "float32"))
         return loss
 

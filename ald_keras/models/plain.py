@@ -52,7 +52,8 @@ def plain_decoder(model: LatentVAE) -> keras.Model:
             f"plain decoder. Received: {type(model.likelihood).__name__}, which fails: "
             f"{str(error)[:200]}"
         ) from error
-    return keras.Model(copy.inputs[0], data, name=model.decoder.name)
+    inputs = copy.inputs if len(copy.inputs) > 1 else copy.inputs[0]
+    return keras.Model(inputs, model.unpacked(data), name=model.decoder.name)
 
 
 def _pruned(model: LatentVAE) -> np.ndarray:

@@ -1,0 +1,267 @@
+"""Which inputs of a model are data, which are conditions, and how batches hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ald_keras._typing import Shape, Tensor
+from ald_keras.likelihoods.joint import packed, unpacked
+from ald_keras.metrics.arrays import NamedArrays, as_array, to_numpy
+
+DATA = "x"
+
+
+class ModelInputs:
+    """What a model reads: data alone, or data and conditions by name.
+
+    A condition is a further input of the encoder, of the decoder or, by one name, of
+    both: a class label, the batch of a cell, the logarithm of its library size. A
+    batch of data alone is a tensor; with conditions it is a mapping from names to
+    tensors, in which the data are called `"x"`. Several modalities have the names of
+    their likelihoods; inside the model they are one tensor, flat one after another.
+
+    Args:
+        encoder: Functional model, the inputs of data first.
+        decoder: Sequential or Functional model, the latent input first.
+        modalities: Names of the data, in the encoder's order. Defaults to one, `"x"`.
+
+    Attributes:
+        names: Names of the data, then of the conditions; `("x",)` for data alone.
+        shapes: Shape of one sample of each, by name.
+        conditions: Names of all conditions.
+
+    Raises:
+        ValueError: If a condition has the name of data, or differs in shape between
+            encoder and decoder.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        modalities: Sequence[str] = (DATA,),
+    ) -> None:
+        count = len(modalities)
+        self._data = tuple(modalities)
+        self._encoder = [tensor.name for tensor in encoder.inputs[count:]]
+        self._decoder = [tensor.name for tensor in decoder.inputs[1:]]
+        named = list(zip(modalities, encoder.inputs, strict=False))
+        rest = (*encoder.inputs[count:], *decoder.inputs[1:])
+        named += [(tensor.name, tensor) for tensor in rest]
+        self.shapes: dict[str, Shape] = {}
+        self._dtypes: dict[str, str] = {}
+        for i, (name, tensor) in enumerate(named):
+            shape = tuple(tensor.shape[1:])
+            clash = i >= count and name in self._data
+            if clash or self.shapes.get(name, shape) != shape:
+                raise ValueError(
+                    "A condition must have a name that no data have, and one shape in "
+                    f"encoder and decoder. Received: '{name}' of shape {shape}, and "
+                    f"{self.shapes[name]}"
+                )
+            self.shapes[name] = shape
+            self._dtypes[name] = tensor.dtype
+        self.names = tuple(self.shapes)
+        self.conditions = self.names[count:]
+        self._are_named = len(self.names) > 1
+
+    @property
+    def decoder_conditions(self) -> tuple[str, ...]:
+        """Names of the conditions that the decoder reads."""
+        return tuple(self._decoder)
+
+    def check(self, name: str, data: object) -> None:
+        """Raise a `ValueError` naming `name` unless data in memory have these inputs.
+
+        Shapes of the data themselves are not looked at.
+        """
+        named = isinstance(data, (NamedArrays, Mapping))
+        if not named and not self._are_named:
+            return
+        parts = data.parts if isinstance(data, NamedArrays) else data
+        if not named or set(parts) != set(self.names):
+            found = sorted(parts) if named else "one array"
+            expected = f"arrays by name: {list(self.names)}"
+            raise ValueError(
+                f"`{name}` must be {expected if self._are_named else 'one array'}, "
+                f"as the model's inputs are. Received: {found}"
+            )
+        checked = self.conditions if len(self._data) == 1 else self.names
+        for key in checked:
+            shape = tuple(parts[key].shape[1:])
+            if self.spread(key, parts[key]).shape[1:] != self.shapes[key]:
+                raise ValueError(
+                    f"`{name}['{key}']` must have shape (samples, "
+                    f"{', '.join(map(str, self.shapes[key]))}). Received: shape "
+                    f"(samples, {', '.join(map(str, shape))})"
+                )
+
+    def spread(self, name: str, values: Any) -> Any:
+        """A condition's values, with an axis for single ones where they lack it."""
+        if len(values.shape) == 1 and self.shapes[name] == (1,):
+            return values[:, None]
+        return values
+
+    def tensors(self, batch: Any) -> Any:
+        """A batch as tensors: one, or a mapping from names to tensors."""
+        if isinstance(batch, NamedArrays):
+            batch = batch.parts
+        if not isinstance(batch, Mapping):
+            return ops.convert_to_tensor(batch, sparse=False)
+        return {
+            name: self.spread(name, ops.convert_to_tensor(value, sparse=False))
+            for name, value in batch.items()
+        }
+
+    def data(self, batch: Any) -> Any:
+        """The data of a batch, those of several modalities flat one after another."""
+        if isinstance(batch, NamedArrays):
+            batch = batch.parts
+        if not isinstance(batch, Mapping):
+            return batch
+        if len(self._data) == 1:
+            return batch[DATA]
+        return packed(self.tensors({n: batch[n] for n in self._data}), self._data)
+
+    def data_values(self, x: Any) -> np.ndarray:
+        """The data among arrays, shape `(samples, *data_shape)`, float32."""
+        return np.asarray(to_numpy(self.data(x[:])), "float32")
+
+    def conditions_of(self, batch: Any) -> tuple[Tensor, ...]:
+        """What the decoder reads of a batch beside the code, in its order."""
+        tensors = self.tensors(batch) if self._decoder else {}
+        return tuple(tensors[name] for name in self._decoder)
+
+    def for_encoder(self, batch: Any, x: Tensor) -> Any:
+        """What the encoder is called on, with `x` as the data."""
+        read = [x]
+        if len(self._data) > 1:
+            shapes = {name: self.shapes[name] for name in self._data}
+            read = list(unpacked(x, shapes).values())
+        if self._encoder:
+            tensors = self.tensors(batch)
+            read += [tensors[name] for name in self._encoder]
+        return read if len(read) > 1 else read[0]
+
+    def for_decoder(self, z: Tensor, conditions: tuple[Tensor, ...]) -> Any:
+        """What the decoder is called on."""
+        return [z, *conditions] if self._decoder else z
+
+    def given_conditions(self, condition: Any, count: int) -> tuple[Tensor, ...]:
+        """A user's conditions for `count` codes, in the decoder's order.
+
+        Args:
+            condition: Values by name, or those of the only condition: one for each
+                code, or one for all. `None` without conditions.
+            count: Integer >= 1.
+
+        Raises:
+            ValueError: If a condition is missing, unknown or of another shape.
+        """
+        names = self._decoder
+        if not isinstance(condition, (Mapping, NamedArrays)) and condition is not None:
+            condition = {names[0]: condition} if len(names) == 1 else {"": condition}
+        if isinstance(condition, NamedArrays):
+            condition = condition.parts
+        given = dict(condition or {})
+        if set(given) != set(names):
+            raise ValueError(
+                f"`condition` must give a value for each of {list(names)}, by name. "
+                f"Received: {sorted(given) or None}"
+            )
+        return tuple(self._for_codes(name, given[name], count) for name in names)
+
+    def _for_codes(self, name: str, value: Any, count: int) -> Tensor:
+        array = as_array("condition", value)
+        array = np.asarray(array[:] if hasattr(array, "tocsr") else array)
+        shape = self.shapes[name]
+        if array.shape in ((), shape):
+            array = np.broadcast_to(array, (count, *shape))
+        array = self.spread(name, array)
+        if array.shape != (count, *shape):
+            raise ValueError(
+                f"`condition['{name}']` must have shape {shape} for all codes, or "
+                f"{(count, *shape)}. Received: shape {array.shape}"
+            )
+        return ops.convert_to_tensor(array, dtype=self._dtypes[name])
+
+    def random(self, rng: np.random.Generator, samples: int) -> Any:
+        """Made-up inputs, to compare models on: numbers in [0, 1), integers 0."""
+        parts = {}
+        for name, shape in self.shapes.items():
+            values = rng.uniform(size=(samples, *shape))
+            kind = self._dtypes[name]
+            parts[name] = values.astype(kind if "float" in kind else "int32")
+        if self._are_named:
+            return NamedArrays(parts)
+        return parts[self._data[0]].astype("float32")
+
+    def signature(self) -> Any:
+        """What Keras's `export` is told of the inputs, batches of any size."""
+        specs = {
+            name: keras.InputSpec(dtype=self._dtypes[name], shape=(None, *shape))
+            for name, shape in self.shapes.items()
+        }
+        return specs if self._are_named else specs[self._data[0]]
+
+
+def ordered_inputs(
+    encoder: keras.Model, decoder: keras.Model, modalities: Sequence[str] | None
+) -> tuple[keras.Model, keras.Model]:
+    """Encoder and decoder whose first inputs are the data and the code.
+
+    Data are the encoder's only input, or the only one that the decoder does not read
+    by the same name, or that called `"x"`; of several modalities, those of their
+    names. The code is the decoder's only input, or the only one that the encoder does
+    not read, or that of the name `"z"`.
+
+    Raises:
+        ValueError: If one of them cannot be told.
+    """
+    read = {tensor.name for tensor in decoder.inputs}
+    others = {tensor.name for tensor in encoder.inputs}
+    code = _one(decoder.inputs, others, "z", "decoder", "code")
+    if modalities is None:
+        data = [_one(encoder.inputs, read, DATA, "encoder", "data")]
+    else:
+        known = {tensor.name: tensor for tensor in encoder.inputs}
+        if not set(modalities) <= known.keys():
+            raise ValueError(
+                "`encoder` must have an input of the name of each modality, "
+                f"{list(modalities)}. Received: inputs {sorted(known)}"
+            )
+        data = [known[name] for name in modalities]
+    return _with_first(encoder, data), _with_first(decoder, [code])
+
+
+def _with_first(model: keras.Model, first: list[Tensor]) -> keras.Model:
+    """A model of the same layers that reads `first` first, one after another."""
+    if len(model.inputs) == 1:
+        return model
+    ordered = [*first, *(t for t in model.inputs if all(t is not f for f in first))]
+    same = all(a is b for a, b in zip(ordered, model.inputs, strict=True))
+    if same and not isinstance(model.input, Mapping):
+        return model
+    return keras.Model(ordered, model.output, name=model.name)
+
+
+def _one(
+    inputs: list[Tensor], shared: set[str], name: str, model: str, what: str
+) -> Tensor:
+    if len(inputs) == 1:
+        return inputs[0]
+    own = [tensor for tensor in inputs if tensor.name not in shared]
+    named = [tensor for tensor in inputs if tensor.name == name]
+    found = own if len(own) == 1 else named
+    if len(found) != 1:
+        raise ValueError(
+            f"`{model}` must have one input for the {what}. Received: inputs "
+            f"{[tensor.name for tensor in inputs]}. Name it '{name}', and give "
+            "conditions one name in encoder and decoder: keras.Input(..., name=...)."
+        )
+    return found[0]
