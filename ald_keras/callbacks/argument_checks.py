@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ald_keras._validation import check_flag, check_integer
+from ald_keras.metrics.arrays import is_array
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
     BASELINE_NLL,
@@ -68,7 +69,7 @@ def check_arguments(callback: ALDCallback) -> None:
         check_integer("n_clusters", callback.n_clusters, 2)
     probe = callback.probe
     first = probe[0] if isinstance(probe, tuple) else probe
-    if probe is not None and not hasattr(first, "dtype"):
+    if probe is not None and not is_array(first):
         raise TypeError(
             "`probe` must be an array or a tuple (x, y) of arrays. "
             f"Received: {type(first).__name__}"

@@ -99,8 +99,9 @@ class EpochMeter:
         if self._last is None:
             return None
         x, y = self._last
-        rows = max(16, _KEPT_VALUES // max(1, int(np.prod(x.shape[1:]))))
-        kept = x[:rows].copy() if rows < len(x) else x
+        rows = max(16, _KEPT_VALUES // max(1, math.prod(self._model.data_shape)))
+        # By their numbers, for a copy: a slice would hold all of them.
+        kept = x[np.arange(rows)] if rows < len(x) else x
         labels = None if y is None else y[:rows]
         return ProbeSample(kept, labels, self._quality.features_name)
 
@@ -213,7 +214,7 @@ class EpochMeter:
             rng = np.random.default_rng([self._seed, 0, _BASELINE_STREAM])
             x, _ = self._probe.sample(self._probe_size, rng)
         blocks = row_blocks(len(x), self._model.data_shape)
-        return baseline_nll(x.astype("float32", copy=False), likelihood, blocks)
+        return baseline_nll(self._model.data_values(x), likelihood, blocks)
 
     def _validated_every_epoch(self) -> bool:
         validation = getattr(self._model, "validation_data", None)

@@ -80,7 +80,7 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
             return
         with self._latent_writer.as_default(step=epoch):
             self._write_kl()
-            if is_image(self._x):
+            if is_image(self.model.data_values(self._x[:1])):
                 self._write_images()
         self._latent_writer.flush()
 
@@ -99,11 +99,15 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         )
 
     def _write_images(self) -> None:
-        shown = self._x[: self.n_images]
-        z_mean, _ = self.model.encode(shown)
-        made = keras.ops.convert_to_numpy(self.model.decode(z_mean))
-        samples = keras.ops.convert_to_numpy(self.model.decode(self._codes))
-        low, high = float(self._x.min()), float(self._x.max())
+        first = self._x[: self.n_images]
+        shown, conditions = self.model.data_values(first), self.model.conditions_of(first)
+        z_mean, _ = self.model.encode(first)
+        decode = self.model.decode_values
+        made = keras.ops.convert_to_numpy(decode(z_mean, conditions))
+        codes = self._codes[: len(shown)]
+        samples = keras.ops.convert_to_numpy(decode(codes, conditions))
+        data = self.model.data_values(self._x)
+        low, high = float(data.min()), float(data.max())
 
         def scale(values: np.ndarray) -> np.ndarray:
             return np.clip((values - low) / max(high - low, 1e-12), 0.0, 1.0)

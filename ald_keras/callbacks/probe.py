@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.callbacks.model_protocol import ValidatedModel
-from ald_keras.metrics.arrays import as_array, as_labels
+from ald_keras.metrics.arrays import (
+    as_array,
+    as_labels,
+    concatenate,
+    is_array,
+    to_numpy,
+)
 
 _BATCH = 256
 _DEFAULT_CLUSTERS = 10
@@ -26,10 +32,11 @@ class ArrayProbe:
     """
 
     def __init__(self, x: Tensor, y: Tensor = None):
-        self.x = _to_numpy(x) if keras.ops.is_tensor(x) else x
+        self.x = to_numpy(x) if keras.ops.is_tensor(x) else x
         # `fit(x, x)`, as for an autoencoder of Keras: no labels.
-        same = y is x or (y is not None and np.array_equal(_to_numpy(y), self.x))
-        self.y = None if y is None or same else _as_labels(_to_numpy(y))
+        if y is x or isinstance(y, Mapping) or np.array_equal(_to_array(y), self.x):
+            y = None
+        self.y = None if y is None else _as_labels(to_numpy(y))
         if self.y is not None and len(self.y) != len(x):
             raise ValueError(
                 "`probe`: data and labels must be equally many. "
@@ -51,12 +58,12 @@ class ArrayProbe:
 
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The samples of these rows, and their labels or `None`."""
-        return _to_numpy(self.x[rows]), None if self.y is None else self.y[rows]
+        return to_numpy(self.x[rows]), None if self.y is None else self.y[rows]
 
     def batches(self) -> Iterator[np.ndarray]:
         """All samples once, in batches."""
         for start in range(0, self.n_samples, _BATCH):
-            yield _to_numpy(self.x[start : start + _BATCH])
+            yield to_numpy(self.x[start : start + _BATCH])
 
 
 class StreamProbe:
@@ -97,10 +104,10 @@ class StreamProbe:
                 seen += 1
                 if slot < size:
                     # A copy: a view would hold its whole batch.
-                    kept[slot : slot + 1] = [(x[i].copy(), None if y is None else y[i])]
+                    kept[slot : slot + 1] = [(x[[i]], None if y is None else y[i])]
         xs, ys = zip(*kept, strict=True)
         labels = None if any(y is None for y in ys) else np.asarray(ys)
-        return np.stack(xs), labels
+        return concatenate(xs), labels
 
     def batches(self) -> Iterator[np.ndarray]:
         """All samples once, in batches."""
@@ -113,7 +120,7 @@ class StreamProbe:
             batches = (stream[i] for i in range(len(stream)))
         for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            yield _to_numpy(x), None if y is None else _as_labels(_to_numpy(y))
+            yield to_numpy(x), None if y is None else _as_labels(to_numpy(y))
 
 
 def as_probe(probe: FitData) -> FitData:
@@ -131,7 +138,7 @@ def make_probe(data: FitData, steps: int | None = None) -> ArrayProbe | StreamPr
         ValueError: If a stream is infinite or can be read only once.
     """
     first = data[0] if isinstance(data, tuple) and data else data
-    if hasattr(first, "shape") and hasattr(first, "dtype"):
+    if is_array(first):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return ArrayProbe(x, y)
     return StreamProbe(data, steps)
@@ -198,8 +205,8 @@ def _check_rereadable(stream: object) -> None:
         )
 
 
-def _to_numpy(values: Tensor) -> np.ndarray:
-    return keras.ops.convert_to_numpy(values)
+def _to_array(values: Tensor) -> np.ndarray | None:
+    return None if values is None else to_numpy(values)
 
 
 def _as_labels(y: np.ndarray) -> np.ndarray | None:

@@ -1,6 +1,8 @@
 """Batches whose order depends on the seed and the epoch, and on nothing else."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ import tensorflow as tf
 from ald_keras._typing import Logs, Tensor
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
+from ald_keras.metrics.arrays import NamedArrays, as_given
 
 
 class EpochShuffledBatches:
@@ -28,7 +31,8 @@ class EpochShuffledBatches:
     the callback the passes are counted from `initial_epoch`.
 
     Args:
-        x: Samples, shape `(n, ...)`; `LazySamples` are read batch by batch.
+        x: Samples, shape `(n, ...)`, or a dict of such by name; `LazySamples` are read
+            batch by batch.
         y: Labels or targets, shape `(n, ...)`. Defaults to `None`: batches are `(x,)`.
         batch_size: Positive integer.
         seed: Non-negative integer.
@@ -48,7 +52,7 @@ class EpochShuffledBatches:
 
     def __init__(
         self,
-        x: npt.ArrayLike | LazySamples,
+        x: npt.ArrayLike | LazySamples | NamedArrays | Mapping[str, npt.ArrayLike],
         y: npt.ArrayLike | None = None,
         *,
         batch_size: int,
@@ -58,24 +62,33 @@ class EpochShuffledBatches:
         check_integer("batch_size", batch_size, minimum=1)
         check_integer("seed", seed, minimum=0)
         check_integer("initial_epoch", initial_epoch, minimum=0)
+        if isinstance(x, Mapping):
+            x = NamedArrays({name: np.asarray(part) for name, part in x.items()})
         self._lazy = x if isinstance(x, LazySamples) else None
+        self._n = self._count(x)
         # Row numbers stand for lazy samples until a batch is drawn.
-        first = np.asarray(x) if self._lazy is None else np.arange(len(self._lazy))
+        first: Any = np.arange(self._n)
+        if self._lazy is None:
+            first = as_given(x) if isinstance(x, NamedArrays) else np.asarray(x)
         arrays = [first] if y is None else [first, np.asarray(y)]
-        if arrays[0].ndim == 0 or len(arrays[0]) == 0:
-            raise ValueError(
-                f"`x` must hold at least one sample. Received: shape={arrays[0].shape}"
-            )
-        if arrays[-1].shape[:1] != arrays[0].shape[:1]:
+        if y is not None and arrays[1].shape[:1] != (self._n,):
             raise ValueError(
                 "`y` must be as long as `x`. "
-                f"Received: shapes {arrays[-1].shape} and {arrays[0].shape}"
+                f"Received: shape {arrays[1].shape} and {self._n} samples"
             )
         self.batch_size = int(batch_size)
         self.seed = int(seed)
-        self._n = len(arrays[0])
         self._position = _Position(int(initial_epoch))
         self._dataset = self._build_dataset(tuple(arrays))
+
+    @staticmethod
+    def _count(x: Any) -> int:
+        shape = (len(x),) if isinstance(x, NamedArrays) else np.shape(x)
+        if not shape or not shape[0]:
+            raise ValueError(
+                f"`x` must hold at least one sample. Received: shape={shape}"
+            )
+        return int(shape[0])
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
@@ -102,9 +115,7 @@ class EpochShuffledBatches:
         """
         return np.random.default_rng([self.seed, epoch]).permutation(self._n)
 
-    def _build_dataset(
-        self, arrays: tuple[npt.NDArray[np.generic], ...]
-    ) -> tf.data.Dataset:
+    def _build_dataset(self, arrays: tuple[Any, ...]) -> tf.data.Dataset:
         # On an accelerator the constants would otherwise travel there and back.
         with tf.device("CPU:0"):
             data = tf.data.Dataset.from_tensors(arrays).repeat()
@@ -124,7 +135,7 @@ class EpochShuffledBatches:
         return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     def _gather(self, index: Tensor, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        batch = tuple(tf.gather(part, index) for part in parts)
+        batch = tf.nest.map_structure(lambda part: tf.gather(part, index), parts)
         if self._lazy is None:
             return batch
         x = tf.numpy_function(self._lazy.__getitem__, [batch[0]], tf.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,11 +33,19 @@ class MaskedModel(Protocol):
     def data_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Any) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances."""
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Means of the data given codes."""
+    def decode_values(
+        self, z: Tensor, conditions: tuple[Tensor, ...] = ()
+    ) -> Tensor:
+        """Means of the data given codes, those of several modalities flat."""
 
-    def nll(self, x: Tensor, z: Tensor) -> Tensor:
+    def data_values(self, x: Any) -> np.ndarray:
+        """The data without their conditions, those of several modalities flat."""
+
+    def conditions_of(self, x: Any) -> tuple[Tensor, ...]:
+        """What the decoder reads of data beside the code."""
+
+    def nll(self, x: Any, z: Tensor) -> Tensor:
         """NLL of data given codes, in nats per sample."""

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from ald_keras._typing import Tensor
+from ald_keras.metrics.arrays import as_given
 from ald_keras.metrics.clustering import clustering_accuracy, find_clusters
 from ald_keras.metrics.features import Features, build_extractor
 from ald_keras.metrics.frechet import frechet_distance
@@ -34,7 +35,7 @@ class QualityMeter:
     """Measures silhouette, Frechet distances, a user's metrics and the KL.
 
     Args:
-        model: Model with `encode`, `decode`, `nll`, `latent_mask` and `data_shape`.
+        model: What `MaskedModel` says.
         n_clusters: Integer >= 2, clusters of the silhouette.
         features: As `ald_keras.metrics.build_extractor` takes it, or `None` to leave
             out the Frechet distances.
@@ -72,7 +73,7 @@ class QualityMeter:
             batches: Arrays of shape `(samples, *data_shape)`.
         """
         if self._extract is not None:
-            for x in batches:
+            for x in map(self._model.data_values, batches):
                 self._extract.check_data(x)
 
     def features_of(self, batches: Iterable[Tensor]) -> np.ndarray:
@@ -87,9 +88,9 @@ class QualityMeter:
         if self._extract is None:
             raise RuntimeError("There are no features to measure on.")
         parts = []
-        for x in batches:
+        for x in map(self._model.data_values, batches):
             self._extract.check_data(x)
-            found = self._features(x, lambda images: images)
+            found = self._features(len(x), x.__getitem__)
             parts.append(found.reshape(len(x), -1, found.shape[-1]))
         return np.concatenate(parts)
 
@@ -116,7 +117,7 @@ class QualityMeter:
         active = model.latent_mask.active_indices
         values = self.measure_codes(z, active, y, rng, x, real)
         for name, (function, _) in self._user_metrics.items():
-            values[name] = float(function(model, np.asarray(x), y))
+            values[name] = float(function(model, as_given(x), y))
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
         return values, tuple(map(float, kl))
 
@@ -161,22 +162,25 @@ class QualityMeter:
             mask = np.zeros(z.shape[1], z.dtype)
             mask[kept] = 1
             for name, codes in zip(FRECHET_METRICS, (z, prior), strict=True):
-                made = self._features(codes * mask, self._model.decode)
+                made = self._features(len(z), self._decoder_of(codes * mask, x))
                 values[name] = frechet_distance(real, made)
         return values
 
     def _blocks(self, samples: int) -> list[slice]:
         return row_blocks(samples, self._model.data_shape)
 
-    def _features(
-        self, samples: Tensor, images: Callable[[Tensor], Tensor]
-    ) -> np.ndarray:
-        """Features of what `images` makes of the samples, block by block."""
+    def _decoder_of(self, z: np.ndarray, x: Any) -> Callable[[slice], Tensor]:
+        """What rows of codes are decoded to, under the conditions of the data."""
+        model = self._model
+        return lambda rows: model.decode_values(z[rows], model.conditions_of(x[rows]))
+
+    def _features(self, samples: int, images: Callable[[slice], Tensor]) -> np.ndarray:
+        """Features of what `images` gives for rows, block by block."""
         if self._extract is None:
             raise RuntimeError("There are no features to measure on.")
         blocks = [
-            self._extract(ops.convert_to_numpy(images(samples[rows])))
-            for rows in self._blocks(len(samples))
+            self._extract(ops.convert_to_numpy(images(rows)))
+            for rows in self._blocks(samples)
         ]
         return np.concatenate(blocks)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_real
-from ald_keras.metrics.arrays import as_array
+from ald_keras.metrics.arrays import NamedArrays, as_array
 
 # Values looked at at once.
 _BLOCK = 4_000_000
@@ -21,7 +21,8 @@ def tau_for(x: Tensor, explained: float = 0.95) -> float:
     over the values of a sample: the error of a model that always gives the mean.
 
     Args:
-        x: Array of shape `(samples, *data_shape)`, data frame, or `LazySamples`.
+        x: Array of shape `(samples, *data_shape)`, data frame, or `LazySamples`; of
+            arrays by name, that called `"x"` is taken.
         explained: Float in [0, 1). Defaults to 0.95.
 
     Returns:
@@ -38,6 +39,7 @@ def tau_for(x: Tensor, explained: float = 0.95) -> float:
     """
     explained = check_real("explained", explained, at_least=0.0, below=1.0)
     x = as_array("x", x)
+    x = x.parts.get("x", x) if isinstance(x, NamedArrays) else x
     if not hasattr(x, "shape"):
         raise TypeError(
             f"`x` must be an array or `LazySamples`. Received: {type(x).__name__}"

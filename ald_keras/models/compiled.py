@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -70,8 +70,9 @@ def masked_nll(
         cached = _Compiled(model.decoder, model.likelihood, function)
         setattr(model, _NAME, cached)
 
-    def numpy(*arrays: Tensor) -> np.ndarray:
-        tensors = map(tf.convert_to_tensor, arrays)
-        return keras.ops.convert_to_numpy(cached.function(*tensors))
+    def numpy(x: Any, z: Tensor, masks: Tensor) -> np.ndarray:
+        tensors = map(tf.convert_to_tensor, (z, masks))
+        batch = model.model_inputs.tensors(x)
+        return keras.ops.convert_to_numpy(cached.function(batch, *tensors))
 
     return numpy

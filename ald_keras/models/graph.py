@@ -244,6 +244,12 @@ def final_activation_of(output: Tensor) -> str | None:
     operation, inputs = source(output)
     while isinstance(operation, _VALUE_KEEPING) and inputs:
         operation, inputs = source(inputs[0])
+    if type(operation).__name__ == "Add":
+        # What is linear stays so with an offset, such as a logarithm of exposure.
+        found = {final_activation_of(tensor) for tensor in inputs}
+        return "linear" if found == {"linear"} else None
+    if isinstance(operation, keras.layers.InputLayer):
+        return "linear"
     return _activation_of(operation)
 
 

@@ -27,7 +27,7 @@ def elbo_of(
     generator = keras.random.SeedGenerator(check_integer("seed", seed, 0))
     parts = []
     for start in range(0, len(x), batch_size):
-        block = ops.convert_to_tensor(np.asarray(x[start : start + batch_size]))
+        block = vae.model_inputs.tensors(x[start : start + batch_size])
         mean, log_var = vae.encode(block)
         bounds = [
             _log_weights(vae, block, mean, log_var, generator, analytic=samples == 1)

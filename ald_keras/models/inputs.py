@@ -13,7 +13,7 @@ from ald_keras._typing import Shape, Tensor
 from ald_keras.likelihoods.joint import packed, unpacked
 from ald_keras.metrics.arrays import NamedArrays, as_array, to_numpy
 
-DATA = "x"
+DATA, CODE = "x", "z"
 
 
 class ModelInputs:
@@ -71,9 +71,14 @@ class ModelInputs:
         self._are_named = len(self.names) > 1
 
     @property
-    def decoder_conditions(self) -> tuple[str, ...]:
-        """Names of the conditions that the decoder reads."""
-        return tuple(self._decoder)
+    def encoder_names(self) -> tuple[str, ...]:
+        """Names of what the encoder reads, in its order."""
+        return (*self._data, *self._encoder)
+
+    @property
+    def decoder_names(self) -> tuple[str, ...]:
+        """Names of what the decoder reads, in its order; `"z"` is the code."""
+        return (CODE, *self._decoder)
 
     def check(self, name: str, data: object) -> None:
         """Raise a `ValueError` naming `name` unless data in memory have these inputs.
@@ -130,7 +135,8 @@ class ModelInputs:
 
     def data_values(self, x: Any) -> np.ndarray:
         """The data among arrays, shape `(samples, *data_shape)`, float32."""
-        return np.asarray(to_numpy(self.data(x[:])), "float32")
+        values = to_numpy(self.data(x[:]))
+        return np.asarray(values).astype("float32", copy=False)
 
     def conditions_of(self, batch: Any) -> tuple[Tensor, ...]:
         """What the decoder reads of a batch beside the code, in its order."""
@@ -201,13 +207,26 @@ class ModelInputs:
             return NamedArrays(parts)
         return parts[self._data[0]].astype("float32")
 
-    def signature(self) -> Any:
-        """What Keras's `export` is told of the inputs, batches of any size."""
+    def signature(self, names: Sequence[str] | None = None, **codes: Shape) -> Any:
+        """What Keras's exports are told of inputs, batches of any size.
+
+        Args:
+            names: Which ones. Defaults to all of the model's.
+            **codes: Shapes of inputs that are no data and no condition.
+
+        Returns:
+            A mapping from names to specifications, or that of a single input.
+        """
+        shapes = {**self.shapes, **codes}
         specs = {
-            name: keras.InputSpec(dtype=self._dtypes[name], shape=(None, *shape))
-            for name, shape in self.shapes.items()
+            name: keras.InputSpec(
+                dtype=self._dtypes.get(name, "float32"),
+                shape=(None, *shapes[name]),
+                name=name,
+            )
+            for name in (self.names if names is None else names)
         }
-        return specs if self._are_named else specs[self._data[0]]
+        return specs if len(specs) > 1 else next(iter(specs.values()))
 
 
 def ordered_inputs(
@@ -225,7 +244,7 @@ def ordered_inputs(
     """
     read = {tensor.name for tensor in decoder.inputs}
     others = {tensor.name for tensor in encoder.inputs}
-    code = _one(decoder.inputs, others, "z", "decoder", "code")
+    code = _one(decoder.inputs, others, CODE, "decoder", "code")
     if modalities is None:
         data = [_one(encoder.inputs, read, DATA, "encoder", "data")]
     else:

@@ -99,7 +99,7 @@ def lagrangian_at_inference(
     model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
 ) -> Measured:
     """The loss with the gates that are mostly open, codes sampled."""
-    z_mean, z_log_var = model.encode(x)
+    z_mean, z_log_var = model.masked_posterior(x, training=False)
     z = model.sampling(z_mean, z_log_var, rows=batch.rows)
     kl = gaussian_kl(z_mean, z_log_var)
     gates = ops.convert_to_tensor(model.latent_mask.mask)

@@ -105,6 +105,18 @@ class LatentVAE(LatentNetworks):
         """
         return self.likelihood.mean(self.decoder_output(z, conditions, training))
 
+    def data_values(self, x: Any) -> np.ndarray:
+        """Data in memory without their conditions, those of several modalities flat.
+
+        Returns:
+            float32 array of shape `(samples, *data_shape)`.
+        """
+        return self.model_inputs.data_values(x)
+
+    def conditions_of(self, x: Any) -> tuple[Tensor, ...]:
+        """What the decoder reads of data beside the code, in its order."""
+        return self.model_inputs.conditions_of(x)
+
     def unpacked(self, x: Tensor) -> Any:
         """Data, or their means, of several modalities as a dict; else as they are."""
         joint = isinstance(self.likelihood, JointLikelihood)

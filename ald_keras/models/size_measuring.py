@@ -11,6 +11,7 @@ from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer
+from ald_keras.metrics.arrays import as_given, is_array
 from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.kl import gaussian_kl
@@ -106,9 +107,11 @@ class SizeMeter:
         """Squared error of sampled codes, summed over a sample's values, at sizes."""
         totals = np.zeros(len(sizes))
         for rows in self._blocks:
-            x = np.asarray(self._x[rows])
+            x = self._model.data_values(self._x[rows])
+            conditions = self._model.conditions_of(self._x[rows])
             for i, size in enumerate(sizes):
-                mean = self._model.decode(self._z[rows] * self._mask(size))
+                codes = self._z[rows] * self._mask(size)
+                mean = self._model.decode_values(codes, conditions)
                 error = x - ops.convert_to_numpy(mean)
                 totals[i] += np.square(error, dtype="float64").sum()
         return tuple(float(total) / len(self._x) for total in totals)
@@ -146,7 +149,7 @@ class SizeMeter:
     def _of_compact_models(
         self, function: Function, y: Tensor, sizes: Sequence[int]
     ) -> tuple[float, ...]:
-        data, order = np.asarray(self._x[:]), self.order.tolist()
+        data, order = as_given(self._x), self.order.tolist()
         models = (compact(self._model, False, size, order) for size in sizes)
         return tuple(float(function(small, data, y)) for small in models)
 
@@ -228,7 +231,7 @@ def _baseline_nll(model: LatentVAE, x: Tensor) -> float | None:
     if not hasattr(model.likelihood, "best_constant"):
         return None
     rows = max(1, _BASELINE_VALUES // math.prod(model.data_shape))
-    data = np.asarray(x[:rows], "float32")
+    data = model.data_values(x[:rows])
     return baseline_nll(data, model.likelihood, row_blocks(len(data), model.data_shape))
 
 
@@ -253,8 +256,8 @@ def _named(metrics: Any) -> dict[str, Function | None]:
 
 
 def _check_samples(x: Tensor, y: Tensor) -> None:
-    if not hasattr(x, "shape") or len(x) < 2:
-        found = f"{len(x)} samples" if hasattr(x, "shape") else type(x).__name__
+    if not is_array(x) or len(x) < 2:
+        found = f"{len(x)} samples" if is_array(x) else type(x).__name__
         raise ValueError(
             f"`x` must be an array of at least two samples. Received: {found}. Of a "
             "stream, pass the arrays of some batches."

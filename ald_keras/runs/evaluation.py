@@ -76,8 +76,9 @@ def _means_and_errors(
         z_mean, z_log_var = map(ops.convert_to_numpy, model.encode(x))
         noise = rng.standard_normal(z_mean.shape).astype(z_mean.dtype)
         z = z_mean + np.exp(0.5 * z_log_var) * noise
-        sampled += _squared_error(x, model.decode(z))
-        certain += _squared_error(x, model.decode(z_mean))
+        data, conditions = model.data_values(x), model.conditions_of(x)
+        sampled += _squared_error(data, model.decode_values(z, conditions))
+        certain += _squared_error(data, model.decode_values(z_mean, conditions))
         means.append(z_mean)
     everything = np.concatenate(means)
     return everything, {

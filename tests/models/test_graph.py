@@ -38,7 +38,7 @@ def test_other_readers_are_none_to_slice():
         keras.Model(z, shared(shared(z))),
     ):
         assert graph.latent_input_layers(decoder) == []
-        placed = graph.with_places(decoder, 5)
+        placed = graph.with_places(decoder)
         (layer,) = graph.latent_input_layers(placed)
         assert layer.name == "latent_places"
         assert not layer.trainable_weights

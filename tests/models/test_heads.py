@@ -83,10 +83,6 @@ def test_unusable_encoders_are_errors():
         encoder_with_heads(keras.Model(data, [layers.Softmax()(dense), dense]), 4)
     with pytest.raises(ValueError, match="Received: 4 outputs"):
         encoder_with_heads(keras.Model(data, [dense, dense, dense, dense]), 4)
-    other = keras.Input((3,))
-    both = layers.Concatenate()([flat, other])
-    with pytest.raises(ValueError, match="one input"):
-        encoder_with_heads(keras.Model([data, other], both), 4)
     with pytest.raises(ValueError, match="must be built"):
         encoder_with_heads(keras.Sequential([layers.Dense(3)]), 4)
     with pytest.raises(TypeError, match="`encoder`"):

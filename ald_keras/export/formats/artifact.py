@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,6 +14,8 @@ from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints
+from ald_keras.metrics.arrays import as_given
+from ald_keras.models.inputs import CODE, DATA
 
 if TYPE_CHECKING:
     from ald_keras.models.latent_vae import LatentVAE
@@ -119,14 +121,30 @@ def largest_gap(
     read, written = artifact.read(files), artifact.written(model)
     rng = np.random.default_rng(0)
     # Three sizes, for a batch that is fixed would fail on one of them.
-    x = rng.uniform(size=(5, *model.data_shape)).astype("float32")
-    z = rng.standard_normal((3, model.latent_dim)).astype("float32")
-    given = {"encode": x, "decode": z, "reconstruct": x[:2]}
+    given = {
+        name: _made_up(model, names, samples, rng)
+        for name, names, samples in (
+            ("encode", model.model_inputs.encoder_names, 5),
+            ("decode", model.model_inputs.decoder_names, 3),
+            ("reconstruct", model.model_inputs.names, 2),
+        )
+    }
     gaps = []
     for name, function in read.items():
         sides = [_flat(each(given[name])) for each in (written[name], function)]
         gaps += [gap(*pair) for pair in zip(*sides, strict=True)]
     return float(np.max(gaps))  # not `max`, which may pass over a NaN
+
+
+def _made_up(
+    model: LatentVAE, names: tuple[str, ...], samples: int, rng: np.random.Generator
+) -> Any:
+    """Values for inputs of these names: one array, or several by name."""
+    made = as_given(model.model_inputs.random(rng, samples))
+    known = made if isinstance(made, dict) else {DATA: made}
+    known[CODE] = rng.standard_normal((samples, model.latent_dim)).astype("float32")
+    values = {name: known[name] for name in names}
+    return values if len(values) > 1 else values[names[0]]
 
 
 def _flat(values: Tensor) -> list[np.ndarray]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -32,4 +33,14 @@ def write_parts(model: LatentVAE, files: list[pathlib.Path]) -> None:
 def read_parts(files: list[pathlib.Path]) -> Endpoints:
     """Read what `write_parts` wrote."""
     encoder, decoder = (keras.saving.load_model(file) for file in files)
-    return {"encode": encoder, "decode": decoder}
+    return {"encode": _reading(encoder), "decode": _reading(decoder)}
+
+
+def _reading(part: keras.Model) -> Callable[[Any], Any]:
+    """A model of one input, or of several that come by name in its order."""
+
+    def function(values: Any) -> Any:
+        several = isinstance(values, dict)
+        return part(list(values.values()) if several else values, training=False)
+
+    return function

@@ -11,6 +11,7 @@ import keras
 
 from ald_keras._typing import Tensor
 from ald_keras.export.formats.endpoints import Endpoints, plain_float32, unpacked
+from ald_keras.models.inputs import CODE, DATA
 
 if TYPE_CHECKING:
     from ald_keras.models.latent_vae import LatentVAE
@@ -18,26 +19,32 @@ if TYPE_CHECKING:
 
 def write_saved_model(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """Write a folder for TensorFlow."""
-    data = keras.InputSpec(shape=(None, *model.data_shape), dtype="float32", name="x")
-    code = keras.InputSpec(shape=(None, model.latent_dim), dtype="float32", name="z")
+    inputs, code = model.model_inputs, (model.latent_dim,)
+    data = inputs.signature()
+    read = inputs.signature(inputs.encoder_names)
+    codes = inputs.signature(inputs.decoder_names, **{CODE: code})
     endpoints = plain_float32(model)
 
-    def encode(x: Tensor) -> dict[str, Tensor]:
+    def encode(x: Any) -> dict[str, Tensor]:
         z_mean, z_log_var = endpoints["encode"](x)
         return {"z_mean": z_mean, "z_log_var": z_log_var}
 
-    def decode(z: Tensor) -> dict[str, Tensor]:
-        return {"x": endpoints["decode"](z)}
+    def decode(z: Any) -> dict[str, Tensor]:
+        return _by_modality(endpoints["decode"](z))
 
-    def reconstruct(x: Tensor) -> dict[str, Tensor]:
-        return {"x": endpoints["reconstruct"](x)}
+    def reconstruct(x: Any) -> dict[str, Tensor]:
+        return _by_modality(endpoints["reconstruct"](x))
 
     archive = keras.export.ExportArchive()
     # Not `track`ed: Keras finds the weights in the functions anyway, and would write
     # them twice.
-    for function, signature in ((encode, data), (decode, code), (reconstruct, data)):
+    for function, signature in ((encode, read), (decode, codes), (reconstruct, data)):
         archive.add_endpoint(function.__name__, function, input_signature=[signature])
     archive.write_out(str(files[0]), verbose=False)
+
+
+def _by_modality(means: Any) -> dict[str, Tensor]:
+    return means if isinstance(means, dict) else {DATA: means}
 
 
 def read_saved_model(files: list[pathlib.Path]) -> Endpoints:
@@ -93,7 +100,11 @@ def read_tflite(files: list[pathlib.Path]) -> Endpoints:
     return unpacked(runners)
 
 
-def _by_name(runner: Any) -> Callable[[Tensor], Tensor]:
-    """A LiteRT signature as a function of its one input."""
-    (name,) = runner.get_input_details()
-    return lambda values: runner(**{name: values})
+def _by_name(runner: Any) -> Callable[[Any], Any]:
+    """A LiteRT signature as a function of its one input, or of several by name."""
+    names = list(runner.get_input_details())
+
+    def function(values: Any) -> Any:
+        return runner(**(values if len(names) > 1 else {names[0]: values}))
+
+    return function

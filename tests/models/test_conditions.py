@@ -1,0 +1,468 @@
+"""Networks that read conditions beside the data, and data of several modalities."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import scipy.stats
+import tensorflow as tf
+from keras import layers, ops
+
+from ald_keras import ALDCallback, GatedVAE, GateSearch, MaskedVAE, compact, tau_for
+from ald_keras.export.command import export
+from ald_keras.likelihoods import JointLikelihood, NegativeBinomial
+from ald_keras.metrics.arrays import NamedArrays
+
+RNG = np.random.default_rng(0)
+FACTORS = RNG.normal(size=(240, 2))
+BATCH = RNG.integers(3, size=240)
+ONE_HOT = np.eye(3, dtype="float32")[BATCH]
+X = (
+    FACTORS @ RNG.normal(size=(2, 6))
+    + 3 * ONE_HOT @ RNG.normal(size=(3, 6))
+    + 0.1 * RNG.normal(size=(240, 6))
+).astype("float32")
+DATA = {"x": X, "batch": ONE_HOT}
+
+
+def output_of(folder, form):
+    suffix = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}.get(form, ".keras")
+    return folder / f"small{suffix}"
+
+
+def networks(latent_dim=5, condition="both", dense_first=False, order=1):
+    """Encoder and decoder that read a condition called "batch"."""
+    x, batch = keras.Input((6,), name="x"), keras.Input((3,), name="batch")
+    read = [x, batch][::order] if condition != "decoder" else [x]
+    features = layers.Dense(8, "tanh")(layers.Concatenate()(read) if len(read) > 1 else x)
+    z, again = keras.Input((latent_dim,), name="z"), keras.Input((3,), name="batch")
+    read_again = [z, again][::order] if condition != "encoder" else [z]
+    if dense_first:
+        hidden = layers.Add()([layers.Dense(8)(z), layers.Dense(8)(again)])
+    else:
+        joined = layers.Concatenate()(read_again) if len(read_again) > 1 else z
+        hidden = layers.Dense(8, "tanh")(joined)
+    return keras.Model(read, features), keras.Model(read_again, layers.Dense(6)(hidden))
+
+
+def conditional_vae(kind=MaskedVAE, **options):
+    keras.utils.set_random_seed(0)
+    names = "latent_dim", "condition", "dense_first", "order"
+    parts = networks(**{n: options.pop(n) for n in names if n in options})
+    latent_dim = parts[1].inputs[[t.name for t in parts[1].inputs].index("z")].shape[1]
+    vae = kind(*parts, latent_dim, likelihood="gaussian", seed=0, **options)
+    vae.compile("adam")
+    return vae
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("dense_first", [False, True])
+def test_conditions_reach_both_networks(order, dense_first):
+    vae = conditional_vae(order=order, dense_first=dense_first)
+    z_mean, z_log_var = vae.encode(DATA)
+    encoder, decoder = networks(order=order, dense_first=dense_first)
+    keras.utils.set_random_seed(0)
+    encoder, decoder = networks(order=order, dense_first=dense_first)
+    features = encoder([X, ONE_HOT][::order])
+    np.testing.assert_allclose(z_mean, vae.z_mean(features), atol=1e-6)
+    expected = decoder([ops.convert_to_numpy(z_mean), ONE_HOT][::order])
+    np.testing.assert_allclose(vae.decode(z_mean, ONE_HOT), expected, atol=1e-6)
+    np.testing.assert_allclose(vae.reconstruct(DATA), expected, atol=1e-6)
+    np.testing.assert_allclose(vae(DATA), expected, atol=1e-6)
+    np.testing.assert_allclose(vae.predict(DATA, verbose=0), expected, atol=1e-6)
+    nll = 0.5 * np.square(X - expected).sum(1) + 3 * np.log(2 * np.pi)
+    np.testing.assert_allclose(vae.nll(DATA, z_mean), nll, rtol=1e-5)
+
+
+def test_a_condition_that_nothing_reads_much_of_changes_nothing():
+    """With weights of 0 for the condition a model is the one without it."""
+    vae = conditional_vae()
+    x, z = keras.Input((6,)), keras.Input((5,))
+    plain = MaskedVAE(
+        keras.Model(x, layers.Dense(8, "tanh")(x)),
+        keras.Model(z, layers.Dense(6)(layers.Dense(8, "tanh")(z))),
+        5,
+        likelihood="gaussian",
+        seed=0,
+    )
+    plain.compile("adam")
+    for wide, narrow in zip(
+        [w for w in vae.weights if "latent_places" not in w.path],
+        plain.weights,
+        strict=True,
+    ):
+        value = ops.convert_to_numpy(wide)
+        if wide.shape != narrow.shape:
+            wide.assign(np.concatenate([value[:-3], np.zeros((3, value.shape[1]))]))
+            value = value[:-3]
+        narrow.assign(value)
+    np.testing.assert_allclose(vae.elbo(DATA), plain.elbo(X), rtol=1e-5)
+    found = [
+        vae.evaluate(DATA, verbose=0, return_dict=True),
+        plain.evaluate(X, verbose=0, return_dict=True),
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    curves = vae.size_curve(DATA), plain.size_curve(X)
+    for name in ("loss", "reconstruction", "kl"):
+        pair = [curve.metrics[name] for curve in curves]
+        np.testing.assert_allclose(*pair, rtol=1e-5)
+
+
+def test_generated_data_have_the_condition_asked_for():
+    vae = conditional_vae()
+    one = vae.generate(4, seed=1, condition=ONE_HOT[0])
+    by_name = vae.generate(4, seed=1, condition={"batch": np.tile(ONE_HOT[0], (4, 1))})
+    np.testing.assert_array_equal(one, by_name)
+    codes = ops.convert_to_numpy(keras.random.normal((4, 5), seed=1))
+    expected = vae.decoder([codes, np.tile(ONE_HOT[0], (4, 1))])
+    np.testing.assert_allclose(one, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (None, r"\['batch'\], by name. Received: None"),
+        ({"label": 0}, r"Received: \['label'\]"),
+        (np.zeros((3, 3)), r"\(4, 3\). Received: shape \(3, 3\)"),
+        (2, None),
+    ],
+)
+def test_unusable_conditions_are_errors(condition, text):
+    vae = conditional_vae()
+    if text is None:  # one number for all values of a condition
+        assert vae.generate(4, condition=condition).shape == (4, 6)
+        return
+    with pytest.raises(ValueError, match=text):
+        vae.generate(4, condition=condition)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (X, r"`x` must be arrays by name: \['x', 'batch'\].*Received: one array"),
+        ({"x": X}, r"Received: \['x'\]"),
+        ({**DATA, "day": BATCH}, r"Received: \['batch', 'day', 'x'\]"),
+        ({"x": X, "batch": ONE_HOT[:9]}, "as many samples each"),
+        ({"x": X, "batch": BATCH}, r"`x\['batch'\]` must have shape \(samples, 3\)"),
+        ({"x": X[:, :2], "batch": ONE_HOT}, r"must have shape \(samples, 6\)"),
+    ],
+)
+def test_data_that_lack_a_condition_are_errors(data, text):
+    for call in (lambda vae: vae.fit(data, verbose=0), lambda vae: vae.elbo(data)):
+        with pytest.raises(ValueError, match=text):
+            call(conditional_vae())
+
+
+def test_a_model_without_conditions_refuses_names():
+    x, z = keras.Input((6,)), keras.Input((5,))
+    vae = MaskedVAE(keras.Model(x, layers.Dense(8)(x)), keras.Model(z, layers.Dense(6)(z)), 5)
+    with pytest.raises(ValueError, match=r"`x` must be one array.*\['batch', 'x'\]"):
+        vae.encode(DATA)
+
+
+def test_inputs_that_cannot_be_told_apart_are_errors():
+    x, other = keras.Input((6,), name="a"), keras.Input((6,), name="b")
+    z = keras.Input((5,), name="z")
+    encoder = keras.Model([x, other], layers.Add()([x, other]))
+    decoder = keras.Model(z, layers.Dense(6)(z))
+    with pytest.raises(ValueError, match=r"one input for the data.*\['a', 'b'\]"):
+        MaskedVAE(encoder, decoder, 5)
+    again = keras.Input((4,), name="b")
+    decoder = keras.Model([z, again], layers.Dense(6)(layers.Concatenate()([z, again])))
+    with pytest.raises(ValueError, match=r"one shape in encoder and decoder.*'b'"):
+        MaskedVAE(encoder, decoder, 5)
+
+
+@pytest.mark.parametrize("condition", ["both", "encoder", "decoder"])
+@pytest.mark.parametrize("dense_first", [False, True])
+def test_a_compact_model_keeps_the_conditions(tmp_path, condition, dense_first):
+    if condition == "encoder" and dense_first:
+        pytest.skip("this decoder reads the condition")
+    vae = conditional_vae(condition=condition, dense_first=dense_first)
+    vae.fit(DATA, epochs=1, verbose=0)
+    vae.latent_mask.deactivate([1, 3])
+    small = compact(vae)  # which compares the two
+    assert small.latent_dim == 3
+    z = np.asarray(vae.encode(DATA)[0])
+    np.testing.assert_allclose(small.encode(DATA)[0], z[:, [0, 2, 4]], atol=1e-6)
+    nll = small.nll(DATA, z[:, [0, 2, 4]])
+    np.testing.assert_allclose(nll, vae.nll(DATA, z), rtol=1e-5)
+    history = small.fit(DATA, epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    small.save(tmp_path / "small.keras")
+    loaded = keras.saving.load_model(tmp_path / "small.keras")
+    np.testing.assert_array_equal(loaded.elbo(DATA), small.elbo(DATA))
+
+
+@pytest.mark.parametrize("form", ["keras", "parts", "saved_model", "tflite", "onnx"])
+def test_exported_models_read_the_conditions(tmp_path, form):
+    vae = conditional_vae()
+    vae.latent_mask.deactivate([1, 3])
+    vae.save(tmp_path / "model.keras")
+    report = export(tmp_path / "model.keras", format=form, output=output_of(tmp_path, form))
+    if not report["not_read_back"]:
+        assert report["read_back"] < 1e-5
+    if form == "parts":
+        encoder, decoder = (
+            keras.saving.load_model(tmp_path / f"small-{part}.keras")
+            for part in ("encoder", "decoder")
+        )
+        z_mean = ops.convert_to_numpy(encoder([X, ONE_HOT])[0])
+        np.testing.assert_allclose(
+            decoder([z_mean, ONE_HOT]), vae.reconstruct(DATA), atol=1e-5
+        )
+
+
+def test_the_whole_of_keras_export_reads_the_conditions(tmp_path):
+    vae = conditional_vae()
+    vae.export(str(tmp_path / "served"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    np.testing.assert_allclose(served.serve(DATA), vae.reconstruct(DATA), atol=1e-5)
+
+
+def as_stream(data):
+    return tf.data.Dataset.from_tensor_slices((data,)).batch(32)
+
+
+@pytest.mark.parametrize("form", [dict, as_stream, "frames", "sparse"])
+def test_forms_of_conditions_train_alike(form):
+    data = {
+        "frames": {"x": pd.DataFrame(X), "batch": pd.DataFrame(ONE_HOT)},
+        "sparse": {"x": sp.csr_matrix(X), "batch": sp.csr_matrix(ONE_HOT)},
+    }.get(form) or form(DATA)
+    histories = [
+        conditional_vae()
+        .fit(x, shuffle=False, epochs=2, verbose=0, validation_data=(DATA,))
+        .history
+        for x in (DATA, data)
+    ]
+    for name, values in histories[0].items():
+        assert histories[1][name] == pytest.approx(values, rel=1e-5)
+
+
+def test_a_condition_of_single_numbers_may_lack_its_axis():
+    x, c = keras.Input((6,), name="x"), keras.Input((1,), name="day")
+    z, d = keras.Input((5,), name="z"), keras.Input((1,), name="day")
+    vae = MaskedVAE(
+        keras.Model([x, c], layers.Dense(8)(layers.Concatenate()([x, c]))),
+        keras.Model([z, d], layers.Dense(6)(layers.Concatenate()([z, d]))),
+        5,
+        likelihood="gaussian",
+        seed=0,
+    )
+    vae.compile("adam")
+    days = BATCH.astype("float32")
+    flat, column = {"x": X, "day": days}, {"x": X, "day": days[:, None]}
+    np.testing.assert_array_equal(vae.elbo(flat), vae.elbo(column))
+    assert np.isfinite(vae.fit(flat, epochs=1, verbose=0).history["loss"]).all()
+    frame = {"x": pd.DataFrame(X), "day": pd.Series(days)}
+    np.testing.assert_array_equal(vae.elbo(frame), vae.elbo(column))
+
+
+@pytest.mark.parametrize(("condition", "answer"), [("both", 2), ("none", 4)])
+def test_a_search_sees_through_the_conditions(condition, answer):
+    """Two factors; three batches, which span two dimensions more."""
+    rng = np.random.default_rng(1)
+    factors, batch = rng.normal(size=(600, 2)), rng.integers(3, size=600)
+    directions = np.linalg.qr(rng.normal(size=(6, 4)))[0].T
+    triangle = np.array([[0, 1], [0.87, -0.5], [-0.87, -0.5]])
+    x = 4 * factors @ directions[:2] + 6 * triangle[batch] @ directions[2:]
+    x = (x + rng.normal(size=x.shape)).astype("float32")
+    data = {"x": x, "batch": np.eye(3, dtype="float32")[batch]}
+    inputs, z = keras.Input((6,), name="x"), keras.Input((8,), name="z")
+    encoder, decoder = keras.Model(inputs, layers.Identity()(inputs)), None
+    if condition == "both":
+        given, again = (keras.Input((3,), name="batch") for _ in range(2))
+        joined = layers.Concatenate()([inputs, given])
+        encoder = keras.Model([inputs, given], joined)
+        parts = [layers.Dense(6)(z), layers.Dense(6, use_bias=False)(again)]
+        decoder = keras.Model([z, again], layers.Add()(parts))
+    else:
+        decoder, data = keras.Model(z, layers.Dense(6)(z)), x
+    vae = MaskedVAE(encoder, decoder, 8, likelihood="gaussian", seed=0)
+    vae.compile(keras.optimizers.Adam(0.01))
+    callback = ALDCallback(n_clusters=3, seed=0)
+    fit_data = {"validation_data": (data, batch), "batch_size": 32}
+    vae.fit(data, **fit_data, epochs=40, verbose=0, callbacks=[callback])
+    assert vae.active_dims == answer
+
+
+def test_gates_read_the_conditions():
+    vae = conditional_vae(GatedVAE, tau=tau_for(DATA, explained=0.05))
+    vae.fit(
+        DATA, validation_data=(DATA,), epochs=8, verbose=0, callbacks=[GateSearch()]
+    )
+    error = vae.evaluate(DATA, verbose=0, return_dict=True)["squared_error"]
+    assert np.isfinite(error)
+    assert compact(vae).latent_dim == vae.active_dims
+
+
+def test_an_interrupted_run_with_conditions_resumes_bit_for_bit(tmp_path):
+    def run(epochs, backup=None):
+        vae = conditional_vae()
+        callbacks = [ALDCallback(n_clusters=3, seed=0)]
+        if backup:
+            callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
+        vae.fit(as_stream(DATA), validation_data=(DATA, BATCH), epochs=epochs, verbose=0, callbacks=callbacks)
+        return vae
+
+    whole = run(4)
+    run(2, tmp_path / "backup")
+    resumed = run(4, tmp_path / "backup")
+    for one, other in zip(whole.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# ---- an offset
+
+
+def test_library_sizes_are_an_offset():
+    """Rates proportional to a condition: log rates plus its logarithm."""
+    size = RNG.uniform(50, 5000, size=240)
+    shares = np.exp(0.5 * FACTORS @ RNG.normal(size=(2, 12)))
+    shares /= shares.sum(1, keepdims=True)
+    counts = RNG.poisson(size[:, None] * shares).astype("float32")
+    data = {"x": counts, "log_size": np.log(size)[:, None].astype("float32")}
+    x = keras.Input((12,), name="x")
+    features = layers.Dense(16, "relu")(ops.log1p(x))
+    z, log_size = keras.Input((6,), name="z"), keras.Input((1,), name="log_size")
+    log_rate = layers.Add()([layers.Dense(12)(layers.Dense(16, "relu")(z)), log_size])
+    keras.utils.set_random_seed(0)
+    vae = MaskedVAE(
+        keras.Model(x, features),
+        keras.Model([z, log_size], log_rate),
+        6,
+        likelihood="negative_binomial",
+        seed=0,
+    )
+    vae.compile(keras.optimizers.Adam(0.01))
+    vae.fit(data, epochs=20, verbose=0)
+    small, large = (vae.generate(50, seed=0, condition=np.log(s)) for s in (100, 1000))
+    np.testing.assert_allclose(10 * np.asarray(small), large, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(vae.reconstruct(data)).sum(1), counts.sum(1), rtol=0.5
+    )
+
+
+# ---- several modalities
+
+COUNTS = RNG.poisson(np.exp(FACTORS @ RNG.normal(size=(2, 4)))).astype("float32")
+SURFACE = (FACTORS @ RNG.normal(size=(2, 6))).reshape(240, 2, 3).astype("float32")
+BOTH = {"rna": COUNTS, "surface": SURFACE}
+EACH = {"rna": "poisson", "surface": "gaussian"}
+
+
+def joint_vae(missing=None, likelihood=EACH, kind=MaskedVAE, **options):
+    keras.utils.set_random_seed(0)
+    rna, surface = keras.Input((4,), name="rna"), keras.Input((2, 3), name="surface")
+    joined = layers.Concatenate()([ops.log1p(rna), layers.Flatten()(surface)])
+    z = keras.Input((5,), name="z")
+    hidden = layers.Dense(8, "tanh")(z)
+    outputs = {
+        "surface": layers.Reshape((2, 3))(layers.Dense(6)(hidden)),
+        "rna": layers.Dense(4)(hidden),
+    }
+    if kind is MaskedVAE:
+        options["missing"] = missing
+    vae = kind(
+        keras.Model([surface, rna], layers.Dense(8, "tanh")(joined)),
+        keras.Model(z, outputs),
+        5,
+        likelihood=likelihood,
+        seed=0,
+        **options,
+    )
+    vae.compile("adam")
+    return vae
+
+
+def test_the_nll_of_modalities_is_the_sum_of_theirs():
+    vae = joint_vae()
+    assert vae.data_shape == (10,)
+    z = RNG.normal(size=(240, 5)).astype("float32")
+    decoded = {name: np.asarray(value) for name, value in vae.decode(z).items()}
+    expected = -scipy.stats.poisson.logpmf(COUNTS, decoded["rna"]).sum(1)
+    surface = scipy.stats.norm.logpdf(SURFACE, decoded["surface"]).sum((1, 2))
+    np.testing.assert_allclose(vae.nll(BOTH, z), expected - surface, rtol=1e-4)
+
+
+def test_modalities_train_prune_and_export(tmp_path):
+    vae = joint_vae(likelihood={**EACH, "rna": NegativeBinomial()})
+    callback = ALDCallback(n_clusters=3, seed=0)
+    vae.fit(
+        BOTH,
+        validation_data=(BOTH, BATCH),
+        epochs=2,
+        verbose=0,
+        callbacks=[callback],
+    )
+    vae.latent_mask.deactivate([0])
+    small = compact(vae)
+    again = {name: np.asarray(value) for name, value in small.reconstruct(BOTH).items()}
+    for name, value in vae.reconstruct(BOTH).items():
+        np.testing.assert_allclose(again[name], value, atol=1e-5)
+    small.save(tmp_path / "small.keras")
+    loaded = keras.saving.load_model(tmp_path / "small.keras")
+    np.testing.assert_array_equal(loaded.elbo(BOTH), small.elbo(BOTH))
+    vae.save(tmp_path / "model.keras")
+    export(tmp_path / "model.keras", format="parts", output=tmp_path / "parts.keras")
+    decoder = keras.saving.load_model(tmp_path / "parts-decoder.keras")
+    encoder = keras.saving.load_model(tmp_path / "parts-encoder.keras")
+    decoded = decoder(encoder([COUNTS, SURFACE])[0])
+    for name, value in vae.reconstruct(BOTH).items():
+        np.testing.assert_allclose(decoded[name], value, atol=1e-5)
+    assert vae.size_curve(BOTH).metrics["loss"]
+
+
+def test_values_may_be_missing_in_one_modality():
+    holes = {**BOTH, "surface": np.where(RNG.uniform(size=SURFACE.shape) < 0.3, np.nan, SURFACE)}
+    vae = joint_vae(missing="nan")
+    terms, _ = vae.elbo_terms(holes)
+    other = {**holes, "surface": np.nan_to_num(holes["surface"], nan=7.0)}
+    z = np.zeros((240, 5), "float32")
+    known = np.isfinite(holes["surface"])
+    values = -scipy.stats.norm.logpdf(SURFACE, np.asarray(vae.decode(z)["surface"]))
+    rna = -scipy.stats.poisson.logpmf(COUNTS, np.asarray(vae.decode(z)["rna"])).sum(1)
+    expected = rna + np.where(known, values, 0).sum((1, 2))
+    np.testing.assert_allclose(vae.nll(holes, z), expected, rtol=1e-4)
+    assert np.isfinite(terms).all()
+    assert np.isfinite(other["surface"]).all()
+    with pytest.raises(ValueError, match=r"x\['surface'\]"):
+        joint_vae().fit(holes, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"likelihood": {"rna": "poisson", "other": "gaussian"}}, "each modality"),
+        ({"likelihood": {"rna": "poisson"}}, "an output by name for each"),
+        ({"likelihood": "gaussian"}, "one input for the data|one output"),
+    ],
+)
+def test_modalities_that_do_not_fit_are_errors(change, text):
+    with pytest.raises(ValueError, match=text):
+        joint_vae(**change)
+
+
+def test_data_outside_a_modality_s_support_are_named():
+    with pytest.raises(ValueError, match=r"`x\['rna'\]`.*counts.*Received: .*-1"):
+        joint_vae().fit({**BOTH, "rna": COUNTS - 1}, verbose=0)
+
+
+def test_a_joint_likelihood_knows_no_shapes_by_itself():
+    likelihood = JointLikelihood({"a": NegativeBinomial(True)})
+    with pytest.raises(ValueError, match="must know the shapes"):
+        likelihood.mean(np.zeros((2, 3), "float32"))
+    with pytest.raises(TypeError, match="nll_values"):
+        JointLikelihood({"a": object()})
+
+
+def test_arrays_by_name_are_taken_together():
+    arrays = NamedArrays({"a": np.arange(4), "b": np.arange(8).reshape(4, 2)})
+    assert len(arrays) == 4
+    taken = arrays[[1, 3]]
+    np.testing.assert_array_equal(taken.parts["a"], [1, 3])
+    np.testing.assert_array_equal(taken.parts["b"], [[2, 3], [6, 7]])
+    with pytest.raises(ValueError, match="as many samples each"):
+        NamedArrays({"a": np.arange(4), "b": np.arange(3)})
