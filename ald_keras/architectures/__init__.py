@@ -1,6 +1,7 @@
 """Networks by name: each a function from data shape to `(encoder, decoder)`."""
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
@@ -25,6 +26,7 @@ def build_architecture(
     data_shape: Sequence[int],
     latent_dim: int,
     seed: int | None = None,
+    conditions: Mapping[str, Sequence[int]] | None = None,
     **options: object,
 ) -> tuple[keras.Model, keras.Model]:
     """Build the encoder and decoder of a network by its name.
@@ -35,6 +37,8 @@ def build_architecture(
         latent_dim: Positive integer, number of latent dimensions the decoder reads.
         seed: Non-negative integer that decides the initial weights. Defaults to
             `None`: other weights at each call.
+        conditions: Shape of one sample of each further input of both networks, by
+            name; `mlp` alone takes some. Defaults to none.
         **options: What the network itself takes, for example `hidden`.
 
     Returns:
@@ -48,5 +52,12 @@ def build_architecture(
     >>> encoder, decoder = build_architecture("mlp", (8, 8, 1), 16, hidden=(64,))
     """
     network = ARCHITECTURES[check_choice("name", name, ARCHITECTURES)]
+    if conditions:
+        if "conditions" not in inspect.signature(network).parameters:
+            raise ValueError(
+                f"Architecture {name!r} takes no conditions, `mlp` does. "
+                f"Received: conditions {sorted(conditions)}"
+            )
+        options["conditions"] = conditions
     check_options(f"Architecture {name!r}", network, {"seed": seed, **options})
     return network(data_shape, latent_dim, seed=seed, **options)

@@ -1,7 +1,7 @@
 """Fully connected networks for data of any shape."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -16,6 +16,7 @@ def mlp(
     *,
     hidden: Sequence[int] = (400, 400),
     activation: str = "relu",
+    conditions: Mapping[str, Sequence[int]] | None = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Build an encoder of Dense layers and its mirror image as decoder.
@@ -29,6 +30,8 @@ def mlp(
         hidden: Units of the encoder's layers, from data to features; the decoder has
             them in reverse. Empty for linear networks. Defaults to `(400, 400)`.
         activation: Activation of the hidden layers. Defaults to `"relu"`.
+        conditions: Shape of one sample of each further input that both networks read,
+            by name. Defaults to none.
         seed: Non-negative integer that decides the initial weights. Defaults to
             `None`: other weights at each call.
 
@@ -61,22 +64,52 @@ def mlp(
             )(x)
         return x
 
-    data = keras.Input(shape, name="data")
-    flat = keras.layers.Flatten(name="encoder_flatten")(data)
-    encoder = keras.Model(data, stack(flat, "encoder", units), name="encoder")
+    def further() -> list[Tensor]:
+        known = (conditions or {}).items()
+        return [keras.Input(tuple(size), name=name) for name, size in known]
 
-    latent = keras.Input((latent_dim,), name="latent")
+    data, given = keras.Input(shape, name="data"), further()
+    flat = keras.layers.Flatten(name="encoder_flatten")(data)
+    if given:
+        flat = keras.layers.Concatenate(name="encoder_inputs")([flat, *_flat(given)])
+    read = [data, *given] if given else data
+    encoder = keras.Model(read, stack(flat, "encoder", units), name="encoder")
+
+    latent, again = keras.Input((latent_dim,), name="latent"), further()
+    sizes, hidden_code = units[::-1], latent
+    if again:
+        # A layer of its own for the code: this one is sliced with the dimensions.
+        width = sizes[0] if sizes else math.prod(shape)
+        summands = [
+            keras.layers.Dense(
+                width,
+                use_bias=part is latent,
+                kernel_initializer=next(kernels),
+                name=f"decoder_{name}",
+            )(part)
+            for name, part in zip(
+                ("code", *(conditions or {})), (latent, *_flat(again)), strict=True
+            )
+        ]
+        total = keras.layers.Add(name="decoder_inputs")(summands)
+        hidden_code = keras.layers.Activation(activation, name="decoder_first")(total)
+        sizes = sizes[1:]
     values = keras.layers.Dense(
         math.prod(shape),
         kernel_initializer=next(kernels),
         dtype="float32",
         name="decoder_output",
-    )(stack(latent, "decoder", units[::-1]))
+    )(stack(hidden_code, "decoder", sizes))
     if len(shape) > 1:
         values = keras.layers.Reshape(shape, dtype="float32", name="decoder_reshape")(
             values
         )
-    return encoder, keras.Model(latent, values, name="decoder")
+    read = [latent, *again] if again else latent
+    return encoder, keras.Model(read, values, name="decoder")
+
+
+def _flat(tensors: list[Tensor]) -> list[Tensor]:
+    return [keras.layers.Flatten()(tensor) for tensor in tensors]
 
 
 def _check_sequence(hidden: Sequence[int]) -> Sequence[int]:

@@ -1,6 +1,6 @@
 """Data sets by name, split as the paper does, and batches in a repeatable order."""
 
-from ald_keras.datasets.dataset import Dataset, RawDataset
+from ald_keras.datasets.dataset import Dataset, RawDataset, data_of
 from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
 from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.ordered_batches import OrderedBatches
@@ -13,5 +13,6 @@ __all__ = [
     "LazySamples",
     "OrderedBatches",
     "RawDataset",
+    "data_of",
     "load_dataset",
 ]

@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,12 @@ import numpy.typing as npt
 from ald_keras._validation import check_flag
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import hold_out
+from ald_keras.datasets.tables import (
+    ColumnRoles,
+    assemble,
+    check_missing,
+    is_missing,
+)
 
 
 def load_csv(
@@ -22,10 +28,13 @@ def load_csv(
     label_column: str | int | None = None,
     header: bool | None = None,
     delimiter: str = ",",
+    conditions: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    missing: str | None = None,
     test_fraction: float = 0.1,
     data_seed: int = 0,
 ) -> RawDataset:
-    """Load a UTF-8 table whose columns are features, and perhaps one of labels.
+    """Load a UTF-8 table of features, and perhaps of labels and conditions.
 
     Values are not scaled: a likelihood that wants [0, 1] needs them so in the file.
 
@@ -38,6 +47,12 @@ def load_csv(
             `None`: it does when none of its features is a number; a mixed row is an
             error. Say `True` for names that are numbers.
         delimiter: The character between two cells. Defaults to a comma.
+        conditions: Names of columns that become conditions of the model, each by its
+            own name: numbers as they are, texts one-hot. Defaults to none.
+        categorical: Names of columns of the data that hold categories, which become
+            one column of 0 and 1 for each. They come last. Defaults to none.
+        missing: `"nan"` reads empty cells, NA, NaN and null as missing values, or
+            `None`: they are errors. Defaults to `None`.
         test_fraction: Share of the rows held out as test part, in (0, 1).
             Defaults to 0.1.
         data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
@@ -51,6 +66,13 @@ def load_csv(
         ValueError: If a cell is no finite number, rows differ in length, there is no
             such column, or it is not clear whether there is a header.
     """
+    may_miss = check_missing(missing)
+    named = ColumnRoles(None, conditions, categorical).texts
+    if named and header is False:
+        raise ValueError(
+            "`header` must not be False where columns are named. "
+            f"Received: header=False, {sorted(named)}"
+        )
     file = pathlib.Path(data_dir or "", path).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"No such file: {file}")
@@ -66,12 +88,15 @@ def load_csv(
     label = _find_column(file, cells, label_column)
     if len(cells) == 1 and label is not None:
         raise ValueError(f"{file}: must hold at least one column beside the labels.")
-    if _has_header(file, cells, label_column, header):
+    if _has_header(file, cells, label_column, True if named else header):
         names = cells
     else:
         names = [str(position) for position in range(len(cells))]
         rows = itertools.chain([first_row], rows)
-    x, y = _parse_rows(file, rows, names, label)
+    label_name = None if label is None else names[label]
+    roles = ColumnRoles(label_name, tuple(conditions), tuple(categorical))
+    roles.check_known(str(file), names)
+    x, y = assemble(*_parse_rows(file, rows, names, roles.texts, may_miss), roles)
     return hold_out(str(file), x, y, test_fraction, data_seed)
 
 
@@ -150,10 +175,12 @@ def _parse_rows(
     file: pathlib.Path,
     rows: Iterable[tuple[int, list[str]]],
     names: list[str],
-    label: int | None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.generic] | None]:
+    texts: set[str],
+    may_miss: bool,
+) -> tuple[npt.NDArray[np.float64], dict[str, list[str]]]:
+    """The columns of numbers, and those of the names in `texts`."""
     samples: list[npt.NDArray[np.float64]] = []
-    labels: list[str] = []
+    found: dict[str, list[str]] = {name: [] for name in texts}
     for line, cells in rows:
         if len(cells) != len(names):
             raise ValueError(
@@ -161,26 +188,21 @@ def _parse_rows(
                 f"does. Received: {len(cells)}"
             )
         values: list[float] = []
-        for column, (name, cell) in enumerate(zip(names, cells, strict=True)):
-            if column == label:
-                labels.append(cell.strip())
-                if not labels[-1]:
-                    raise ValueError(f"{file}, line {line}: empty label in {name!r}.")
+        for name, cell in zip(names, cells, strict=True):
+            if name in texts:
+                found[name].append(cell.strip())
+                if not (found[name][-1] or may_miss):
+                    raise ValueError(f"{file}, line {line}: empty cell in {name!r}.")
                 continue
-            value = _number(cell)
-            if value is None or not math.isfinite(value):
+            value = math.nan if may_miss and is_missing(cell) else _number(cell)
+            if value is None or not (may_miss or math.isfinite(value)):
                 raise ValueError(
                     f"{file}, line {line}, column {name!r}: must be a finite number. "
-                    f"Received: {cell!r}"
+                    f"Received: {cell!r}. Name columns of texts as `categorical`; "
+                    "missing='nan' reads missing values."
                 )
             values.append(value)
         samples.append(np.array(values))
     if not samples:
         raise ValueError(f"{file}: must hold rows below its header.")
-    return np.stack(samples), None if label is None else _parse_labels(labels)
-
-
-def _parse_labels(labels: list[str]) -> npt.NDArray[np.generic]:
-    # As numbers 10 sorts after 9, as text before it.
-    values = [_number(label) for label in labels]
-    return np.array(labels if None in values else values)
+    return np.stack(samples), found

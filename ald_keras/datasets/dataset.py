@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras.metrics.arrays import NamedArrays
+
 if TYPE_CHECKING:
     from ald_keras.datasets.lazy_samples import LazySamples
+
+    Samples: TypeAlias = npt.NDArray[Any] | LazySamples | NamedArrays
+else:
+    Samples = Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,7 +25,8 @@ class Dataset:
     Args:
         name: Name in the registry, for example ``"mnist"``.
         x_train: float32 array, shape `(n_train, *data_shape)`; images in [0, 1].
-            `LazySamples` where an array would be too large to hold at ease.
+            `LazySamples` where an array would be too large to hold at ease;
+            `NamedArrays` of `"x"` and the conditions where there are some.
         y_train: int64 array, shape `(n_train,)`, classes `0 .. n_classes - 1`;
             `None` when the data carry no labels.
         x_val: Like `x_train`, shape `(n_val, *data_shape)`.
@@ -31,11 +38,11 @@ class Dataset:
     """
 
     name: str
-    x_train: npt.NDArray[np.float32] | LazySamples
+    x_train: Samples
     y_train: npt.NDArray[np.int64] | None
-    x_val: npt.NDArray[np.float32] | LazySamples
+    x_val: Samples
     y_val: npt.NDArray[np.int64] | None
-    x_test: npt.NDArray[np.float32] | LazySamples
+    x_test: Samples
     y_test: npt.NDArray[np.int64] | None
     n_classes: int | None
     class_names: tuple[str, ...] | None = None
@@ -43,7 +50,15 @@ class Dataset:
     @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape of one sample, for example `(28, 28, 1)`."""
-        return tuple(self.x_train.shape[1:])
+        return tuple(data_of(self.x_train).shape[1:])
+
+    @property
+    def conditions(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one sample of each condition, by name."""
+        if not isinstance(self.x_train, NamedArrays):
+            return {}
+        parts = self.x_train.parts.items()
+        return {name: tuple(part.shape[1:]) for name, part in parts if name != "x"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,8 +69,8 @@ class RawDataset:
 
     Args:
         source: Where the data came from, for error messages.
-        x: uint8, bool or float array, shape `(n, *data_shape)`; or `LazySamples`,
-            which stay lazy.
+        x: uint8, bool or float array, shape `(n, *data_shape)`; `LazySamples`, which
+            stay lazy; or `NamedArrays` of `"x"` and conditions.
         y: Labels of `x`, integers or strings, shape `(n,)`; `None` when there are none.
         x_test: Like `x`, shape `(n_test, *data_shape)`.
         y_test: Like `y`, shape `(n_test,)`.
@@ -68,19 +83,20 @@ class RawDataset:
     """
 
     source: str
-    x: npt.NDArray[np.generic] | LazySamples
+    x: Samples
     y: npt.NDArray[np.generic] | None
-    x_test: npt.NDArray[np.generic] | LazySamples
+    x_test: Samples
     y_test: npt.NDArray[np.generic] | None
     class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_part(self.source, "training", self.x, self.y)
         check_part(self.source, "test", self.x_test, self.y_test)
-        if self.x.shape[1:] != self.x_test.shape[1:]:
+        shapes = [_shapes(x) for x in (self.x, self.x_test)]
+        if shapes[0] != shapes[1]:
             raise ValueError(
                 f"{self.source}: training and test samples must have one shape. "
-                f"Received: {self.x.shape[1:]} and {self.x_test.shape[1:]}"
+                f"Received: {shapes[0]} and {shapes[1]}"
             )
         if (self.y is None) != (self.y_test is None):
             labelled = "training" if self.y_test is None else "test"
@@ -90,10 +106,22 @@ class RawDataset:
             )
 
 
+def data_of(x: Samples) -> Any:
+    """The data among samples, without conditions."""
+    return x.parts["x"] if isinstance(x, NamedArrays) else x
+
+
+def _shapes(x: Samples) -> Any:
+    """Shape of one sample, by name where there are conditions."""
+    if isinstance(x, NamedArrays):
+        return {name: tuple(part.shape[1:]) for name, part in x.parts.items()}
+    return tuple(x.shape[1:])
+
+
 def check_part(
     source: str,
     part: str,
-    x: npt.NDArray[np.generic] | LazySamples,
+    x: Samples,
     y: npt.NDArray[np.generic] | None,
 ) -> None:
     """Check that one part holds samples, and one label for each.
@@ -107,10 +135,11 @@ def check_part(
     Raises:
         ValueError: If there is no sample, no data dimension, or a label too few.
     """
-    if x.ndim < 2 or 0 in x.shape:
+    data = data_of(x)
+    if data.ndim < 2 or 0 in data.shape:
         raise ValueError(
             f"{source}: the {part} part must be a non-empty array of samples, "
-            f"shape (n, ...). Received: shape={x.shape}"
+            f"shape (n, ...). Received: shape={data.shape}"
         )
     if y is not None and y.shape != (len(x),):
         raise ValueError(
@@ -119,7 +148,9 @@ def check_part(
         )
 
 
-def scale(x: npt.NDArray[np.generic], source: str) -> npt.NDArray[np.float32]:
+def scale(
+    x: npt.NDArray[np.generic], source: str, may_miss: bool = False
+) -> npt.NDArray[np.float32]:
     """Turn samples as read into float32.
 
     uint8 is divided by 255 and bool becomes 0.0 and 1.0; floats keep their values.
@@ -127,6 +158,7 @@ def scale(x: npt.NDArray[np.generic], source: str) -> npt.NDArray[np.float32]:
     Args:
         x: Array of any shape.
         source: Where the data came from, for error messages.
+        may_miss: Boolean, NaN stands for a missing value. Defaults to `False`.
 
     Returns:
         float32 array of the same shape.
@@ -144,6 +176,8 @@ def scale(x: npt.NDArray[np.generic], source: str) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         scaled = x.astype(np.float32)
     finite = np.isfinite(scaled)
+    if may_miss:
+        finite |= np.isnan(scaled)
     if not finite.all():
         index = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise ValueError(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ald_keras._typing import Logs, Tensor
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
-from ald_keras.metrics.arrays import NamedArrays, as_given
+from ald_keras.metrics.arrays import NamedArrays
 
 
 class EpochShuffledBatches:
@@ -62,14 +62,16 @@ class EpochShuffledBatches:
         check_integer("batch_size", batch_size, minimum=1)
         check_integer("seed", seed, minimum=0)
         check_integer("initial_epoch", initial_epoch, minimum=0)
-        if isinstance(x, Mapping):
-            x = NamedArrays({name: np.asarray(part) for name, part in x.items()})
-        self._lazy = x if isinstance(x, LazySamples) else None
+        x = NamedArrays(x) if isinstance(x, Mapping) else x
         self._n = self._count(x)
+        parts = x.parts if isinstance(x, NamedArrays) else {"": x}
+        self._lazy = {n: p for n, p in parts.items() if isinstance(p, LazySamples)}
         # Row numbers stand for lazy samples until a batch is drawn.
-        first: Any = np.arange(self._n)
-        if self._lazy is None:
-            first = as_given(x) if isinstance(x, NamedArrays) else np.asarray(x)
+        first: Any = {
+            name: np.arange(self._n) if name in self._lazy else np.asarray(part)
+            for name, part in parts.items()
+        }
+        self._is_named = isinstance(x, NamedArrays)
         arrays = [first] if y is None else [first, np.asarray(y)]
         if y is not None and arrays[1].shape[:1] != (self._n,):
             raise ValueError(
@@ -135,12 +137,11 @@ class EpochShuffledBatches:
         return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
     def _gather(self, index: Tensor, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        batch = tf.nest.map_structure(lambda part: tf.gather(part, index), parts)
-        if self._lazy is None:
-            return batch
-        x = tf.numpy_function(self._lazy.__getitem__, [batch[0]], tf.float32)
-        x.set_shape((index.shape[0], *self._lazy.shape[1:]))
-        return (x, *batch[1:])
+        x, *y = tf.nest.map_structure(lambda part: tf.gather(part, index), parts)
+        for name, lazy in self._lazy.items():
+            x[name] = tf.numpy_function(lazy.__getitem__, [x[name]], tf.float32)
+            x[name].set_shape((index.shape[0], *lazy.shape[1:]))
+        return (x if self._is_named else x[""], *y)
 
     def _index_batches(self, _: Tensor) -> tf.data.Dataset:
         order = tf.numpy_function(self._next_order, [], tf.int64)

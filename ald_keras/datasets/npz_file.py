@@ -2,13 +2,16 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import hold_out
+from ald_keras.datasets.tables import ColumnRoles, check_missing, condition_of
+from ald_keras.metrics.arrays import NamedArrays
 
 _KEYS = ("x", "x_train", "x_test", "y", "y_train", "y_test")
 _DEFAULT_TEST_FRACTION = 0.1
@@ -18,6 +21,8 @@ def load_npz(
     data_dir: pathlib.Path | None,
     *,
     path: str | os.PathLike[str],
+    conditions: Sequence[str] = (),
+    missing: str | None = None,
     test_fraction: float | None = None,
     data_seed: int = 0,
 ) -> RawDataset:
@@ -29,6 +34,11 @@ def load_npz(
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
         path: The file.
+        conditions: Names of arrays that become conditions of the model; where there is
+            a test part, each as `NAME_train` and `NAME_test`. Numbers of shape `(n,)`
+            become one column, texts one column for each. Defaults to none.
+        missing: `"nan"` takes NaN for missing values, or `None`: they are errors.
+            Defaults to `None`.
         test_fraction: Share of the samples held out as test part, in (0, 1), where the
             file has none. Defaults to `None`, which is 0.1; a file with its own test
             part takes no other value.
@@ -42,8 +52,11 @@ def load_npz(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or pickled, or its keys do not fit together.
     """
+    check_missing(missing)
     file = pathlib.Path(data_dir or "", path).expanduser()
-    arrays = read_arrays(file, _KEYS)
+    names = ColumnRoles(None, conditions).conditions
+    more = (f"{name}{part}" for name in names for part in ("", "_train", "_test"))
+    arrays = read_arrays(file, (*_KEYS, *more))
     x = _pick(file, arrays, "x")
     if x is None:
         raise ValueError(
@@ -58,11 +71,33 @@ def load_npz(
                 f"Received: test_fraction={test_fraction}"
             )
         y_test = _flatten_labels(arrays.get("y_test"))
-        return RawDataset(str(file), x, y, arrays["x_test"], y_test)
+        x = _with_conditions(file, x, arrays, names, "_train")
+        x_test = _with_conditions(file, arrays["x_test"], arrays, names, "_test")
+        return RawDataset(str(file), x, y, x_test, y_test)
     if "y_test" in arrays:
         raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
+    x = _with_conditions(file, x, arrays, names, "")
     return hold_out(str(file), x, y, fraction, data_seed)
+
+
+def _with_conditions(
+    file: pathlib.Path,
+    x: npt.NDArray[np.generic],
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    names: Sequence[str],
+    part: str,
+) -> Any:
+    """The data, with conditions where there are some."""
+    if not names:
+        return x
+    absent = [f"{name}{part}" for name in names if f"{name}{part}" not in arrays]
+    if absent:
+        raise ValueError(f"{file}: must hold {absent}. Received: {sorted(arrays)}")
+    parts = {name: arrays[f"{name}{part}"] for name in names}
+    return NamedArrays(
+        {"x": x, **{n: condition_of(v) if v.ndim == 1 else v for n, v in parts.items()}}
+    )
 
 
 def read_arrays(

@@ -1,12 +1,14 @@
 """Batches in the order of the samples, made one at a time."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
+from ald_keras.metrics.arrays import NamedArrays, as_given
 
 
 class OrderedBatches(keras.utils.PyDataset):
@@ -16,7 +18,7 @@ class OrderedBatches(keras.utils.PyDataset):
     stream; of these batches no more than a few exist at a time.
 
     Args:
-        x: Samples, shape `(n, ...)`.
+        x: Samples, shape `(n, ...)`, or `NamedArrays` of such.
         y: Labels, shape `(n, ...)`. Defaults to `None`: batches are `(x,)`.
         batch_size: Positive integer.
 
@@ -30,7 +32,7 @@ class OrderedBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        x: np.ndarray | LazySamples,
+        x: np.ndarray | LazySamples | NamedArrays,
         y: np.ndarray | None = None,
         *,
         batch_size: int,
@@ -49,7 +51,8 @@ class OrderedBatches(keras.utils.PyDataset):
         """Number of batches."""
         return math.ceil(len(self.x) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        x = np.asarray(self.x[part])
+        x: Any = self.x[part]
+        x = as_given(x) if isinstance(x, NamedArrays) else np.asarray(x)
         return (x,) if self.y is None else (x, self.y[part])

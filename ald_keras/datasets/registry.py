@@ -10,20 +10,29 @@ import numpy.typing as npt
 from ald_keras._validation import check_choice, check_integer, check_options
 from ald_keras.datasets.clustered_factors import load_clustered_factors
 from ald_keras.datasets.csv_file import load_csv
-from ald_keras.datasets.dataset import Dataset, RawDataset, encode_labels, scale
+from ald_keras.datasets.dataset import (
+    Dataset,
+    RawDataset,
+    Samples,
+    encode_labels,
+    scale,
+)
 from ald_keras.datasets.digits import load_digits
 from ald_keras.datasets.dsprites import load_dsprites
 from ald_keras.datasets.eurosat import load_eurosat
+from ald_keras.datasets.h5ad_file import load_h5ad
 from ald_keras.datasets.image_folder import load_image_folder
 from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.linear_gaussian import load_linear_gaussian
 from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
 from ald_keras.datasets.npz_file import load_npz
+from ald_keras.datasets.parquet_file import load_parquet
 from ald_keras.datasets.rare_factors import load_rare_factors
 from ald_keras.datasets.rendered_shapes import load_rendered_shapes
 from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
+from ald_keras.metrics.arrays import NamedArrays
 
 # A loader takes the data folder (or `None`), and its options as keyword-only
 # arguments; an option without a default must be given.
@@ -42,6 +51,8 @@ DATASETS: dict[str, Callable[..., RawDataset]] = {
     "npz": load_npz,
     "image_folder": load_image_folder,
     "csv": load_csv,
+    "parquet": load_parquet,
+    "h5ad": load_h5ad,
 }
 
 
@@ -98,17 +109,18 @@ def load_dataset(
         raise FileNotFoundError(
             f"`data_dir` must be an existing folder. Received: data_dir={folder}"
         )
+    may_miss = options.get("missing") is not None
     raw = loader(folder, **options)
     n = _count_training_samples(raw, limit)
     train, val = split_validation(n, val_fraction, seed)
     labels, test_labels, class_names = _number_labels(raw)
     return Dataset(
         name=name,
-        x_train=_take(raw.x, train, raw.source),
+        x_train=_take(raw.x, train, raw.source, may_miss),
         y_train=None if labels is None else labels[train],
-        x_val=_take(raw.x, val, raw.source),
+        x_val=_take(raw.x, val, raw.source, may_miss),
         y_val=None if labels is None else labels[val],
-        x_test=_take(raw.x_test, slice(None), raw.source),
+        x_test=_take(raw.x_test, slice(None), raw.source, may_miss),
         y_test=test_labels,
         n_classes=None if class_names is None else len(class_names),
         class_names=class_names,
@@ -138,13 +150,17 @@ def _count_training_samples(raw: RawDataset, limit: int | None) -> int:
 
 
 def _take(
-    x: npt.NDArray[np.generic] | LazySamples,
-    rows: npt.NDArray[np.int64] | slice,
-    source: str,
-) -> npt.NDArray[np.float32] | LazySamples:
+    x: Samples, rows: npt.NDArray[np.int64] | slice, source: str, may_miss: bool
+) -> Samples:
+    if isinstance(x, NamedArrays):
+        each = {
+            name: _take(part, rows, source, may_miss and name == "x")
+            for name, part in x.parts.items()
+        }
+        return NamedArrays(each)
     if isinstance(x, LazySamples):
         return x if isinstance(rows, slice) else x.take(rows)
-    return scale(x[rows], source)
+    return scale(x[rows], source, may_miss)
 
 
 def _number_labels(

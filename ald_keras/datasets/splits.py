@@ -1,5 +1,7 @@
 """Seeded splits of samples into parts."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,7 +62,7 @@ def split_test(
 
 def hold_out(
     source: str,
-    x: npt.NDArray[np.generic],
+    x: Any,
     y: npt.NDArray[np.generic] | None,
     test_fraction: float,
     seed: int,
@@ -70,7 +72,7 @@ def hold_out(
 
     Args:
         source: Where the data came from, for error messages.
-        x: Samples, shape `(n, *data_shape)`.
+        x: Samples, shape `(n, *data_shape)`, or `NamedArrays` with conditions.
         y: Labels, shape `(n,)`, or `None`.
         test_fraction: As `split_test` takes it.
         seed: As `split_test` takes it.

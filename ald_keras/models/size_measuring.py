@@ -112,7 +112,8 @@ class SizeMeter:
             for i, size in enumerate(sizes):
                 codes = self._z[rows] * self._mask(size)
                 mean = self._model.decode_values(codes, conditions)
-                error = x - ops.convert_to_numpy(mean)
+                # Of values that are known.
+                error = np.where(np.isnan(x), 0.0, x - ops.convert_to_numpy(mean))
                 totals[i] += np.square(error, dtype="float64").sum()
         return tuple(float(total) / len(self._x) for total in totals)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -11,6 +13,7 @@ from keras import ops
 from ald_keras._typing import Tensor
 from ald_keras.datasets import LazySamples
 from ald_keras.metrics import gaussian_kl
+from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.model_protocol import MaskedModel
 from ald_keras.metrics.quality import row_blocks
 from ald_keras.models.compaction import compact
@@ -94,13 +97,14 @@ def view_model(
         seed: Integer >= 0 of what is drawn. Defaults to 0.
     """
     rng = np.random.default_rng(seed)
-    most = min(len(x), _CODES, max(_SHOWN, _VALUES // int(np.prod(x.shape[1:]))))
+    x = as_array("x", x)
+    values = math.prod(model.data_shape)
+    most = min(len(x), _CODES, max(_SHOWN, _VALUES // values))
     rows = np.sort(rng.choice(len(x), most, replace=False))
-    sample = x.take(rows)[:] if isinstance(x, LazySamples) else np.asarray(x)[rows]
+    sample = x.take(rows)[:] if isinstance(x, LazySamples) else x[rows]
     z_mean, z_log_var = _encode(model, sample)
     kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
     shown = np.sort(rng.choice(most, min(_SHOWN, most), replace=False))
-    originals = sample[shown]
     small = compact(model, keep_optimizer=False)
     prior = rng.standard_normal((_PRIOR, model.latent_dim)).astype("float32")
     active = [int(index) for index in model.latent_mask.active_indices]
@@ -111,15 +115,16 @@ def view_model(
         codes=z_mean,
         labels=None if y is None else np.asarray(y)[rows],
         class_names=class_names,
-        originals=originals,
-        masked=ops.convert_to_numpy(model.reconstruct(originals)),
-        compacted=ops.convert_to_numpy(small.reconstruct(originals)),
-        prior=_decode(model, prior),
-        traversals=_traverse(model, z_mean[shown[0]], kl, active),
+        originals=model.data_values(sample[shown]),
+        masked=_decode(model, z_mean[shown], sample[shown]),
+        compacted=_decode(small, _encode(small, sample[shown])[0], sample[shown]),
+        # Under the conditions of the sample, which a conditional model needs.
+        prior=_decode(model, prior, sample[np.arange(_PRIOR) % most]),
+        traversals=_traverse(model, z_mean[shown[0]], kl, active, sample[shown[:1]]),
     )
 
 
-def _encode(model: MaskedModel, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _encode(model: MaskedModel, x: Any) -> tuple[np.ndarray, np.ndarray]:
     parts = [
         [ops.convert_to_numpy(part) for part in model.encode(x[rows])]
         for rows in row_blocks(len(x), model.data_shape)
@@ -128,13 +133,17 @@ def _encode(model: MaskedModel, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return z_mean, z_log_var
 
 
-def _decode(model: MaskedModel, z: np.ndarray) -> np.ndarray:
-    blocks = row_blocks(len(z), model.data_shape)
-    return np.concatenate([ops.convert_to_numpy(model.decode(z[r])) for r in blocks])
+def _decode(model: MaskedModel, z: np.ndarray, x: Any) -> np.ndarray:
+    """What codes are decoded to, under the conditions of as many samples."""
+    parts = [
+        model.decode_values(z[rows], model.conditions_of(x[rows]))
+        for rows in row_blocks(len(z), model.data_shape)
+    ]
+    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
 
 def _traverse(
-    model: MaskedModel, code: np.ndarray, kl: np.ndarray, active: list[int]
+    model: MaskedModel, code: np.ndarray, kl: np.ndarray, active: list[int], x: Any
 ) -> Traversals | None:
     kind = picture_kind(model.data_shape)
     if kind not in ("image", "clip"):
@@ -144,7 +153,7 @@ def _traverse(
     for row, index in enumerate(dims):
         start = row * len(_STEPS)
         codes[start : start + len(_STEPS), index] = _STEPS
-    images = _decode(model, codes)
+    images = _decode(model, codes, x[np.zeros(len(codes), int)])
     if kind == "clip":
         images = images[:, images.shape[1] // 2]
     images = images.reshape(len(dims), len(_STEPS), *images.shape[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -21,9 +22,9 @@ _SAMPLE = 2000
 
 def evaluate_model(
     model: LatentVAE,
-    x: np.ndarray | LazySamples,
+    x: Any,
     n_clusters: int = 10,
-    features: Features = "auto",
+    features: Features | None = "auto",
     seed: int = 0,
     y: np.ndarray | None = None,
 ) -> dict[str, float]:
@@ -31,17 +32,18 @@ def evaluate_model(
 
     Args:
         model: A trained VAE.
-        x: Array or `LazySamples` of shape `(samples, *data_shape)`, more samples than
-            clusters.
+        x: Array or `LazySamples` of shape `(samples, *data_shape)`, or `NamedArrays`
+            with conditions; more samples than clusters.
         n_clusters: Integer >= 2, clusters of the silhouette. Defaults to 10.
-        features: As `ALDCallback` takes it. Defaults to `"auto"`.
+        features: As `ALDCallback` takes it, or `None` to leave out the Frechet
+            distances. Defaults to `"auto"`.
         seed: Integer >= 0. Defaults to 0.
         y: Classes of shape `(samples,)`, or `None`. Defaults to `None`.
 
     Returns:
         `reconstruction_loss`, `kl_loss` and `elbo` in nats per sample, from one
         posterior sample for each of all `x`; `squared_error`, that of the data's mean
-        summed over the values of a sample, from the same number of posterior samples,
+        summed over the known values of a sample, from the same number of posterior samples,
         and `squared_error_of_means`, from the posterior means; `active_dims` of the
         mask;
         `active_units`, dimensions whose posterior means vary by more than 0.01 (Burda
@@ -88,7 +90,9 @@ def _means_and_errors(
 
 
 def _squared_error(x: np.ndarray, mean: Tensor) -> float:
-    return float(np.square(x - ops.convert_to_numpy(mean), dtype="float64").sum())
+    """Summed over all values that are known."""
+    error = np.where(np.isnan(x), 0.0, x - ops.convert_to_numpy(mean))
+    return float(np.square(error, dtype="float64").sum())
 
 
 def parameter_count(model: LatentVAE) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ald_keras.datasets import Dataset, load_dataset
+import numpy as np
+
+from ald_keras.datasets import Dataset, data_of, load_dataset
 from ald_keras.metrics import FeatureExtractor, build_extractor
 from ald_keras.runs.config import Config
 
@@ -18,12 +20,13 @@ class RunParts:
 
     Args:
         data: The data set, split.
-        extractor: What the Frechet distances are taken on.
+        extractor: What the Frechet distances are taken on; `None` where values of the
+            data are missing.
         n_clusters: Integer >= 2, clusters of the silhouette.
     """
 
     data: Dataset
-    extractor: FeatureExtractor
+    extractor: FeatureExtractor | None
     n_clusters: int
 
 
@@ -41,10 +44,12 @@ def load_parts(config: Config) -> RunParts:
     data = load_dataset(
         config.dataset, options.pop("dir", None), seed=config.seed, **options
     )
-    extractor = build_extractor(
-        config.probe.features, data.data_shape, weights=config.probe.weights
-    )
-    extractor.check_data(data.x_train[:_CHECKED])
+    extractor = None
+    if config.missing is None:
+        extractor = build_extractor(
+            config.probe.features, data.data_shape, weights=config.probe.weights
+        )
+        extractor.check_data(np.asarray(data_of(data.x_train[:_CHECKED])))
     clusters = config.probe.n_clusters or data.n_classes or 10
     if clusters >= len(data.x_test):
         raise ValueError(

@@ -106,7 +106,7 @@ def write_run(
         "parameters_compact": parameter_count(small),
         **facts,
         "baseline_nll": None if curve is None else curve.baseline_nll,
-        "features": parts.extractor.name,
+        "features": None if parts.extractor is None else parts.extractor.name,
         **measured,
     }
     # Written last: a folder that holds it is a whole run.

@@ -16,6 +16,7 @@ from ald_keras.datasets import (
     EpochShuffledBatches,
     LazySamples,
     OrderedBatches,
+    data_of,
 )
 from ald_keras.metrics import FeatureExtractor, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
@@ -30,13 +31,13 @@ Search = ALDCallback | GateSearch
 
 
 def build_model(
-    config: Config, data_shape: tuple[int, ...], tau: float | None = None
+    config: Config, data: Dataset, tau: float | None = None
 ) -> MaskedVAE | GatedVAE:
     """The compiled model that a config describes.
 
     Args:
         config: The run's config.
-        data_shape: Shape of one sample.
+        data: The data set, which says the shapes of data and conditions.
         tau: What `find_tau` gave, of `method: geco`. Defaults to `None`.
 
     Raises:
@@ -44,9 +45,10 @@ def build_model(
     """
     encoder, decoder = build_architecture(
         config.architecture.name,
-        data_shape,
+        data.data_shape,
         config.latent_dim,
         seed=config.seed,
+        conditions=data.conditions,
         **config.architecture.options,
     )
     shared: JSON = {"likelihood": config.likelihood, "seed": config.seed}
@@ -58,7 +60,8 @@ def build_model(
         model = GatedVAE(encoder, decoder, config.latent_dim, **options)
     else:
         beta = config.beta.value
-        model = MaskedVAE(encoder, decoder, config.latent_dim, beta=beta, **shared)
+        shared |= {"beta": beta, "missing": config.missing}
+        model = MaskedVAE(encoder, decoder, config.latent_dim, **shared)
     model.compile(optimizer=_build_optimizer(config))
     return model
 
@@ -88,7 +91,7 @@ def _build_optimizer(config: Config) -> keras.optimizers.Optimizer:
 def train(
     config: Config,
     data: Dataset,
-    extractor: FeatureExtractor,
+    extractor: FeatureExtractor | None,
     verbose: str | int = "auto",
     log_dir: pathlib.Path | None = None,
     checkpoint: pathlib.Path | None = None,
@@ -119,7 +122,7 @@ def train(
     keras.utils.set_random_seed(config.seed)
     tau = find_tau(config, data)
     with strategy.scope():
-        model = build_model(config, data.data_shape, tau)
+        model = build_model(config, data, tau)
     leads = is_chief(strategy)
     more = (
         []
@@ -162,7 +165,7 @@ def fit_model(
     model: LatentVAE,
     config: Config,
     data: Dataset,
-    extractor: FeatureExtractor,
+    extractor: FeatureExtractor | None,
     *more: keras.callbacks.Callback,
     initial_epoch: int = 0,
     verbose: str | int = "auto",
@@ -193,7 +196,7 @@ def fit_model(
     callbacks += [*([] if search is None else [search]), *more]
     validation: FitData = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
-    if isinstance(data.x_val, LazySamples):
+    if isinstance(data_of(data.x_val), LazySamples):
         validation = OrderedBatches(*validation, batch_size=config.batch_size)
         validation_batch_size = None
     history = model.fit(
@@ -209,7 +212,7 @@ def fit_model(
 
 
 def _search(
-    config: Config, data: Dataset, extractor: FeatureExtractor
+    config: Config, data: Dataset, extractor: FeatureExtractor | None
 ) -> Search | None:
     """The callback that searches for the size, `None` where it is given."""
     if config.method == "geco":

@@ -120,7 +120,7 @@ def test_large_numbers_must_fit_float32(tmp_path):
 
 @pytest.mark.parametrize("label", ["", "  "])
 def test_empty_label(tmp_path, label):
-    with pytest.raises(ValueError, match="line 21: empty label in 'b'"):
+    with pytest.raises(ValueError, match="line 21: empty cell in 'b'"):
         load(
             write(tmp_path / "own.csv", [["a", "b"], *BAD_ROWS[:19], [3, label]]),
             label_column="b",

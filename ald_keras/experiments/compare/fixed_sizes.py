@@ -75,7 +75,7 @@ class FixedSizes(kt.HyperModel):
         keras.utils.set_random_seed(config.seed)
         trained = hp.values.get("tuner/initial_epoch")
         if not trained:
-            return build_model(config, self._parts.data.data_shape)
+            return build_model(config, self._parts.data)
         before = trial_job(
             self.comparison, self.hp_search, config.latent_dim, self.seed, trained
         )
