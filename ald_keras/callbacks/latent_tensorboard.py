@@ -100,7 +100,10 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
 
     def _write_images(self) -> None:
         first = self._x[: self.n_images]
-        shown, conditions = self.model.data_values(first), self.model.conditions_of(first)
+        shown, conditions = (
+            self.model.data_values(first),
+            self.model.conditions_of(first),
+        )
         z_mean, _ = self.model.encode(first)
         decode = self.model.decode_values
         made = keras.ops.convert_to_numpy(decode(z_mean, conditions))

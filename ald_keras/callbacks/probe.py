@@ -34,7 +34,7 @@ class ArrayProbe:
     def __init__(self, x: Tensor, y: Tensor = None):
         self.x = to_numpy(x) if keras.ops.is_tensor(x) else x
         # `fit(x, x)`, as for an autoencoder of Keras: no labels.
-        if y is x or isinstance(y, Mapping) or np.array_equal(_to_array(y), self.x):
+        if y is x or isinstance(y, Mapping) or _are_equal(y, self.x):
             y = None
         self.y = None if y is None else _as_labels(to_numpy(y))
         if self.y is not None and len(self.y) != len(x):
@@ -205,8 +205,8 @@ def _check_rereadable(stream: object) -> None:
         )
 
 
-def _to_array(values: Tensor) -> np.ndarray | None:
-    return None if values is None else to_numpy(values)
+def _are_equal(y: Tensor, x: Tensor) -> bool:
+    return y is not None and np.array_equal(to_numpy(y), x)
 
 
 def _as_labels(y: np.ndarray) -> np.ndarray | None:

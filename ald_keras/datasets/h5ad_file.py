@@ -107,7 +107,9 @@ def _read(
     # Damaged files fail in ways of their own.
     except Exception as error:
         what = "'X'" if layer is None else f"the layer {layer!r}"
-        raise ValueError(f"{file}: not a readable h5ad file with {what} ({error})") from error
+        raise ValueError(
+            f"{file}: not a readable h5ad file with {what} ({error})"
+        ) from error
 
 
 def _matrix(node: Any) -> Any:

@@ -70,7 +70,9 @@ def load_parquet(
         )
     numbers = frame[features].to_numpy("float64", na_value=np.nan)
     if not may_miss and not np.isfinite(numbers).all():
-        bad = [n for i, n in enumerate(features) if not np.isfinite(numbers[:, i]).all()]
+        bad = [
+            n for i, n in enumerate(features) if not np.isfinite(numbers[:, i]).all()
+        ]
         raise ValueError(
             f"{file}: must hold finite numbers. Received: others in {bad[:20]}. With "
             "missing='nan' missing values are left out of the likelihood."

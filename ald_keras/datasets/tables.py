@@ -109,7 +109,7 @@ def one_hot(values: Sequence[Any]) -> npt.NDArray[np.float64]:
     return (texts[:, None] == known[None, :]).astype("float64")
 
 
-def condition_of(values: Sequence[Any]) -> npt.NDArray[np.float64]:
+def condition_of(values: Any) -> npt.NDArray[np.float64]:
     """A condition, shape `(rows, width)`: numbers in one column, texts one-hot."""
     numbers = as_numbers(values)
     return one_hot(values) if numbers is None else numbers[:, None]

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from ald_keras._typing import JSON, Shape, Tensor
-from ald_keras.likelihoods.density import DensityBase, Likelihood
+from ald_keras.likelihoods.density import DensityBase
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -45,7 +45,7 @@ class JointLikelihood(DensityBase):
                     "the NLL of each value. Received: "
                     f"{type(likelihood).__name__} for '{name}'"
                 )
-        self.likelihoods: dict[str, Likelihood] = dict(likelihoods)
+        self.likelihoods: dict[str, Any] = dict(likelihoods)
         self._shapes, self._output_shapes = shapes, output_shapes
         self.allows_missing = any(
             getattr(each, "allows_missing", False) for each in likelihoods.values()
@@ -178,7 +178,9 @@ class JointLikelihood(DensityBase):
 
 def packed(parts: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
     """Tensors by name, flat one after another, shape `(batch, values)`."""
-    flat = [ops.reshape(parts[name], (-1, _values(parts[name].shape[1:]))) for name in names]
+    flat = [
+        ops.reshape(parts[name], (-1, _values(parts[name].shape[1:]))) for name in names
+    ]
     return ops.concatenate(flat, axis=-1)
 
 

@@ -105,8 +105,7 @@ def for_keras(data: FitData) -> FitData:
 
 
 def is_array(data: object) -> bool:
-    """Whether `data` is held in memory: NumPy, a tensor of any framework, or several.
-    """
+    """Whether `data` is held in memory: NumPy, a tensor or several by name."""
     named = isinstance(data, NamedArrays)
     return named or (hasattr(data, "shape") and hasattr(data, "dtype"))
 

@@ -36,9 +36,7 @@ class MaskedModel(Protocol):
     def encode(self, x: Any) -> tuple[Tensor, Tensor]:
         """Posterior means and log variances."""
 
-    def decode_values(
-        self, z: Tensor, conditions: tuple[Tensor, ...] = ()
-    ) -> Tensor:
+    def decode_values(self, z: Tensor, conditions: tuple[Tensor, ...] = ()) -> Tensor:
         """Means of the data given codes, those of several modalities flat."""
 
     def data_values(self, x: Any) -> np.ndarray:

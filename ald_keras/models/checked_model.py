@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from ald_keras._typing import JSON, FitData, Store, Tensor
 from ald_keras.likelihoods import Likelihood

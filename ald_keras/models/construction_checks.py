@@ -10,7 +10,7 @@ import keras
 from ald_keras._typing import Shape
 from ald_keras._validation import check_real
 from ald_keras.likelihoods import JointLikelihood, Likelihood
-from ald_keras.models import graph
+from ald_keras.models import activations, graph
 
 
 def check_tau(tau: object, gated: bool) -> float:
@@ -58,7 +58,7 @@ def decoder_of_one_output(
                 f"{len(decoder.outputs)} outputs and one likelihood"
             )
         if hasattr(likelihood, "resolve"):
-            likelihood = likelihood.resolve(graph.final_activation(decoder))
+            likelihood = likelihood.resolve(activations.final_activation(decoder))
         return decoder, likelihood
     names = likelihood.names
     if len(decoder.outputs) == 1 and likelihood.is_bound:
@@ -73,7 +73,7 @@ def decoder_of_one_output(
         )
     read = {tensor.name: tensor for tensor in encoder.inputs}
     bound = likelihood.of_networks(
-        {name: graph.final_activation_of(outputs[name]) for name in names},
+        {name: activations.final_activation_of(outputs[name]) for name in names},
         {name: tuple(read[name].shape[1:]) for name in names},
         {name: tuple(outputs[name].shape[1:]) for name in names},
     )
@@ -99,10 +99,8 @@ def check_ends(
     count = len(likelihood.names) if isinstance(likelihood, JointLikelihood) else 1
     shapes = [tuple(tensor.shape[1:]) for tensor in encoder.inputs[:count]]
     free = any(None in shape for shape in shapes)
-    if free:
-        data = shapes[0]
-    else:
-        data = (sum(map(math.prod, shapes)),) if joint else shapes[0]
+    flat = joint and not free
+    data = (sum(map(math.prod, shapes)),) if flat else shapes[0]
     output = tuple(decoder.outputs[0].shape[1:])
     mean = output if data == output else _mean_shape(decoder, likelihood)
     if tuple(data) != tuple(mean) or free:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ald_keras._typing import Shape, Tensor
+from ald_keras._typing import Tensor
 from ald_keras.likelihoods.joint import packed, unpacked
 from ald_keras.metrics.arrays import NamedArrays, as_array, to_numpy
 
@@ -53,7 +53,7 @@ class ModelInputs:
         named = list(zip(modalities, encoder.inputs, strict=False))
         rest = (*encoder.inputs[count:], *decoder.inputs[1:])
         named += [(tensor.name, tensor) for tensor in rest]
-        self.shapes: dict[str, Shape] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self._dtypes: dict[str, str] = {}
         for i, (name, tensor) in enumerate(named):
             shape = tuple(tensor.shape[1:])
@@ -88,7 +88,7 @@ class ModelInputs:
         named = isinstance(data, (NamedArrays, Mapping))
         if not named and not self._are_named:
             return
-        parts = data.parts if isinstance(data, NamedArrays) else data
+        parts: Any = data.parts if isinstance(data, NamedArrays) else data
         if not named or set(parts) != set(self.names):
             found = sorted(parts) if named else "one array"
             expected = f"arrays by name: {list(self.names)}"
@@ -207,12 +207,14 @@ class ModelInputs:
             return NamedArrays(parts)
         return parts[self._data[0]].astype("float32")
 
-    def signature(self, names: Sequence[str] | None = None, **codes: Shape) -> Any:
+    def signature(
+        self, names: Sequence[str] | None = None, **codes: tuple[int, ...]
+    ) -> Any:
         """What Keras's exports are told of inputs, batches of any size.
 
         Args:
             names: Which ones. Defaults to all of the model's.
-            **codes: Shapes of inputs that are no data and no condition.
+            **codes: tuple[int, ...]s of inputs that are no data and no condition.
 
         Returns:
             A mapping from names to specifications, or that of a single input.

@@ -18,7 +18,7 @@ from ald_keras.likelihoods import (
     soft_limit,
 )
 from ald_keras.metrics.arrays import is_array
-from ald_keras.models import graph
+from ald_keras.models import activations, graph
 from ald_keras.models.checked_model import CheckedModel
 from ald_keras.models.construction_checks import (
     check_code,
@@ -90,7 +90,7 @@ class LatentNetworks(CheckedModel):
     def data_range(self) -> tuple[float, float]:
         """Smallest and largest value of data that the decoder can give."""
         if getattr(self.likelihood, "reads_means", False):
-            return graph.output_range(self.decoder)
+            return activations.output_range(self.decoder)
         return -math.inf, math.inf
 
     @property
@@ -105,11 +105,11 @@ class LatentNetworks(CheckedModel):
         self.model_inputs.check(name, array)
         if isinstance(self.likelihood, JointLikelihood):
             for key, likelihood in self.likelihood.likelihoods.items():
-                part, shape = array.parts[key], self.model_inputs.shapes[key]
-                check_array(f"{name}['{key}']", part, likelihood, shape)
+                values, known = array.parts[key], self.model_inputs.shapes[key]
+                check_array(f"{name}['{key}']", values, likelihood, known)
             return
-        part, shape = self.model_inputs.data(array), self.data_shape
-        check_array(name, part, self.likelihood, shape, self.data_range)
+        values, shape = self.model_inputs.data(array), self.data_shape
+        check_array(name, values, self.likelihood, shape, self.data_range)
 
     def extra_state_variables(self) -> list[keras.Variable]:
         """What a compact copy takes over beside the weights of encoder and decoder."""

@@ -119,8 +119,8 @@ class LatentVAE(LatentNetworks):
 
     def unpacked(self, x: Tensor) -> Any:
         """Data, or their means, of several modalities as a dict; else as they are."""
-        joint = isinstance(self.likelihood, JointLikelihood)
-        return self.likelihood.unpack(x) if joint else x
+        joint = self.likelihood
+        return joint.unpack(x) if isinstance(joint, JointLikelihood) else x
 
     def reconstruct(self, x: Any) -> Any:
         """Means of the data, decoded from the posterior means of `x`."""

@@ -139,11 +139,6 @@ class Config:
         """Whether both decide the same run: a default counts as if it were written."""
         return isinstance(other, Config) and self.to_dict() == other.to_dict()
 
-    @property
-    def missing(self) -> str | None:
-        """How values of the data are missing, as `data.missing` says."""
-        return self.data.get("missing")
-
     def make_rule(self) -> Any:
         """The rule, built from its name and fields."""
         check_rule("rule", self.rule.name)

@@ -43,9 +43,9 @@ def evaluate_model(
     Returns:
         `reconstruction_loss`, `kl_loss` and `elbo` in nats per sample, from one
         posterior sample for each of all `x`; `squared_error`, that of the data's mean
-        summed over the known values of a sample, from the same number of posterior samples,
-        and `squared_error_of_means`, from the posterior means; `active_dims` of the
-        mask;
+        summed over the known values of a sample, from the same number of posterior
+        samples, and `squared_error_of_means`, from the posterior means; `active_dims`
+        of the mask;
         `active_units`, dimensions whose posterior means vary by more than 0.01 (Burda
         et al. 2016); `silhouette`, with `y` also `clustering_accuracy`, and the Frechet
         distances, on at most 2,000 samples.

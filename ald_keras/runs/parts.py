@@ -45,7 +45,7 @@ def load_parts(config: Config) -> RunParts:
         config.dataset, options.pop("dir", None), seed=config.seed, **options
     )
     extractor = None
-    if config.missing is None:
+    if config.data.get("missing") is None:
         extractor = build_extractor(
             config.probe.features, data.data_shape, weights=config.probe.weights
         )

@@ -87,7 +87,7 @@ class RunRecord(TypedDict, total=False):
     parameters_compact: int
     samples: dict[str, int]
     baseline_nll: float | None
-    features: str
+    features: str | None
     test: dict[str, float]
     test_compact: dict[str, float]
 

@@ -6,6 +6,7 @@ import math
 import pathlib
 import re
 import shutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -135,7 +136,7 @@ def load_curve(folder: pathlib.Path) -> SizeCurve | None:
     return SizeCurve.from_csv(path) if path.is_file() else None
 
 
-def _first(x: np.ndarray | LazySamples, samples: int) -> np.ndarray | LazySamples:
+def _first(x: Any, samples: int) -> Any:
     """The first samples of data; lazy ones stay lazy."""
     if isinstance(x, LazySamples):
         return x.take(np.arange(min(samples, len(x))))

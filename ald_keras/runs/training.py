@@ -60,7 +60,7 @@ def build_model(
         model = GatedVAE(encoder, decoder, config.latent_dim, **options)
     else:
         beta = config.beta.value
-        shared |= {"beta": beta, "missing": config.missing}
+        shared |= {"beta": beta, "missing": config.data.get("missing")}
         model = MaskedVAE(encoder, decoder, config.latent_dim, **shared)
     model.compile(optimizer=_build_optimizer(config))
     return model

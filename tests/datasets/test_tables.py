@@ -58,7 +58,9 @@ def test_columns_have_the_roles_they_are_given(table):
     }
     colours = np.array(["blue", "green", "red"])[x[:, 2:].argmax(1)]
     sites = np.array(["a", "b"])[site.argmax(1)]
-    found = set(zip(x[:, 0].round(4).tolist(), age.tolist(), sites, colours, strict=True))
+    found = set(
+        zip(x[:, 0].round(4).tolist(), age.tolist(), sites, colours, strict=True)
+    )
     assert {(round(h, 4), a, s, c) for h, a, s, c in found} == expected
     assert (x[:, 2:].sum(1) == 1).all()
 
@@ -164,7 +166,9 @@ def test_counts_of_cells_come_with_their_batches(tmp_path, form):
     rows = data.x_test.parts["number"][:, 0].astype(int)
     np.testing.assert_array_equal(np.asarray(data.x_test.parts["x"]), COUNTS[rows])
     np.testing.assert_allclose(
-        data.x_test.parts["log_library_size"][:, 0], np.log(COUNTS[rows].sum(1)), rtol=1e-6
+        data.x_test.parts["log_library_size"][:, 0],
+        np.log(COUNTS[rows].sum(1)),
+        rtol=1e-6,
     )
     assert [data.class_names[label] for label in data.y_test] == batch[rows].tolist()
     layer = load_dataset("h5ad", path=tmp_path / "cells.h5ad", layer="doubled")

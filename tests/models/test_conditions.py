@@ -27,7 +27,9 @@ DATA = {"x": X, "batch": ONE_HOT}
 
 
 def output_of(folder, form):
-    suffix = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}.get(form, ".keras")
+    suffix = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx"}.get(
+        form, ".keras"
+    )
     return folder / f"small{suffix}"
 
 
@@ -35,7 +37,9 @@ def networks(latent_dim=5, condition="both", dense_first=False, order=1):
     """Encoder and decoder that read a condition called "batch"."""
     x, batch = keras.Input((6,), name="x"), keras.Input((3,), name="batch")
     read = [x, batch][::order] if condition != "decoder" else [x]
-    features = layers.Dense(8, "tanh")(layers.Concatenate()(read) if len(read) > 1 else x)
+    features = layers.Dense(8, "tanh")(
+        layers.Concatenate()(read) if len(read) > 1 else x
+    )
     z, again = keras.Input((latent_dim,), name="z"), keras.Input((3,), name="batch")
     read_again = [z, again][::order] if condition != "encoder" else [z]
     if dense_first:
@@ -156,7 +160,9 @@ def test_data_that_lack_a_condition_are_errors(data, text):
 
 def test_a_model_without_conditions_refuses_names():
     x, z = keras.Input((6,)), keras.Input((5,))
-    vae = MaskedVAE(keras.Model(x, layers.Dense(8)(x)), keras.Model(z, layers.Dense(6)(z)), 5)
+    vae = MaskedVAE(
+        keras.Model(x, layers.Dense(8)(x)), keras.Model(z, layers.Dense(6)(z)), 5
+    )
     with pytest.raises(ValueError, match=r"`x` must be one array.*\['batch', 'x'\]"):
         vae.encode(DATA)
 
@@ -200,7 +206,9 @@ def test_exported_models_read_the_conditions(tmp_path, form):
     vae = conditional_vae()
     vae.latent_mask.deactivate([1, 3])
     vae.save(tmp_path / "model.keras")
-    report = export(tmp_path / "model.keras", format=form, output=output_of(tmp_path, form))
+    report = export(
+        tmp_path / "model.keras", format=form, output=output_of(tmp_path, form)
+    )
     if not report["not_read_back"]:
         assert report["read_back"] < 1e-5
     if form == "parts":
@@ -304,8 +312,16 @@ def test_an_interrupted_run_with_conditions_resumes_bit_for_bit(tmp_path):
         vae = conditional_vae()
         callbacks = [ALDCallback(n_clusters=3, seed=0)]
         if backup:
-            callbacks.append(keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False))
-        vae.fit(as_stream(DATA), validation_data=(DATA, BATCH), epochs=epochs, verbose=0, callbacks=callbacks)
+            callbacks.append(
+                keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False)
+            )
+        vae.fit(
+            as_stream(DATA),
+            validation_data=(DATA, BATCH),
+            epochs=epochs,
+            verbose=0,
+            callbacks=callbacks,
+        )
         return vae
 
     whole = run(4)
@@ -417,7 +433,10 @@ def test_modalities_train_prune_and_export(tmp_path):
 
 
 def test_values_may_be_missing_in_one_modality():
-    holes = {**BOTH, "surface": np.where(RNG.uniform(size=SURFACE.shape) < 0.3, np.nan, SURFACE)}
+    holes = {
+        **BOTH,
+        "surface": np.where(RNG.uniform(size=SURFACE.shape) < 0.3, np.nan, SURFACE),
+    }
     vae = joint_vae(missing="nan")
     terms, _ = vae.elbo_terms(holes)
     other = {**holes, "surface": np.nan_to_num(holes["surface"], nan=7.0)}

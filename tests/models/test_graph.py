@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from ald_keras.models import graph
+from ald_keras.models import activations, graph
 
 
 def nested_decoder():
@@ -86,15 +86,15 @@ def test_final_activation(case, functional):
         model = keras.Model(data, output)
     else:
         model = keras.Sequential([keras.Input((4,)), *make()])
-    assert graph.final_activation(model) == expected
+    assert activations.final_activation(model) == expected
 
 
 def test_final_activation_of_an_operation_and_of_a_nested_model():
     z = keras.Input((4,))
-    assert graph.final_activation(keras.Model(z, ops.sigmoid(z))) == "sigmoid"
+    assert activations.final_activation(keras.Model(z, ops.sigmoid(z))) == "sigmoid"
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(2, activation="sigmoid")])
-    assert graph.final_activation(keras.Model(z, inner(z))) == "sigmoid"
-    assert graph.final_activation(keras.Model(z, ops.sin(z))) is None
+    assert activations.final_activation(keras.Model(z, inner(z))) == "sigmoid"
+    assert activations.final_activation(keras.Model(z, ops.sin(z))) is None
 
 
 def test_rebuilding_keeps_what_a_decoder_computes():
@@ -115,7 +115,7 @@ def test_layers_of_the_user_s_own_are_not_guessed_at():
             return 2 * inputs
 
     model = keras.Sequential([keras.Input((4,)), Squashed(3)])
-    assert graph.final_activation(model) is None
+    assert activations.final_activation(model) is None
     assert not graph.is_graph_model(Doubled())
     assert graph.is_graph_model(model)
 

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from ald_keras.cli import run_command
-from ald_keras.datasets import Dataset, LazySamples, load_dataset
+from ald_keras.datasets import Dataset, LazySamples, data_of, load_dataset
 from ald_keras.experiments.core.child import job_parser
 from ald_keras.files.text_files import write_json, write_yaml
 from ald_keras.files.versions import versions
@@ -157,7 +157,7 @@ def _estimate(function: Callable[[ArrayLike], float], x: ArrayLike) -> Estimate:
 
 
 def _sample(data: Dataset, seed: int) -> NDArray[np.float32]:
-    x = data.x_train
+    x = data_of(data.x_train)
     count = min(len(x), _SAMPLES)
     rows = np.sort(np.random.default_rng(seed).choice(len(x), count, replace=False))
     return x.take(rows)[:] if isinstance(x, LazySamples) else x[rows]

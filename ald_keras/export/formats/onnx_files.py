@@ -26,7 +26,9 @@ def write_onnx(model: LatentVAE, files: list[pathlib.Path]) -> None:
     """
     encoder, decoder = float32(model.encoder_model()), float32(model.decoder_model())
     z_mean, z_log_var = encoder.outputs
-    means = decoder.output if isinstance(decoder.output, dict) else {DATA: decoder.output}
+    means = (
+        decoder.output if isinstance(decoder.output, dict) else {DATA: decoder.output}
+    )
     inputs = model.model_inputs
     # A structure of names is what names an ONNX model's outputs.
     parts = (
