@@ -63,6 +63,9 @@ class FitGuard(keras.callbacks.Callback):
         super().__init__()
         self._callbacks = callbacks
         self._weight_sums: list[float] = []
+        # Of an epoch, and before this `fit`.
+        self._steps: int | None = None
+        self._first_step = 0
 
     def check_savers(self) -> None:
         """Raise a `ValueError` if a callback saves the model within epochs."""
@@ -79,7 +82,21 @@ class FitGuard(keras.callbacks.Callback):
         """Whether weights are no longer those that training left."""
         return bool(self._weight_sums) and self._weight_sums != _sums(self.model)
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._steps = (self.params or {}).get("steps")
+        self._first_step = _steps_taken(self.model)
+        self._tell_run_steps()
+
+    def _tell_run_steps(self) -> None:
+        epochs = (self.params or {}).get("epochs")
+        known = self._steps is not None and epochs is not None
+        self.model.set_run_steps(self._steps * epochs if known else None)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._steps is None:
+            # Those of a stream are known after an epoch.
+            self._steps = _steps_taken(self.model) - self._first_step
+            self._tell_run_steps()
         self.model.check_stream()
         if not logs or "loss" not in logs:
             raise ValueError("`x` must hold at least one batch. Received: none.")
@@ -178,6 +195,10 @@ def _place(callback: keras.callbacks.Callback) -> int:
     if isinstance(callback, _SAVERS):
         return 2
     return 1 if isinstance(callback, _LOGGERS) else 0
+
+
+def _steps_taken(model: keras.Model) -> int:
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
 def _sums(model: keras.Model) -> list[float]:

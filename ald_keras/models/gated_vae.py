@@ -19,6 +19,7 @@ from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.gate_warnings import UNDECIDED, unsettled_gates
 from ald_keras.models.lagrangian import (
     Measured,
+    first_multiplier,
     gate_metrics,
     lagrangian,
     lagrangian_at_inference,
@@ -100,7 +101,7 @@ class GatedVAE(LatentVAE):
         estimator: str = "arm",
         gated: bool = True,
         max_multiplier: float | None = None,
-        warmup: int = 1000,
+        warmup: int | float = 0.1,
         seed: int | None = None,
         **kwargs: object,
     ):
@@ -110,7 +111,7 @@ class GatedVAE(LatentVAE):
         check_flag("gated", gated)
         if max_multiplier is None:
             max_multiplier = largest_multiplier(latent_dim, tau)
-        check_real("max_multiplier", max_multiplier, at_least=1.0, float32=True)
+        check_real("max_multiplier", max_multiplier, above=0.0, float32=True)
         if getattr(self.likelihood, "allows_missing", False):
             raise ValueError(
                 "`likelihood` must be one of whole data, as a bound on the error has "
@@ -127,7 +128,11 @@ class GatedVAE(LatentVAE):
         if not gated:
             self.gates.decided.assign([1.0] * latent_dim)
         self.constraint = ConstraintMultiplier(
-            tau, maximum=max_multiplier, warmup=warmup, name="constraint"
+            tau,
+            initial=min(first_multiplier(latent_dim, tau), max_multiplier),
+            maximum=max_multiplier,
+            warmup=warmup,
+            name="constraint",
         )
         self.warmup = self.constraint.warmup
         self.information = self.add_weight(
@@ -150,6 +155,9 @@ class GatedVAE(LatentVAE):
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.is_searched = False
+
+    def set_run_steps(self, steps: int | None) -> None:
+        self.constraint.set_run_steps(steps)
 
     def snapshot(self, arrays: Sequence[np.ndarray] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots, to roll back to.
