@@ -179,14 +179,6 @@ class CheckedModel(keras_internals.PrebuiltModel):
         """
         self._after_fit.push(lambda error, *_: function(error is None))
 
-    def set_run_steps(self, steps: int | None) -> None:
-        """Take in how long the `fit` that runs is; nothing here depends on it.
-
-        Args:
-            steps: Integer >= 1, steps from epoch 0 to the last, or `None` where that is
-                not known yet.
-        """
-
     def check_savers(self) -> None:
         """Raise a `ValueError` if a callback of this `fit` saves within epochs.
 

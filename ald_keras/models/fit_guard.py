@@ -85,18 +85,27 @@ class FitGuard(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._steps = (self.params or {}).get("steps")
         self._first_step = _steps_taken(self.model)
-        self._tell_run_steps()
+        self._set_run_steps()
+        begin = getattr(self.model, "begin_run", None)
+        if begin is not None:
+            begin()
 
-    def _tell_run_steps(self) -> None:
-        epochs = (self.params or {}).get("epochs")
-        known = self._steps is not None and epochs is not None
-        self.model.set_run_steps(self._steps * epochs if known else None)
+    def _set_run_steps(self) -> None:
+        """Say how many steps the run has to a model whose schedules are shares of it.
+
+        They count from epoch 0 and are `None` where they are not known yet.
+        """
+        setter = getattr(self.model, "set_run_steps", None)
+        if setter is not None:
+            epochs = (self.params or {}).get("epochs")
+            known = self._steps is not None and epochs is not None
+            setter(self._steps * epochs if known else None)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._steps is None:
             # Those of a stream are known after an epoch.
             self._steps = _steps_taken(self.model) - self._first_step
-            self._tell_run_steps()
+            self._set_run_steps()
         self.model.check_stream()
         if not logs or "loss" not in logs:
             raise ValueError("`x` must hold at least one batch. Received: none.")
