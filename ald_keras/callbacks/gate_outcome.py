@@ -100,7 +100,7 @@ def _decided(search: GateSearch) -> str:
     return f", decided at epoch {search.fixed_epoch + 1}"
 
 
-def undecided(state: GateState, epoch: int, cause: str) -> Decision:
+def aborted(state: GateState, epoch: int) -> Decision:
     """The decision that ends a trial on which the rule has not decided."""
     trial = state.trial
     return Decision(
@@ -108,5 +108,5 @@ def undecided(state: GateState, epoch: int, cause: str) -> Decision:
         action="restore",
         indices=trial,
         active_dims=len(state.active) + len(trial),
-        reason=f"Restored {len(trial)} on trial, undecided: {cause}.",
+        reason=f"Restored {len(trial)} on trial, undecided: `fit` has ended.",
     )

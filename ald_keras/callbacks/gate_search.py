@@ -43,8 +43,8 @@ class GateSearch(SearchRecord):
         is_feasible: Whether the error is within the bound.
         is_stale: Whether epochs without validation came after `weights_epoch`.
         undecided: Gates that were undecided when `fit` ended, ascending; `None` before.
-        cause: Likely cause of an error above the bound when `fit` ended, a key of
-            `ald_keras.metrics.infeasible.CAUSES`; `None` before, and where it is not.
+        cause: Likely cause of an error above the bound at the end, a key of `CAUSES`
+            (`ald_keras.metrics.infeasible`), or `None`.
         is_validated: Whether the error is that of validation data.
 
     Raises:
@@ -94,10 +94,9 @@ class GateSearch(SearchRecord):
             self.state = self._find_fixed()
         self.start_dims = self.model.active_dims
         self.is_validated = self.model.validation_data is not None
-        self.decisions = []
+        self.decisions, self.cause = [], None
         self._first_step = steps_taken(self.model)
         self._snapshot = self.undecided = self._last_epoch = self._pending = None
-        self.cause = None
         self._resume_saved()
 
     def _find_fixed(self) -> GateState:
@@ -212,8 +211,7 @@ class GateSearch(SearchRecord):
         doubtful = self.is_stale or not self.is_feasible
         if completed and doubtful and self._snapshot is not None:
             self._restore_feasible()
-        self._snapshot = None
-        self.undecided = self.model.undecided_gates
+        self._snapshot, self.undecided = None, self.model.undecided_gates
         if not completed:
             return
         optimizer = self.model.optimizer
