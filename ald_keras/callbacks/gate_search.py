@@ -235,9 +235,7 @@ class GateSearch(SearchRecord):
         return list(state.active) == self._active()
 
     def _abort_trial(self) -> None:
-        decision = gate_outcome.undecided(
-            self.state, self._last_epoch or 0, "`fit` has ended"
-        )
+        decision = gate_outcome.aborted(self.state, self._last_epoch or 0)
         active = sorted((*self.state.active, *self.state.trial))
         weights = self.state.weights.rolled_back(within_search=False)
         state = replace(self.rule.restart(self.state, active), weights=weights)

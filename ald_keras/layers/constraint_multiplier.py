@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 
 import keras
@@ -32,8 +31,7 @@ def check_warmup(name: str, value: object) -> int | float:
     Raises:
         ValueError: If it is neither an integer >= 0 nor a float in [0, 1).
     """
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if is_real and not isinstance(value, numbers.Integral) and 0.0 <= value < 1.0:
+    if isinstance(value, float) and 0.0 <= value < 1.0:
         return float(value)
     try:
         return check_integer(name, value, 0)

@@ -97,9 +97,8 @@ class FitGuard(keras.callbacks.Callback):
         """
         setter = getattr(self.model, "set_run_steps", None)
         if setter is not None:
-            epochs = (self.params or {}).get("epochs")
-            known = self._steps is not None and epochs is not None
-            setter(self._steps * epochs if known else None)
+            steps, epochs = self._steps, (self.params or {}).get("epochs")
+            setter(None if steps is None or epochs is None else steps * epochs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._steps is None:
