@@ -65,10 +65,13 @@ class ConstraintMultiplier(keras.layers.Layer):
         tau: Float >= 0, in the error's unit.
         initial: Float > 0, the multiplier at the start. Defaults to `None`:
             `1 / scale`.
-        rate: Float > 0, largest change in a step. Defaults to 0.01.
+        rate: Float > 0, largest change in a step; larger by the root of the ratio where
+            the average is shorter than `decay` makes it. Defaults to 0.01.
         band: Float > 0, share of `tau` by which the error is off where the change is
             largest. Defaults to 0.1.
-        decay: Float in [0, 1), of the moving average. Defaults to 0.99.
+        decay: Float in [0, 1), of the moving average, which goes back `1 / (1 - decay)`
+            steps, or fewer: a hundredth of a shorter run, at least 10. An error
+            counts as `5 * tau` at most. Defaults to 0.99.
         minimum: Float > 0, lower bound. Defaults to `None`: a thousandth of `initial`.
         maximum: Float above `minimum`, upper bound. Defaults to `None`: 1e4 times
             `initial`.

@@ -169,7 +169,7 @@ class Poisson(_LinkedBase):
         rate = ops.mean(x, axis=0)
         return ops.log(rate + keras.config.epsilon()) if self.linked else rate
 
-    def noise(self, x: np.ndarray) -> float:
+    def irreducible_error(self, x: np.ndarray) -> float:
         """Squared error a sample that remains whatever the output: a count's variance.
 
         It is at least the mean count, of which `x` holds samples.
@@ -236,7 +236,7 @@ class NegativeBinomial(_LinkedBase):
         return ops.log(mean + keras.config.epsilon()) if self.linked else mean
 
     support, advice = Poisson.support, Poisson.advice
-    noise = Poisson.noise
+    irreducible_error = Poisson.irreducible_error
 
     def in_support(self, x: Tensor) -> Tensor:
         return whole_numbers(x)

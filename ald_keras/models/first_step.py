@@ -12,8 +12,8 @@ from ald_keras.metrics.variance import tau_for
 if TYPE_CHECKING:
     from ald_keras.models.gated_vae import GatedVAE
 
-# Samples looked at.
-_SAMPLES = 512
+# Samples looked at, and those of them that the encoder reads at once.
+_SAMPLES, _ENCODED = 256, 64
 
 # Root mean square of posterior means above which they are brought down to 1, that of
 # the prior. Encoders that have been trained stay below it.
@@ -53,7 +53,7 @@ def prepare(model: GatedVAE, is_untrained: bool) -> DataErrors:
                 weight.assign(weight / size)
     if x is None or not len(x) or not np.isfinite(x).all():
         return DataErrors()
-    noise = getattr(model.likelihood, "noise", None)
+    noise = getattr(model.likelihood, "irreducible_error", None)
     constant = tau_for(x, 0.0) if np.ptp(x, axis=0).any() else None
     return DataErrors(constant, None if noise is None else noise(x))
 
@@ -62,6 +62,8 @@ def _size_of_means(model: GatedVAE, x: np.ndarray | None) -> float:
     """Root mean square of posterior means, 0 where it is not known."""
     if x is None or not len(x):
         return 0.0
-    means = ops.convert_to_numpy(model.heads(x, training=False)[0])
+    # Spread over what may be sorted.
+    step = max(1, len(x) // _ENCODED)
+    means = ops.convert_to_numpy(model.heads(x[::step], training=False)[0])
     size = float(np.sqrt(np.mean(np.square(means, dtype="float64"))))
     return size if np.isfinite(size) else 0.0
