@@ -381,7 +381,7 @@ def test_undecided_gates_are_told():
     vae = gated(3, tau=50.0)
     vae.constraint.satisfied.assign(1.0)
     vae.gates.weight.assign([0.0, 0.0, 0.5])
-    with pytest.warns(UserWarning, match="gates undecided: `fit` ended before.* Train for"):
+    with pytest.warns(UserWarning, match="gates undecided: `fit` ended.* Train for"):
         vae.fit(X, epochs=1, callbacks=[GateSearch()], verbose=0)
 
 
