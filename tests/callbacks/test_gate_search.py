@@ -8,6 +8,7 @@ from builders import as_new, digits, small_decoder, small_encoder, small_vae, we
 
 from ald_keras import GatedVAE, GateSearch
 from ald_keras.metrics.infeasible import CAUSES
+from ald_keras.models.first_step import DataErrors
 from ald_keras.rules.gates import rule as gates
 from ald_keras.rules.gates import unmet
 
@@ -438,15 +439,19 @@ def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
 def test_why_the_bound_was_not_met_is_told_whatever_is_printed(errors, cause):
     vae = gated(10.0)
     vae.fix_gates([True] * 4, settled=False)
-    # Training is within the bound in the last epochs.
-    vae.compile(keras.optimizers.Adam(1e-3))
     search = Scripted(errors)
+
+    class Constant(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            # That of digits is within this bound.
+            self.model.data_errors = DataErrors(constant=50.0)
+
     with pytest.warns(UserWarning, match="ABOVE the bound .* Likely cause: "):
         vae.fit(
             X[:192],
             validation_data=(X[192:], None),
             epochs=len(errors),
-            callbacks=[search],
+            callbacks=[search, Constant()],
             verbose=0,
         )
     assert (search.status, search.cause) == ("infeasible", cause)

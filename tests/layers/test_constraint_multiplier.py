@@ -163,7 +163,7 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"tau": float("nan")}, "tau"),
         ({"tau": "20"}, "tau"),
         ({"initial": 0.0}, "initial"),
-        ({"initial": 1e9, "maximum": 1.0}, "initial"),
+        ({"initial": 5.0, "maximum": 1.0}, "initial"),
         ({"rate": 0.0}, "rate"),
         ({"band": -1.0}, "band"),
         ({"decay": 1.0}, "decay"),

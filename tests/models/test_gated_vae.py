@@ -385,6 +385,7 @@ def test_undecided_gates_are_told():
         vae.fit(X, epochs=1, callbacks=[GateSearch()], verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_the_warm_up_is_a_share_of_the_epochs_of_fit():
     class Shares(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
