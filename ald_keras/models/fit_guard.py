@@ -206,7 +206,11 @@ def _place(callback: keras.callbacks.Callback) -> int:
 
 
 def _steps_taken(model: keras.Model) -> int:
-    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    # Of a stream the optimizer counts one more an epoch: that which finds its end.
+    constraint = getattr(model, "constraint", None)
+    return (
+        0 if constraint is None else int(keras.ops.convert_to_numpy(constraint.steps))
+    )
 
 
 def _sums(model: keras.Model) -> list[float]:
