@@ -60,7 +60,9 @@ def main(classes=range(10), epochs=60):
                 roc_auc_score(never_seen, error),
             )
         )
-        print("without {}: {} dimensions, AUC {:.3f} {:.3f}, PCA {:.3f}".format(*rows[-1]))
+        print(
+            "without {}: {} dimensions, AUC {:.3f} {:.3f}, PCA {:.3f}".format(*rows[-1])
+        )
         strangest = images[test][np.argsort(scores[50])[:10]], left_out
     return rows, strangest
 

@@ -120,7 +120,9 @@ def draw(results, types, batches, path="single_cells.png"):
     curve = results["with the batch"]["curve"]
     axes[0].plot(curve.sizes, curve.increase, "o-")
     axes[0].axvline(FACTORS, color="grey", linestyle=":")
-    axes[0].set(xlabel="latent size", ylabel="increase of the loss, nats", yscale="symlog")
+    axes[0].set(
+        xlabel="latent size", ylabel="increase of the loss, nats", yscale="symlog"
+    )
     axes[0].set_title("size curve; made from four factors")
     for axis, (name, labels) in zip(
         axes[1:], (("with the batch", types), ("without", batches)), strict=True

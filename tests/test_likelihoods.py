@@ -262,3 +262,14 @@ def test_negative_binomial_against_scipy(dispersion, linked):
 def test_a_negative_binomial_needs_a_model():
     with pytest.raises(ValueError, match="Pass the likelihood to MaskedVAE"):
         NegativeBinomial(True).nll(COUNTS, COUNTS)
+
+
+def test_no_output_has_a_smaller_error_on_new_counts_than_their_noise():
+    rng = np.random.default_rng(3)
+    rates = rng.uniform(1.0, 30.0, (2000, 12))
+    counts, new = rng.poisson(rates), rng.poisson(rates)
+    found = Poisson(True).irreducible_error(counts)
+    # Of the true rates, the best output there is.
+    error = np.square(new - rates).sum(axis=1).mean()
+    assert found == pytest.approx(error, rel=0.03)
+    assert NegativeBinomial(True).irreducible_error(counts) == found

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keras.ops import convert_to_numpy as to_numpy
+
+from ald_keras.metrics.infeasible import CAUSES, infeasible_cause
 from ald_keras.rules import Decision, GateState
 from ald_keras.rules.outcome import Status
 
@@ -24,6 +27,25 @@ def gate_status(search: GateSearch) -> Status:
     return "fixed" if search.state.phase == "done" else "unfinished"
 
 
+def gate_cause(search: GateSearch) -> str | None:
+    """The likely cause of an error above the bound, `None` where it is not or unknown.
+
+    Args:
+        search: The `GateSearch`, when `fit` has ended.
+    """
+    if search.error is None or search.is_feasible:
+        return None
+    constraint, known = search.model.constraint, search.model.data_errors
+    trained = float(to_numpy(constraint.average)) - float(to_numpy(constraint.margin))
+    return infeasible_cause(
+        search.state.unmet or (search.error,),
+        search.rule.bound,
+        trained=trained + search.rule.tau,
+        constant=known.constant,
+        noise=known.noise if search.is_validated else None,
+    )
+
+
 def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
     """One line on what became of the gates.
 
@@ -39,7 +61,7 @@ def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
         return (
             f"{text}: the bound of {search.rule.tau:g} was never met. The squared "
             f"error is {search.error:.4g}, summed over the values of a sample. No gate "
-            "has closed: raise `tau` or train for more epochs."
+            f"has closed.{_advice(search)}"
         )
     within = "within" if search.is_feasible else "ABOVE"
     whose = "" if search.is_validated else " of training data"
@@ -49,7 +71,19 @@ def gate_outcome(search: GateSearch, found: int, last_epoch: int | None) -> str:
         text += f", as measured after epoch {(search.weights_epoch or 0) + 1}"
     elif search.weights_epoch not in (None, last_epoch):
         text += f", with the weights of epoch {(search.weights_epoch or 0) + 1}"
-    return f"{text}."
+    return f"{text}.{_advice(search)}"
+
+
+def _advice(search: GateSearch) -> str:
+    """What to do about it, with a space in front; nothing while `fit` runs."""
+    if search.cause is not None:
+        return f" Likely cause: {CAUSES[search.cause]}"
+    if search.undecided and search.state.phase in ("reach", "narrow"):
+        return (
+            " Train for more epochs: gates are decided once the bound is met and their "
+            "number has settled, at the latest at 60 % of the epochs."
+        )
+    return ""
 
 
 def _decided(search: GateSearch) -> str:
@@ -66,7 +100,7 @@ def _decided(search: GateSearch) -> str:
     return f", decided at epoch {search.fixed_epoch + 1}"
 
 
-def undecided(state: GateState, epoch: int, cause: str) -> Decision:
+def aborted(state: GateState, epoch: int) -> Decision:
     """The decision that ends a trial on which the rule has not decided."""
     trial = state.trial
     return Decision(
@@ -74,5 +108,5 @@ def undecided(state: GateState, epoch: int, cause: str) -> Decision:
         action="restore",
         indices=trial,
         active_dims=len(state.active) + len(trial),
-        reason=f"Restored {len(trial)} on trial, undecided: {cause}.",
+        reason=f"Restored {len(trial)} on trial, undecided: `fit` has ended.",
     )

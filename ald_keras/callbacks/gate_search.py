@@ -10,14 +10,15 @@ import numpy as np
 from keras.ops import convert_to_numpy as to_numpy
 
 from ald_keras._typing import JSON, Logs
+from ald_keras.callbacks import gate_outcome
 from ald_keras.callbacks.continuation import save_state
-from ald_keras.callbacks.gate_outcome import gate_outcome, gate_status, undecided
 from ald_keras.callbacks.model_protocol import Snapshot
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.metrics.divergence import check_finite
 from ald_keras.rules import Decision, GateObservation, GateRule, GateState
-from ald_keras.rules.gates.steps import close_again, is_long_unmet, unmet_reason
+from ald_keras.rules.gates.steps import close_again, rolls_back
+from ald_keras.rules.gates.unmet import is_long_unmet, unmet_reason
 from ald_keras.rules.gates.weights import GateWeights
 from ald_keras.rules.outcome import Status
 
@@ -42,6 +43,8 @@ class GateSearch(SearchRecord):
         is_feasible: Whether the error is within the bound.
         is_stale: Whether epochs without validation came after `weights_epoch`.
         undecided: Gates that were undecided when `fit` ended, ascending; `None` before.
+        cause: Likely cause of an error above the bound at the end, a key of `CAUSES`
+            (`ald_keras.metrics.infeasible`), or `None`.
         is_validated: Whether the error is that of validation data.
 
     Raises:
@@ -54,6 +57,7 @@ class GateSearch(SearchRecord):
         super().__init__()
         self.rule: Any = None
         self.undecided: list[int] | None = None
+        self.cause: str | None = None
         self.is_validated = False
         # Of the weights that the state calls feasible.
         self._snapshot: Snapshot | None = None
@@ -90,7 +94,7 @@ class GateSearch(SearchRecord):
             self.state = self._find_fixed()
         self.start_dims = self.model.active_dims
         self.is_validated = self.model.validation_data is not None
-        self.decisions = []
+        self.decisions, self.cause = [], None
         self._first_step = steps_taken(self.model)
         self._snapshot = self.undecided = self._last_epoch = self._pending = None
         self._resume_saved()
@@ -164,16 +168,16 @@ class GateSearch(SearchRecord):
         state, decision = self.rule.update(self.state, observation)
         if state.weights.feasible_epoch == epoch:
             self._snapshot = self.model.snapshot()
-        if is_long_unmet(state):
+        if is_long_unmet(self.rule, state):
             warnings.warn(f"GatedVAE: {unmet_reason(self.rule, state)}", stacklevel=2)
-        waits = decision.action == "wait" and not _rolls_back(decision)
+        waits = decision.action == "wait" and not rolls_back(decision)
         if waits and state.phase == self.state.phase:
             self.state = state
         else:
             self._pending = (state, decision)
 
     def _apply(self, state: GateState, decision: Decision) -> None:
-        if _rolls_back(decision):
+        if rolls_back(decision):
             self._roll_back()
         if not state.is_trained:
             is_open = np.zeros(self.model.latent_dim, bool)
@@ -207,8 +211,7 @@ class GateSearch(SearchRecord):
         doubtful = self.is_stale or not self.is_feasible
         if completed and doubtful and self._snapshot is not None:
             self._restore_feasible()
-        self._snapshot = None
-        self.undecided = self.model.undecided_gates
+        self._snapshot, self.undecided = None, self.model.undecided_gates
         if not completed:
             return
         optimizer = self.model.optimizer
@@ -219,6 +222,7 @@ class GateSearch(SearchRecord):
         averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
         if averages and self.is_validated:
             self._measure()
+        self.cause = gate_outcome.gate_cause(self)
         if (self.params or {}).get("verbose"):
             print(self.result())
         if not self.is_decided or not self.is_feasible:
@@ -226,12 +230,12 @@ class GateSearch(SearchRecord):
 
     def _is_measured(self, state: GateState, decision: Decision) -> bool:
         """Whether the error is known of what a decision leads to."""
-        if _rolls_back(decision) or state.phase == "narrow":
+        if rolls_back(decision) or state.phase == "narrow":
             return True
         return list(state.active) == self._active()
 
     def _abort_trial(self) -> None:
-        decision = undecided(self.state, self._last_epoch or 0, "`fit` has ended")
+        decision = gate_outcome.aborted(self.state, self._last_epoch or 0)
         active = sorted((*self.state.active, *self.state.trial))
         weights = self.state.weights.rolled_back(within_search=False)
         state = replace(self.rule.restart(self.state, active), weights=weights)
@@ -285,15 +289,10 @@ class GateSearch(SearchRecord):
     @property
     def status(self) -> Status | None:
         """How the search stands or ended, `None` before the first `fit`."""
-        return None if self.state is None else gate_status(self)
+        return None if self.state is None else gate_outcome.gate_status(self)
 
     def result(self) -> str:
         """The outcome in one line."""
         if self.state is None:
             return "GatedVAE: not run yet."
-        return gate_outcome(self, len(self._active()), self._last_epoch)
-
-
-def _rolls_back(decision: Decision) -> bool:
-    """Whether the feasible weights are restored with a decision."""
-    return decision.action == "restore" or decision.code == "roll_back"
+        return gate_outcome.gate_outcome(self, len(self._active()), self._last_epoch)

@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_integer, check_real
+
+# Steps that a run is taken to have while that is not known.
+_UNKNOWN_STEPS = 10_000
+
+# Share of the run that the average goes back at most, and steps that it does at least.
+_MEMORY, _SHORTEST = 0.01, 10
+
+# Multiples of `tau` that one step may add to the average: what a network gives that has
+# not learned anything yet would be remembered for ever.
+_LARGEST_EXCESS = 4.0
+
+
+def check_warmup(name: str, value: object) -> int | float:
+    """A warm-up: steps, or a share of a run.
+
+    Args:
+        name: The argument's name.
+        value: What was received.
+
+    Raises:
+        ValueError: If it is neither an integer >= 0 nor a float in [0, 1).
+    """
+    if isinstance(value, float) and 0.0 <= value < 1.0:
+        return float(value)
+    try:
+        return check_integer(name, value, 0)
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` must be an integer >= 0, in steps, or a float in [0, 1), a "
+            f"share of the run. Received: {name}={value!r}"
+        ) from error
+
+
+@dataclass
+class _Untracked:
+    """Hides a variable from Keras, which takes all that a layer holds for weights."""
+
+    variable: keras.Variable
 
 
 @keras.saving.register_keras_serializable("ald_keras")
@@ -18,19 +58,30 @@ class ConstraintMultiplier(keras.layers.Layer):
     [-1, 1] (arXiv 1810.00597, Algorithm 1, made to do with one rate for any unit and
     however far the error is off). With `tau` 0 it rises to its upper bound.
 
+    The multiplier is in nats per unit of the error; times `scale` it is in nats per
+    error of `tau`, a number that does not depend on the error's unit.
+
     Args:
         tau: Float >= 0, in the error's unit.
-        initial: Float > 0, the multiplier at the start. Defaults to 1.0.
-        rate: Float > 0, largest change in a step. Defaults to 0.01.
+        initial: Float > 0, the multiplier at the start. Defaults to `None`:
+            `1 / scale`.
+        rate: Float > 0, largest change in a step; larger by the root of the ratio where
+            the average is shorter than `decay` makes it. Defaults to 0.01.
         band: Float > 0, share of `tau` by which the error is off where the change is
             largest. Defaults to 0.1.
-        decay: Float in [0, 1), of the moving average. Defaults to 0.99.
-        minimum: Float > 0, lower bound. Defaults to 1e-3.
-        maximum: Float above `minimum`, upper bound. Defaults to 1e4.
+        decay: Float in [0, 1), of the moving average, which goes back `1 / (1 - decay)`
+            steps, or fewer: a hundredth of a shorter run, at least 10. An error
+            counts as `5 * tau` at most. Defaults to 0.99.
+        minimum: Float > 0, lower bound. Defaults to `None`: a thousandth of `initial`.
+        maximum: Float above `minimum`, upper bound. Defaults to `None`: 1e4 times
+            `initial`.
         warmup: Integer >= 0, steps during which the multiplier rests, unless the bound
-            is met before. Defaults to 0.
+            is met before; or a float in [0, 1), a share of the run whose steps
+            `set_run_steps` was given, and until then of 10,000 steps. Defaults
+            to 0.
 
     Attributes:
+        scale: Float, `tau`, or 1 where that is 0.
         multiplier: Non-trainable scalar.
         average: Non-trainable scalar, the moving average of the error minus `tau`,
             with the margin.
@@ -45,13 +96,13 @@ class ConstraintMultiplier(keras.layers.Layer):
     def __init__(
         self,
         tau: float,
-        initial: float = 1.0,
+        initial: float | None = None,
         rate: float = 0.01,
         band: float = 0.1,
         decay: float = 0.99,
-        minimum: float = 1e-3,
-        maximum: float = 1e4,
-        warmup: int = 0,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        warmup: int | float = 0,
         **kwargs: object,
     ):
         super().__init__(autocast=False, **kwargs)
@@ -59,18 +110,45 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.rate = check_real("rate", rate, above=0.0, float32=True)
         self.band = check_real("band", band, above=0.0, float32=True)
         self.decay = check_real("decay", decay, at_least=0.0, below=1.0)
+        self.scale = self.tau or 1.0
+        initial = 1.0 / self.scale if initial is None else initial
+        check_real("initial", initial, above=0.0, float32=True)
+        minimum = 1e-3 * initial if minimum is None else minimum
+        maximum = 1e4 * initial if maximum is None else maximum
         self.minimum = check_real("minimum", minimum, above=0.0, float32=True)
         self.maximum = check_real("maximum", maximum, above=self.minimum, float32=True)
         self.initial = check_real(
             "initial", initial, at_least=self.minimum, at_most=self.maximum
         )
-        self.warmup = check_integer("warmup", warmup, 0)
+        self.warmup = check_warmup("warmup", warmup)
         self.multiplier = self._scalar("multiplier", self.initial)
         self.average = self._scalar("average", 0.0)
         self.steps = self._scalar("steps", 0.0)
         self.margin = self._scalar("margin", 0.0)
         self.satisfied = self._scalar("satisfied", 0.0)
+        # No weights: each `fit` sets them anew, and the files of models have none.
+        self._warmup_steps, self._memory = (
+            _Untracked(keras.Variable(0.0, dtype="float32", trainable=False))
+            for _ in range(2)
+        )
+        self.set_run_steps(None)
         self.built = True
+
+    def set_run_steps(self, steps: int | None) -> None:
+        """Take in how long the run is of which warm-up and average are a share.
+
+        Args:
+            steps: Integer >= 1, steps of the run from its first epoch on, or `None`
+                where that is not known.
+        """
+        length = self.warmup
+        if isinstance(length, float):
+            length = round(length * (_UNKNOWN_STEPS if steps is None else steps))
+        self._warmup_steps.variable.assign(float(length))
+        memory = 1.0 / (1.0 - self.decay)
+        if steps is not None:
+            memory = min(memory, max(_SHORTEST, _MEMORY * steps))
+        self._memory.variable.assign(memory)
 
     def _scalar(self, name: str, value: float) -> Tensor:
         return self.add_weight(
@@ -88,9 +166,10 @@ class ConstraintMultiplier(keras.layers.Layer):
 
     def warmup_fraction(self) -> Tensor:
         """Share of the warm-up to come, from 1 to 0; 0 once the bound was met."""
-        left = 1.0 - self.steps / max(1.0, float(self.warmup))
-        open_ended = 1.0 - ops.convert_to_tensor(self.satisfied)
-        return ops.maximum(left, 0.0) * open_ended if self.warmup else 0.0 * left
+        length = ops.convert_to_tensor(self._warmup_steps.variable)
+        left = 1.0 - self.steps / ops.maximum(length, 1.0)
+        left = ops.where(length > 0.0, ops.maximum(left, 0.0), 0.0)
+        return left * (1.0 - ops.convert_to_tensor(self.satisfied))
 
     def update(self, error: Tensor) -> None:
         """Take in the mean error of one step; one that is not finite is passed over.
@@ -100,13 +179,20 @@ class ConstraintMultiplier(keras.layers.Layer):
         """
         constraint = ops.cast(self.constraint(error), "float32")
         steps = self.steps + 1.0
+        memory = ops.convert_to_tensor(self._memory.variable)
         # Unbiased from the first step on, as in Adam.
-        share = (1.0 - self.decay) / (1.0 - self.decay**steps)
-        average = self.average + share * (constraint - self.average)
-        scale = self.band * self.tau if self.tau > 0.0 else 1e-12
-        violation = ops.clip(average / scale, -1.0, 1.0)
+        decay = 1.0 - 1.0 / memory
+        share = (1.0 - decay) / (1.0 - decay**steps)
+        limited = constraint
+        if self.tau > 0.0:
+            limited = ops.minimum(constraint, _LARGEST_EXCESS * self.tau)
+        average = self.average + share * (limited - self.average)
+        band = self.band * self.tau if self.tau > 0.0 else 1e-12
+        violation = ops.clip(average / band, -1.0, 1.0)
         moving = ops.cast(self.warmup_fraction() <= 0.0, "float32")
-        raised = self.multiplier * ops.exp(moving * self.rate * violation)
+        # As fast as a shorter average can follow.
+        rate = self.rate / ops.sqrt((1.0 - self.decay) * memory)
+        raised = self.multiplier * ops.exp(moving * rate * violation)
         satisfied = ops.maximum(self.satisfied, ops.cast(average <= 0.0, "float32"))
         raised = ops.clip(raised, self.minimum, self.maximum)
         # A step that overflowed, which a scaled optimizer leaves out, is left out here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import ops
 
 from ald_keras._typing import Shape, Tensor
@@ -168,6 +169,13 @@ class Poisson(_LinkedBase):
         rate = ops.mean(x, axis=0)
         return ops.log(rate + keras.config.epsilon()) if self.linked else rate
 
+    def irreducible_error(self, x: np.ndarray) -> float:
+        """Squared error a sample that remains whatever the output: a count's variance.
+
+        It is at least the mean count, of which `x` holds samples.
+        """
+        return float(np.sum(x, dtype="float64") / len(x))
+
     support = "counts: 0, 1, 2, ..."
     advice = (
         "Pass the raw counts, or use likelihood='gaussian' for values that were "
@@ -228,6 +236,7 @@ class NegativeBinomial(_LinkedBase):
         return ops.log(mean + keras.config.epsilon()) if self.linked else mean
 
     support, advice = Poisson.support, Poisson.advice
+    irreducible_error = Poisson.irreducible_error
 
     def in_support(self, x: Tensor) -> Tensor:
         return whole_numbers(x)

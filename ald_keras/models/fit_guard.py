@@ -63,6 +63,9 @@ class FitGuard(keras.callbacks.Callback):
         super().__init__()
         self._callbacks = callbacks
         self._weight_sums: list[float] = []
+        # Of an epoch, and before this `fit`.
+        self._steps: int | None = None
+        self._first_step = 0
 
     def check_savers(self) -> None:
         """Raise a `ValueError` if a callback saves the model within epochs."""
@@ -79,7 +82,29 @@ class FitGuard(keras.callbacks.Callback):
         """Whether weights are no longer those that training left."""
         return bool(self._weight_sums) and self._weight_sums != _sums(self.model)
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._steps = (self.params or {}).get("steps")
+        self._first_step = _steps_taken(self.model)
+        self._set_run_steps()
+        begin = getattr(self.model, "begin_run", None)
+        if begin is not None:
+            begin()
+
+    def _set_run_steps(self) -> None:
+        """Say how many steps the run has to a model whose schedules are shares of it.
+
+        They count from epoch 0 and are `None` where they are not known yet.
+        """
+        setter = getattr(self.model, "set_run_steps", None)
+        if setter is not None:
+            steps, epochs = self._steps, (self.params or {}).get("epochs")
+            setter(None if steps is None or epochs is None else steps * epochs)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._steps is None:
+            # Those of a stream are known after an epoch.
+            self._steps = _steps_taken(self.model) - self._first_step
+            self._set_run_steps()
         self.model.check_stream()
         if not logs or "loss" not in logs:
             raise ValueError("`x` must hold at least one batch. Received: none.")
@@ -178,6 +203,14 @@ def _place(callback: keras.callbacks.Callback) -> int:
     if isinstance(callback, _SAVERS):
         return 2
     return 1 if isinstance(callback, _LOGGERS) else 0
+
+
+def _steps_taken(model: keras.Model) -> int:
+    # Of a stream the optimizer counts one more an epoch: that which finds its end.
+    constraint = getattr(model, "constraint", None)
+    return (
+        0 if constraint is None else int(keras.ops.convert_to_numpy(constraint.steps))
+    )
 
 
 def _sums(model: keras.Model) -> list[float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keras import ops
 
 from ald_keras._typing import JSON
+from ald_keras.metrics.infeasible import CAUSES, infeasible_cause
 
 if TYPE_CHECKING:
     from ald_keras.models.gated_vae import GatedVAE
@@ -23,12 +24,17 @@ def unsettled_gates(vae: GatedVAE, history: JSON) -> str:
         vae: The model, when `fit` has ended.
         history: `History.history` of that `fit`.
     """
-    if vae.gated and not ops.convert_to_numpy(vae.constraint.satisfied):
+    errors = history["squared_error"]
+    if vae.tau and errors and not ops.convert_to_numpy(vae.constraint.satisfied):
+        known = vae.data_errors
+        # Of training data, whose counts a network can overfit, noise and all.
+        cause = infeasible_cause(errors, vae.tau, constant=known.constant)
+        closed = ": no gate has closed" if vae.gated else ""
         return (
-            f"GatedVAE: training did not meet the bound of {vae.tau:g}: no gate has "
-            f"closed. The squared error is {history['squared_error'][-1]:.4g}, the sum "
-            f"over the {math.prod(vae.data_shape)} values of a sample, not their mean. "
-            "Raise `tau` (`tau_for` finds one) or train for more epochs."
+            f"GatedVAE: training did not meet the bound of {vae.tau:g}{closed}. The "
+            f"squared error is {errors[-1]:.4g}, the sum over the "
+            f"{math.prod(vae.data_shape)} values of a sample, not their mean. Likely "
+            f"cause: {CAUSES[cause]}"
         )
     undecided = vae.undecided_gates
     if not undecided:

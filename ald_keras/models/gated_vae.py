@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from keras.ops import convert_to_numpy as to_numpy
 from numpy.typing import ArrayLike
 
 from ald_keras._typing import FitData, Tensor
@@ -16,9 +17,11 @@ from ald_keras._validation import check_flag, check_real
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood, in_support
 from ald_keras.models.construction_checks import check_tau
+from ald_keras.models.first_step import DataErrors, prepare
 from ald_keras.models.gate_warnings import UNDECIDED, unsettled_gates
 from ald_keras.models.lagrangian import (
     Measured,
+    first_multiplier,
     gate_metrics,
     lagrangian,
     lagrangian_at_inference,
@@ -41,7 +44,9 @@ class GatedVAE(LatentVAE):
     undecided when it ends, and `harden` fixes them.
 
     The error is that of the data's mean under the likelihood, from a sampled code,
-    squared and summed over the values of one sample.
+    squared and summed over the values of one sample. Where the posterior means of the
+    first samples have a root mean square above 3, as of raw counts, the head of the
+    means is scaled down before the first step, so that it is 1.
 
     Args:
         encoder: As `MaskedVAE` takes it.
@@ -54,16 +59,19 @@ class GatedVAE(LatentVAE):
         gate_penalty: Float > 0, nats that an open gate costs. Defaults to 5.0.
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean. `False` keeps all gates open: GECO alone. Defaults to `True`.
-        max_multiplier: Float >= 1, upper bound of the error's multiplier, in nats per
-            squared data unit. Defaults to `None`: `100 * latent_dim / tau`, but at
-            least 1, or 1e4 where `tau` is 0. Noise of a code's dimension that costs
-            more than half a nat of error saves less than that in KL, so under a
-            multiplier of `m` all noise adds at most `latent_dim / (2 * m)` to the
-            error: half a percent of `tau`. More would only take longer to come down.
-        warmup: Integer >= 0, steps in which training passes over from a plain VAE's
-            NLL to the squared error, unless the bound is met before. A squared error
-            alone can drive a decoder with a sigmoid to where it has no gradient, all
-            black for example. Defaults to 1000.
+        max_multiplier: Float > 0, upper bound of the error's multiplier, in nats per
+            squared data unit. Defaults to `None`: `100 * latent_dim / tau`, or 1e4
+            where `tau` is 0. Noise of a code's dimension that costs more than half a
+            nat of error saves less than that in KL, so under a multiplier of `m` all
+            noise adds at most `latent_dim / (2 * m)` to the error: half a percent of
+            `tau`. More would only take longer to come down. The multiplier begins at
+            `latent_dim / tau` (1 where `tau` is 0), or at `max_multiplier` if less.
+        warmup: Float in [0, 1), share of the run, or integer >= 0, steps, in which
+            training passes over from a plain VAE's loss to that under the bound, unless
+            the bound is met before. A squared error alone can drive a decoder with a
+            sigmoid to where it has no gradient, all black for example. The run is
+            `epochs` of `fit`; of a stream of unknown length its first epoch counts as
+            part of 10,000 steps. Defaults to 0.1.
         seed: Integer seed of noise, gates and added heads' weights, or `None`. Defaults
             to `None`.
 
@@ -100,7 +108,7 @@ class GatedVAE(LatentVAE):
         estimator: str = "arm",
         gated: bool = True,
         max_multiplier: float | None = None,
-        warmup: int = 1000,
+        warmup: int | float = 0.1,
         seed: int | None = None,
         **kwargs: object,
     ):
@@ -110,7 +118,7 @@ class GatedVAE(LatentVAE):
         check_flag("gated", gated)
         if max_multiplier is None:
             max_multiplier = largest_multiplier(latent_dim, tau)
-        check_real("max_multiplier", max_multiplier, at_least=1.0, float32=True)
+        check_real("max_multiplier", max_multiplier, above=0.0, float32=True)
         if getattr(self.likelihood, "allows_missing", False):
             raise ValueError(
                 "`likelihood` must be one of whole data, as a bound on the error has "
@@ -127,29 +135,33 @@ class GatedVAE(LatentVAE):
         if not gated:
             self.gates.decided.assign([1.0] * latent_dim)
         self.constraint = ConstraintMultiplier(
-            tau, maximum=max_multiplier, warmup=warmup, name="constraint"
+            tau,
+            initial=min(first_multiplier(latent_dim, tau), max_multiplier),
+            maximum=max_multiplier,
+            warmup=warmup,
+            name="constraint",
         )
         self.warmup = self.constraint.warmup
-        self.information = self.add_weight(
-            name="information",
-            shape=(latent_dim,),
-            initializer="zeros",
-            trainable=False,
-            dtype="float32",
-            autocast=False,
-        )
+        self.information = self._state("information", (latent_dim,))
         # 1 once the gates were fixed for good, by `harden` or a search that has ended.
-        self.settled = self.add_weight(
-            name="settled",
-            shape=(),
-            initializer="zeros",
-            trainable=False,
-            dtype="float32",
-            autocast=False,
-        )
+        self.settled = self._state("settled", ())
         names = ("loss", "squared_error", "reconstruction_loss", "kl_loss")
         self._trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.is_searched = False
+        self.data_errors = DataErrors()
+
+    def _state(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        options = {"dtype": "float32", "autocast": False, "trainable": False}
+        return self.add_weight(name=name, shape=shape, initializer="zeros", **options)
+
+    def set_run_steps(self, steps: int | None) -> None:
+        """Take in the length of the `fit` that begins, or has had its first epoch."""
+        self.constraint.set_run_steps(steps)
+
+    def begin_run(self) -> None:
+        """Look at the training data of the `fit` that begins."""
+        is_untrained = not to_numpy(self.constraint.steps)
+        self.data_errors = prepare(self, is_untrained)
 
     def snapshot(self, arrays: Sequence[np.ndarray] | None = None) -> Snapshot:
         """Copies of all weights and of the optimizer's slots, to roll back to.
@@ -230,7 +242,7 @@ class GatedVAE(LatentVAE):
     @property
     def undecided_gates(self) -> list[int]:
         """Gates whose probability lies between 0.05 and 0.95, ascending."""
-        p = ops.convert_to_numpy(self.gates.probabilities())
+        p = to_numpy(self.gates.probabilities())
         return np.flatnonzero((p >= UNDECIDED[0]) & (p <= UNDECIDED[1])).tolist()
 
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
@@ -260,7 +272,7 @@ class GatedVAE(LatentVAE):
                 f"inference: {undecided}. The error may differ from training's.",
                 stacklevel=2,
             )
-        self.fix_gates(ops.convert_to_numpy(self.gates.open_gates()) > 0)
+        self.fix_gates(to_numpy(self.gates.open_gates()) > 0)
 
     def fix_gates(self, is_open: ArrayLike, settled: bool = True) -> None:
         """Fix every gate.
@@ -284,12 +296,5 @@ class GatedVAE(LatentVAE):
         self.latent_mask.mask.assign(is_open.astype("float32"))
 
     def get_config(self) -> dict[str, object]:
-        names = (
-            "tau",
-            "gate_penalty",
-            "estimator",
-            "gated",
-            "max_multiplier",
-            "warmup",
-        )
+        names = "tau", "gate_penalty", "estimator", "gated", "max_multiplier", "warmup"
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

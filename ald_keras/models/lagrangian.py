@@ -15,9 +15,10 @@ from ald_keras.models.replicas import GlobalBatch
 if TYPE_CHECKING:
     from ald_keras.models.gated_vae import GatedVAE
 
-# Share of the bound that the noise of codes makes up at most under the largest
-# multiplier, and that multiplier where the bound is 0.
-_NOISE, _UNBOUNDED = 0.005, 1e4
+# Share of the bound that the noise of codes makes up at most under the first and under
+# the largest multiplier, and those where the bound is 0.
+_FIRST_NOISE, _NOISE = 0.5, 0.005
+_FIRST_UNBOUNDED, _UNBOUNDED = 1.0, 1e4
 
 
 class Terms(NamedTuple):
@@ -58,8 +59,8 @@ def lagrangian(
     warmup = ops.stop_gradient(model.constraint.warmup_fraction())
 
     def cost(terms: Terms) -> Tensor:
-        blended = (1.0 - warmup) * terms.error + warmup * terms.nll
-        return multiplier * blended + terms.kl
+        bound = (1.0 - warmup) * multiplier * terms.error
+        return bound + warmup * terms.nll + terms.kl
 
     samples = ops.shape(model.model_inputs.data(x))[0]
     uniform = model.gates.draw(samples, batch.rows)
@@ -85,13 +86,15 @@ def lagrangian(
     penalty = satisfied * model.gate_penalty * ops.sum(model.gates.probabilities())
     error = batch.part_mean(weight * terms.error)
     loss = batch.part_mean(weight * cost(terms)) + penalty
-    loss = loss + multiplier * (model.constraint.constraint(error) - error)
+    weight_of_bound = (1.0 - warmup) * multiplier
+    loss = loss + weight_of_bound * (model.constraint.constraint(error) - error)
     for extra in extras:
         loss = loss + ops.cast(extra, loss.dtype)
     measured = Measured(terms, weight, total, loss, kl)
-    # The value is the loss's; the direction stays, and steps do not grow with the
-    # multiplier.
-    loss = (loss + carrier - ops.stop_gradient(carrier)) / (1.0 + multiplier)
+    # The value is the loss's; the direction stays, and steps grow neither with the
+    # multiplier nor with the error's unit.
+    relative = 1.0 + multiplier * model.constraint.scale
+    loss = (loss + carrier - ops.stop_gradient(carrier)) / relative
     return loss, error, measured
 
 
@@ -144,9 +147,14 @@ def mean_weights(
     return weight / ops.maximum(mean, 1e-12), ops.sum(weight)
 
 
+def first_multiplier(latent_dim: int, tau: float) -> float:
+    """Under which the noise of codes makes up half of the bound at most."""
+    return latent_dim / (2.0 * _FIRST_NOISE * tau) if tau else _FIRST_UNBOUNDED
+
+
 def largest_multiplier(latent_dim: int, tau: float) -> float:
     """Above which the noise of codes does not matter to the bound any more."""
-    return max(1.0, latent_dim / (2.0 * _NOISE * tau)) if tau else _UNBOUNDED
+    return latent_dim / (2.0 * _NOISE * tau) if tau else _UNBOUNDED
 
 
 def gate_metrics(model: GatedVAE) -> dict[str, Tensor]:

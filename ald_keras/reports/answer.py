@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ald_keras._typing import JSON
+from ald_keras.metrics.infeasible import CAUSES
 from ald_keras.reports.run_facts import RunFacts
 from ald_keras.rules.decision import ACTION_TITLES
 
@@ -144,10 +145,9 @@ def _bound_words(record: JSON) -> str:
             f"a weight of at most {bound['max_multiplier']:g} against the KL."
         )
     if not bound["feasible"]:
-        return (
-            "The error is above the bound, so the number is inconclusive. Allow a "
-            "larger error, train for longer, or use a larger network."
-        )
+        cause = CAUSES.get(bound.get("cause") or "")
+        what = f"Likely cause: {cause}" if cause else "Train for more epochs."
+        return f"The error is above the bound, so the number is inconclusive. {what}"
     if bound["undecided_gates"]:
         return (
             f"{bound['undecided_gates']} gates are undecided: training ended before. "

@@ -16,6 +16,7 @@ from ald_keras._validation import (
     check_real,
     check_text,
 )
+from ald_keras.layers.constraint_multiplier import check_warmup
 from ald_keras.layers.latent_gates import ESTIMATORS
 from ald_keras.models.construction_checks import check_tau
 
@@ -132,9 +133,10 @@ class GecoConfig:
         gate_penalty: Float > 0, nats. Defaults to 5.0.
         estimator: `"arm"` or `"disarm"`. Defaults to `"arm"`.
         gated: Boolean, `False` keeps all gates open. Defaults to `True`.
-        max_multiplier: Float >= 1, or `None` for the model's default. Defaults to
+        max_multiplier: Float > 0, or `None` for the model's default. Defaults to
             `None`.
-        warmup: Integer >= 0, steps. Defaults to 1000.
+        warmup: Float in [0, 1), share of the run, or integer >= 0, steps. Defaults to
+            0.1.
     """
 
     tau: float | None = None
@@ -143,7 +145,7 @@ class GecoConfig:
     estimator: str = "arm"
     gated: bool = True
     max_multiplier: float | None = None
-    warmup: int = 1000
+    warmup: int | float = 0.1
 
     def __post_init__(self) -> None:
         if self.tau is not None:
@@ -152,8 +154,8 @@ class GecoConfig:
             check_real("geco.explained", self.explained, at_least=0, below=1)
         check_real("geco.gate_penalty", self.gate_penalty, above=0)
         if self.max_multiplier is not None:
-            check_real("geco.max_multiplier", self.max_multiplier, at_least=1)
-        check_integer("geco.warmup", self.warmup, 0)
+            check_real("geco.max_multiplier", self.max_multiplier, above=0)
+        check_warmup("geco.warmup", self.warmup)
         check_choice("geco.estimator", self.estimator, ESTIMATORS)
         check_flag("geco.gated", self.gated)
 

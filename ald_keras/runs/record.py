@@ -51,14 +51,18 @@ class OpenBound(_OpenBound, total=False):
     last_error: float
 
 
-class GatedBound(TypedDict):
-    """The bound on the error under which gates were searched."""
-
+class _GatedBound(TypedDict):
     tau: float
     tolerance: float
     error: float
     feasible: bool
     undecided_gates: int
+
+
+class GatedBound(_GatedBound, total=False):
+    """The bound on the error under which gates were searched."""
+
+    cause: str | None
 
 
 class RunRecord(TypedDict, total=False):

@@ -232,6 +232,7 @@ def _bound(
             "error": math.nan if search.error is None else search.error,
             "feasible": search.is_feasible,
             "undecided_gates": len(model.undecided_gates),
+            "cause": search.cause,
         }
     errors = history.history["val_squared_error"]
     bound: OpenBound = {

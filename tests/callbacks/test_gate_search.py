@@ -7,8 +7,10 @@ import pytest
 from builders import as_new, digits, small_decoder, small_encoder, small_vae, weights_of
 
 from ald_keras import GatedVAE, GateSearch
+from ald_keras.metrics.infeasible import CAUSES
+from ald_keras.models.first_step import DataErrors
 from ald_keras.rules.gates import rule as gates
-from ald_keras.rules.gates import steps as gate_steps
+from ald_keras.rules.gates import unmet
 
 X = digits(256)
 to_numpy = keras.ops.convert_to_numpy
@@ -283,7 +285,7 @@ def test_without_validation_data_the_error_is_that_of_training():
 
 
 def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
-    monkeypatch.setattr(gate_steps, "UNMET", 2)
+    monkeypatch.setattr(unmet, "UNMET_LEAST", 2)
     vae = gated(1e-3)
     with pytest.warns(UserWarning, match="GatedVAE: ") as told:
         vae.fit(X, epochs=3, callbacks=[GateSearch()], verbose=0)
@@ -293,7 +295,8 @@ def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
 
 
 def test_a_bound_that_only_training_has_met_is_told_while_training(monkeypatch):
-    monkeypatch.setattr(gate_steps, "UNMET", 3)
+    monkeypatch.setattr(unmet, "UNMET_LEAST", 3)
+    monkeypatch.setattr(unmet, "UNMET_SHARE", 0.4)
     vae = gated(10.0)
     vae.fix_gates([True] * 4, settled=False)
     errors = [14.0, 13.0, 14.0, 14.0, 12.5, 13.0, 14.0]
@@ -423,3 +426,39 @@ def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
     assert search.error == pytest.approx(evaluated, rel=0.05)
     assert abs(search.error - 9.0) > 1.0
     assert vae.validation_data is None
+
+
+@pytest.mark.parametrize(
+    ("errors", "cause"),
+    [
+        ([11.5, 11.4, 11.3, 11.2, 11.0, 10.9, 10.8, 10.7], "falling"),
+        ([10.9, 10.8, 10.9, 10.8, 10.9, 10.8, 10.9, 10.8], "overfitting"),
+        ([80.0] * 8, "no_gain"),
+    ],
+)
+def test_why_the_bound_was_not_met_is_told_whatever_is_printed(errors, cause):
+    vae = gated(10.0)
+    vae.fix_gates([True] * 4, settled=False)
+    search = Scripted(errors)
+
+    class Constant(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            # That of digits is within this bound.
+            self.model.data_errors = DataErrors(constant=50.0)
+
+    with pytest.warns(UserWarning, match="ABOVE the bound .* Likely cause: "):
+        vae.fit(
+            X[:192],
+            validation_data=(X[192:], None),
+            epochs=len(errors),
+            callbacks=[search, Constant()],
+            verbose=0,
+        )
+    assert (search.status, search.cause) == ("infeasible", cause)
+    assert CAUSES[cause] in search.result()
+
+
+def test_a_bound_that_is_met_has_no_cause():
+    _, search = scripted([9.0, 9.0])
+    assert (search.is_feasible, search.cause) == (True, None)
+    assert "Likely cause" not in search.result()

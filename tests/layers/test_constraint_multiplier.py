@@ -68,7 +68,7 @@ def test_the_average_and_the_latch():
 def test_one_step_goes_with_the_error_and_is_bounded_by_the_rate(error, step):
     layer = ConstraintMultiplier(2.0, rate=0.1, band=0.1)
     layer.update(np.float32(error))
-    assert values(layer)["multiplier"] == pytest.approx(np.exp(step), rel=1e-5)
+    assert values(layer)["multiplier"] == pytest.approx(0.5 * np.exp(step), rel=1e-5)
 
 
 def test_it_rests_during_the_warm_up_unless_the_bound_is_met():
@@ -84,6 +84,61 @@ def test_it_rests_during_the_warm_up_unless_the_bound_is_met():
     layer.update(np.float32(0.5))
     assert float(layer.warmup_fraction()) == 0.0
     assert float(ConstraintMultiplier(1.0).warmup_fraction()) == 0.0
+
+
+def test_a_warm_up_is_a_share_of_the_run_once_that_is_known():
+    layer = ConstraintMultiplier(1.0, warmup=0.25)
+    layer.update(np.float32(5.0))
+    # Of 10,000 steps, until more is known.
+    assert float(layer.warmup_fraction()) == pytest.approx(1.0 - 1.0 / 2500)
+    layer.set_run_steps(16)
+    assert float(layer.warmup_fraction()) == pytest.approx(0.75)
+    layer.set_run_steps(4)
+    assert float(layer.warmup_fraction()) == 0.0
+    steps = ConstraintMultiplier(1.0, warmup=4)
+    steps.update(np.float32(5.0))
+    for length in (16, 10**6, None):
+        steps.set_run_steps(length)
+        assert float(steps.warmup_fraction()) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-2, 1e5])
+def test_it_does_the_same_in_any_unit_of_the_error(unit):
+    errors = np.random.default_rng(0).uniform(0.2, 3.0, 60)
+    one = ConstraintMultiplier(1.5, warmup=0.1)
+    other = ConstraintMultiplier(1.5 * unit, warmup=0.1)
+    for layer in (one, other):
+        layer.set_run_steps(200)
+    for error in errors:
+        one.update(np.float32(error))
+        other.update(np.float32(error * unit))
+        a, b = values(one), values(other)
+        assert a["multiplier"] == pytest.approx(b["multiplier"] * unit, rel=1e-3)
+        assert a["average"] == pytest.approx(b["average"] / unit, rel=1e-3, abs=1e-4)
+        assert a["satisfied"] == b["satisfied"]
+    assert a["multiplier"] != pytest.approx(1.0 / 1.5, rel=1e-2)
+
+
+def test_the_average_goes_back_no_further_than_a_share_of_the_run():
+    short, long = ConstraintMultiplier(1.0), ConstraintMultiplier(1.0)
+    short.set_run_steps(2000)
+    long.set_run_steps(10**6)
+    for error in (3.0, *[0.5] * 60):
+        short.update(np.float32(error))
+        long.update(np.float32(error))
+    # Weights of an exponential average over 20 and over 100 steps.
+    for layer, steps in ((short, 20), (long, 100)):
+        weights = (1.0 - 1.0 / steps) ** np.arange(61)[::-1]
+        expected = np.average([2.0, *[-0.5] * 60], weights=weights)
+        assert values(layer)["average"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_error_of_a_network_that_has_learned_nothing_is_soon_forgotten():
+    layer = ConstraintMultiplier(1.0)
+    layer.set_run_steps(1000)
+    for error in (1e9, *[0.9] * 60):
+        layer.update(np.float32(error))
+    assert values(layer)["satisfied"] == 1.0
 
 
 def test_an_error_that_is_not_finite_is_passed_over():
@@ -108,14 +163,18 @@ def test_a_margin_makes_the_constraint_tighter():
         ({"tau": float("nan")}, "tau"),
         ({"tau": "20"}, "tau"),
         ({"initial": 0.0}, "initial"),
-        ({"initial": 1e9}, "initial"),
+        ({"initial": 5.0, "maximum": 1.0}, "initial"),
         ({"rate": 0.0}, "rate"),
         ({"band": -1.0}, "band"),
         ({"decay": 1.0}, "decay"),
         ({"minimum": 0.0}, "minimum"),
         ({"maximum": 1e-6}, "maximum"),
         ({"warmup": -1}, "warmup"),
-        ({"warmup": 0.5}, "warmup"),
+        ({"warmup": 1.0}, "warmup"),
+        ({"warmup": -0.1}, "warmup"),
+        ({"warmup": float("nan")}, "warmup"),
+        ({"warmup": "0.1"}, "warmup"),
+        ({"warmup": True}, "warmup"),
     ],
 )
 def test_wrong_arguments(arguments, name):

@@ -38,7 +38,9 @@ def gate_gradient(vae, x, weight=None):
     with tf.GradientTape() as tape:
         loss, _, _ = lagrangian(vae, x, weight, GlobalBatch(x))
     multiplier = float(to_numpy(vae.constraint.multiplier))
-    return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (1 + multiplier)
+    return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (
+        1 + multiplier * vae.tau
+    )
 
 
 @pytest.mark.parametrize("estimator", ["arm", "disarm"])
@@ -87,7 +89,7 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
         z = mean + tf.exp(log_var / 2) * noise
         kl = 0.5 * (mean**2 + tf.exp(log_var) - 1 - log_var) * gates
         error = tf.reduce_sum((X[:8] - tf.sigmoid(vae.decoder(z * gates))) ** 2)
-        other = (2.0 * error + tf.reduce_sum(kl)) / 8 / 3.0
+        other = (2.0 * error + tf.reduce_sum(kl)) / 8 / 11.0
     for one, two in zip(found, tape.gradient(other, variables), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
 
@@ -201,7 +203,7 @@ def test_fixed_gates_are_a_masked_vae_physically_smaller():
 def test_a_fit_without_a_search_warns_of_undecided_gates():
     vae = gated(3)
     vae.gates.weight.assign([0.0, 9.0, 9.0])
-    with pytest.warns(UserWarning, match="did not meet the bound of .*`tau_for`"):
+    with pytest.warns(UserWarning, match="did not meet the bound of .*Train for more"):
         vae.fit(X, epochs=1, verbose=0)
     vae.constraint.satisfied.assign(1.0)
     with pytest.warns(UserWarning, match=r"1 of 3 gates are undecided .*\[0\]. Pass"):
@@ -273,10 +275,10 @@ def test_the_loss_holds_the_warm_up_and_losses_of_layers():
     vae.constraint.multiplier.assign(3.0)
     loss, error, measured = lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
     nll, kl = (float(np.mean(to_numpy(t))) for t in measured.terms[1:])
-    expected = 3.0 * (0.25 * float(error) + 0.75 * nll - 5.0) + kl
+    expected = 0.25 * 3.0 * (float(error) - 5.0) + 0.75 * nll + kl
     (own,) = (float(to_numpy(each)) for each in vae.losses)
     assert own > 0.1
-    assert 4.0 * float(loss) == pytest.approx(expected + own, rel=1e-5)
+    assert 16.0 * float(loss) == pytest.approx(expected + own, rel=1e-5)
 
 
 def test_a_sample_that_does_not_count_moves_no_gate():
@@ -342,7 +344,7 @@ def test_it_trains_however_it_is_compiled(options):
     assert float(to_numpy(vae.constraint.steps)) == 3 * -(-len(X) // 64)
 
 
-@pytest.mark.parametrize(("tau", "most"), [(35.0, 20 / 0.35), (1e6, 1.0), (0.0, 1e4)])
+@pytest.mark.parametrize(("tau", "most"), [(35.0, 20 / 0.35), (1e6, 2e-3), (0.0, 1e4)])
 def test_the_multiplier_rises_no_further_than_it_helps(tau, most):
     vae = GatedVAE(small_encoder(), small_decoder(20), 20, tau, gated=tau > 0.0)
     assert vae.constraint.maximum == pytest.approx(most)
@@ -379,8 +381,84 @@ def test_undecided_gates_are_told():
     vae = gated(3, tau=50.0)
     vae.constraint.satisfied.assign(1.0)
     vae.gates.weight.assign([0.0, 0.0, 0.5])
-    with pytest.warns(UserWarning, match="gates undecided: `fit` ended before"):
+    with pytest.warns(UserWarning, match="gates undecided: `fit` ended.* Train for"):
         vae.fit(X, epochs=1, callbacks=[GateSearch()], verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_the_warm_up_is_a_share_of_the_epochs_of_fit():
+    class Shares(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            shares.append(float(self.model.constraint.warmup_fraction()))
+
+    def batches():
+        for start in range(0, 256, 64):
+            yield (X[start : start + 64],)
+
+    spec = (tf.TensorSpec((None, 8, 8, 1), tf.float32),)
+    stream = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    for x, first in ((X, 1.0 - 1.0 / 10), (stream, 1.0 - 1.0 / 5000)):
+        shares = []
+        vae = gated(3, tau=0.01, warmup=0.5)
+        with pytest.warns(UserWarning, match="did not meet"):
+            vae.fit(x, epochs=5, batch_size=64, callbacks=[Shares()], verbose=0)
+        # 5 epochs of 4 steps, also of a stream whose length only its end tells.
+        assert shares[0] == pytest.approx(first)
+        expected = [max(0.0, 1.0 - step / 10) for step in range(5, 21)]
+        assert shares[4:] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_second_fit_has_no_second_warm_up():
+    vae = gated(3, tau=0.01, warmup=0.5)
+    for epochs in (2, 2):
+        with pytest.warns(UserWarning, match="did not meet"):
+            vae.fit(X, epochs=epochs, batch_size=64, verbose=0)
+    assert float(vae.constraint.warmup_fraction()) == 0.0
+    assert float(to_numpy(vae.constraint.steps)) == 16.0
+
+
+@pytest.mark.parametrize("scale", [1.0, 500.0])
+def test_first_posterior_means_are_of_the_priors_size(scale):
+    x = scale * X
+    vae = gated(3, tau=scale, likelihood="gaussian")
+    before = to_numpy(vae.encode(x)[0])
+    vae.compile(keras.optimizers.SGD(0.0))
+    fit(vae, x, epochs=1)
+    after = to_numpy(vae.encode(x)[0])
+    size = np.sqrt(np.mean(before**2))
+    assert (size > 3.0) == (scale > 1.0)
+    np.testing.assert_allclose(after, before / (size if scale > 1.0 else 1.0), rtol=0.1)
+    # Not once it has been trained.
+    vae.z_mean.kernel.assign(1e3 * to_numpy(vae.z_mean.kernel))
+    kernel = to_numpy(vae.z_mean.kernel)
+    fit(vae, x, epochs=1)
+    np.testing.assert_array_equal(to_numpy(vae.z_mean.kernel), kernel)
+
+
+def test_counts_whose_noise_is_above_the_bound_are_told():
+    x = np.random.default_rng(0).poisson(30.0, (128, 8)).astype("float32")
+    encoder, decoder = build_architecture("mlp", (8,), 2, seed=0, hidden=[8])
+    vae = GatedVAE(encoder, decoder, 2, tau=100.0, likelihood="poisson", seed=0)
+    vae.compile("adam")
+    search = GateSearch()
+    with pytest.warns(UserWarning, match="noise of the counts .* Raise `tau`"):
+        vae.fit(x, validation_data=(x,), epochs=1, callbacks=[search], verbose=0)
+    assert (search.cause, search.status) == ("noise", "infeasible")
+    assert vae.data_errors.noise == pytest.approx(x.sum(axis=1).mean())
+    total = x.astype("float64").var(axis=0).sum()
+    assert vae.data_errors.constant == pytest.approx(total, rel=1e-5)
+
+
+def test_a_file_of_before_the_share_loads(tmp_path):
+    vae = gated(3, warmup=1000, max_multiplier=70.0)
+    assert len(vae.constraint.weights) == 5
+    vae.constraint.multiplier.assign(2.5)
+    vae.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert (again.warmup, again.max_multiplier) == (1000, 70.0)
+    assert float(to_numpy(again.constraint.multiplier)) == 2.5
+    again.constraint.set_run_steps(50)
+    assert float(again.constraint.warmup_fraction()) == 1.0
 
 
 @pytest.mark.slow
@@ -427,6 +505,7 @@ def test_a_pruning_callback_has_no_place_here():
         ({"gate_penalty": 0.0}, "`gate_penalty` must be"),
         ({"estimator": "rebar"}, "`estimator` must be one of"),
         ({"max_multiplier": 0.0}, "`max_multiplier`"),
+        ({"warmup": 1.5}, "`warmup` must be .* share of the run"),
         ({"gated": 1}, "`gated` must be"),
         ({"latent_dim": 0}, "`latent_dim`"),
     ],

@@ -102,7 +102,13 @@ def test_a_run_without_pruning():
             "Every gate is decided and the bound is met",
         ),
         ({}, None, "within the bound of 20 + 2 %, decided, Bernoulli", "whether fewer"),
-        ({"feasible": False}, 34, "above the bound of 20 + 2 %", "inconclusive. Allow"),
+        ({"feasible": False}, 34, "above the bound of 20 + 2 %", "inconclusive. Train"),
+        (
+            {"feasible": False, "cause": "noise"},
+            34,
+            "above the bound of 20 + 2 %",
+            "Likely cause: the noise of the counts alone is above the bound",
+        ),
         ({"undecided_gates": 3}, None, "not decided", "3 gates are undecided"),
     ],
 )

@@ -15,11 +15,10 @@ from ald_keras.rules.gates.steps import (
     GateObservation,
     decide,
     evaluate,
-    is_long_unmet,
     select,
     track_weights,
-    unmet_reason,
 )
+from ald_keras.rules.gates.unmet import is_long_unmet, unmet_reason
 
 # The margin is never more than this share of tau: training far below it would only
 # overfit.
@@ -197,7 +196,7 @@ class GateRule(Immutable):
         before = state
         state = replace(state, unmet=self._unmet(state, observation))
         state, decision = self._decide(state, observation)
-        if decision.action == "wait" and is_long_unmet(state):
+        if decision.action == "wait" and is_long_unmet(self, state):
             decision = replace(decision, reason=unmet_reason(self, state))
         return track_weights(self, before, state, decision, observation)
 

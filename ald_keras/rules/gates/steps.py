@@ -15,9 +15,6 @@ from ald_keras.rules.gates.state import GateState
 if TYPE_CHECKING:
     from ald_keras.rules.gates.rule import GateRule
 
-# Epochs without the bound being met after which this is said, again and again.
-UNMET = 50
-
 
 @dataclass(frozen=True)
 class GateObservation(Immutable):
@@ -250,17 +247,9 @@ def close_again(
     return state, decision
 
 
-def is_long_unmet(state: GateState) -> bool:
-    """Whether it is time to say that the bound is not met."""
-    return len(state.unmet) > 0 and len(state.unmet) % UNMET == 0
-
-
-def unmet_reason(rule: GateRule, state: GateState) -> str:
-    """That the bound was not met, in words."""
-    return (
-        f"The bound of {rule.tau:g} was not met in {len(state.unmet)} epochs measured "
-        f"one after another; the lowest error was {min(state.unmet):.4g}."
-    )
+def rolls_back(decision: Decision) -> bool:
+    """Whether the feasible weights are restored with a decision."""
+    return decision.action == "restore" or decision.code == "roll_back"
 
 
 def _is_hopeless(rule: GateRule, errors: tuple[float, ...]) -> bool:
