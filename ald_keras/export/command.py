@@ -28,6 +28,7 @@ from ald_keras.models.compaction import (
     largest_difference,
     relative_difference,
 )
+from ald_keras.models.graph import is_places
 from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.runs.evaluation import parameter_count
 from ald_keras.runs.record import RECORD, load_record
@@ -75,7 +76,8 @@ def export(
         between the masked and the smaller model, `read_back` (the same between the
         smaller model and the files; `None` where a package to read them is missing,
         which `not_read_back` names), `optimizer` (`"fresh"` where its state cannot be
-        sliced, else `"kept"`) and `files`.
+        sliced, else `"kept"`), `places` (whether the decoder stands behind the layer
+        `latent_places`, as no Dense layer reads the code) and `files`.
 
     Raises:
         ImportError: If a package that the format needs is missing.
@@ -110,6 +112,7 @@ def export(
         },
         "largest_difference": _difference(model, small, size),
         "optimizer": "kept" if keep else "fresh",
+        "places": any(map(is_places, small.latent_input_layers)),
         "not_read_back": missing(artifact.reader),
         "files": [str(file) for file in files],
     }

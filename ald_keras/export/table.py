@@ -48,6 +48,11 @@ def print_table(report: JSON, console: Console | None = None) -> None:
     console.print(table)
     if report["optimizer"] == "fresh":
         console.print("the optimizer's state cannot be sliced: the model has a new one")
+    if report["places"]:
+        console.print(
+            "no Dense layer reads the code alone: `latent_places` puts its dimensions "
+            "where the first layer expects them, which stays as wide as it was"
+        )
     if report["not_read_back"]:
         packages = " ".join(report["not_read_back"])
         console.print(f"not read back to compare, which needs: {packages}")

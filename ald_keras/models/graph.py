@@ -24,6 +24,9 @@ def has_keras_call(layer: keras.Layer) -> bool:
     return type(layer).call.__module__.split(".")[0] == "keras"
 
 
+# Puts the dimensions of a code where the first layer of a decoder expects them.
+_PLACES = "latent_places"
+
 # Layers that change each value on its own.
 _ELEMENTWISE = (
     keras.layers.Activation,
@@ -150,6 +153,11 @@ def with_latent_layers(
     return decoder, latent_input_layers(decoder)
 
 
+def is_places(layer: keras.Layer) -> bool:
+    """Whether a layer is the one that `with_places` adds."""
+    return layer.name == _PLACES
+
+
 def with_places(decoder: keras.Model) -> keras.Model:
     """A decoder behind a Dense layer that puts each dimension in its place.
 
@@ -163,7 +171,7 @@ def with_places(decoder: keras.Model) -> keras.Model:
         use_bias=False,
         kernel_initializer="identity",
         trainable=False,
-        name="latent_places",
+        name=_PLACES,
     )
     if not conditions:
         return keras.Model(latent, decoder(places(latent)), name=decoder.name)

@@ -11,6 +11,7 @@ import pytest
 from builders import digits, small_vae
 from keras import layers
 
+from ald_keras import MaskedVAE
 from ald_keras.export.command import export, main
 
 X = digits(64)
@@ -100,6 +101,18 @@ def test_the_command_prints_a_table(model_file, tmp_path, capsys):
     for text in ("latent dimensions", "parameters", "file size", "21.00", "21.50"):
         assert text in out
     assert str(tmp_path / "compact.keras") in out.replace("\n", "")
+
+
+def test_the_table_says_where_a_code_is_put(tmp_path, capsys):
+    code = keras.Input((6,))
+    decoder = keras.Model(code, layers.Dense(4)(layers.LayerNormalization()(code)))
+    data = keras.Input((4,))
+    encoder = keras.Model(data, layers.Dense(5)(data))
+    vae = MaskedVAE(encoder, decoder, 6, likelihood="gaussian", seed=0)
+    vae.latent_mask.deactivate([2])
+    vae.save(tmp_path / "model.keras")
+    assert main([str(tmp_path / "model.keras")]) == 0
+    assert "latent_places" in capsys.readouterr().out
 
 
 def test_the_command_prints_json(model_file, capsys):
