@@ -19,6 +19,7 @@ from ald_keras import ALDCallback, MaskedVAE, compact
 
 
 def build(latent_dim=16):
+    """A VAE of images of 64 pixels."""
     x, z = keras.Input((64,)), keras.Input((latent_dim,))
     features = layers.Dense(128, "relu")(layers.Dense(128, "relu")(x))
     logits = layers.Dense(64)(layers.Dense(128, "relu")(z))
@@ -68,6 +69,7 @@ def main(classes=range(10), epochs=60):
 
 
 def draw(rows, strangest, path="anomalies.png"):
+    """The AUC of each class, and the strangest images of the last one."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")

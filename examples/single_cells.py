@@ -39,7 +39,7 @@ def make_cells(seed=0):
 
 
 def build(with_batch, latent_dim=32):
-    """Log mean = a network of code and batch, plus the logarithm of the library size."""
+    """Log means: a network of code and batch, plus the log of the library size."""
     counts = keras.Input((GENES,), name="x")
     code = keras.Input((latent_dim,), name="z")
     size = keras.Input((1,), name="log_size")
@@ -72,6 +72,7 @@ def agreement(codes, labels):
 
 
 def main(epochs=80):
+    """What is found with the batch as condition and without, of held-out cells."""
     counts, batches, types = make_cells()
     library = np.nansum(counts, axis=1, keepdims=True) / np.isfinite(counts).sum(
         axis=1, keepdims=True
