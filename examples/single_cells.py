@@ -120,11 +120,10 @@ def draw(results, types, batches, path="single_cells.png"):
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     curve = results["with the batch"]["curve"]
     axes[0].plot(curve.sizes, curve.increase, "o-")
-    axes[0].axvline(FACTORS, color="grey", linestyle=":")
     axes[0].set(
         xlabel="latent size", ylabel="increase of the loss, nats", yscale="symlog"
     )
-    axes[0].set_title("size curve; made from four factors")
+    axes[0].set_title("size curve, with the batch as condition")
     for axis, (name, labels) in zip(
         axes[1:], (("with the batch", types), ("without", batches)), strict=True
     ):
