@@ -27,7 +27,7 @@ def build(latent_dim=24):
     return MaskedVAE(encoder, decoder, latent_dim, likelihood="gaussian", seed=0)
 
 
-def main(classes=range(10), epochs=100):
+def main(classes=range(10), epochs=60):
     """AUC of each class left out: ELBO, importance-weighted bound, PCA."""
     images, labels = load_digits(return_X_y=True)
     # A Gaussian likelihood of unit variance: a quarter of the range counts as noise.

@@ -105,6 +105,8 @@ class ModelInputs:
                     f"{', '.join(map(str, self.shapes[key]))}). Received: shape "
                     f"(samples, {', '.join(map(str, shape))})"
                 )
+        for key in self.conditions:
+            _check_numbers(f"{name}['{key}']", np.asarray(parts[key][:]))
 
     def spread(self, name: str, values: Any) -> Any:
         """A condition's values, with an axis for single ones where they lack it."""
@@ -229,6 +231,16 @@ class ModelInputs:
             for name in (self.names if names is None else names)
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
+
+
+def _check_numbers(name: str, values: np.ndarray) -> None:
+    if values.dtype.kind not in "biuf" and "float" not in values.dtype.name:
+        raise ValueError(
+            f"`{name}` must hold numbers. Received: dtype={values.dtype}. Make texts "
+            "numbers, for example with `pandas.get_dummies`."
+        )
+    if not np.isfinite(values.astype("float32")).all():
+        raise ValueError(f"`{name}` must hold finite numbers. Received: others.")
 
 
 def ordered_inputs(

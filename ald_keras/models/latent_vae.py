@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -235,6 +236,8 @@ class LatentVAE(LatentNetworks):
         return weighted_nll(self.likelihood, x, output, value_weight)
 
     def _batch(self, x: Any) -> Any:
+        if isinstance(x, Mapping) and all(map(ops.is_tensor, x.values())):
+            return self.model_inputs.tensors(x)  # perhaps symbolic, in a graph
         x = as_array("x", x)
         if isinstance(x, SparseRows):
             x = x[:]

@@ -150,6 +150,8 @@ def test_unusable_conditions_are_errors(condition, text):
         ({"x": X, "batch": ONE_HOT[:9]}, "as many samples each"),
         ({"x": X, "batch": BATCH}, r"`x\['batch'\]` must have shape \(samples, 3\)"),
         ({"x": X[:, :2], "batch": ONE_HOT}, r"must have shape \(samples, 6\)"),
+        ({"x": X, "batch": ONE_HOT * np.nan}, r"`x\['batch'\]` must hold finite"),
+        ({"x": X, "batch": ONE_HOT.astype(str)}, r"`x\['batch'\]` must hold numbers"),
     ],
 )
 def test_data_that_lack_a_condition_are_errors(data, text):
