@@ -109,7 +109,8 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 before the first step; if a stream does, at the end of the epoch; if
                 `class_weight` comes without labels.
         """
-        x, y, validation_data = data_checks.as_arrays(x, y, validation_data)
+        given = x, y, validation_data
+        x, y, validation_data = data_checks.as_arrays(*given, self.named)
         data_checks.check_class_weight(class_weight, x, y)
         if validation_split and validation_data is None:
             whole = x, y, sample_weight
@@ -230,7 +231,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         }
         if keras_internals.validates_fit(kwargs):  # `fit` has checked, and counts
             return super().evaluate(x, y, **options)
-        x, y, _ = data_checks.as_arrays(x, y, None)
+        x, y, _ = data_checks.as_arrays(x, y, None, self.named)
         data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
         # A `fit` that runs and calls this has its own count.
@@ -266,6 +267,10 @@ class CheckedModel(keras_internals.PrebuiltModel):
         if count:
             received = f"{count} other values in this epoch's batches"
             raise data_checks.outside_support("x", self.likelihood, received)
+
+    def named(self, data: FitData) -> FitData:
+        """Several inputs in a list by their names; anything else as it is."""
+        return data
 
     def check_data(self, name: str, data: FitData) -> None:
         """Raise a `ValueError` naming `name` if arrays are not fit to train on.

@@ -24,7 +24,7 @@ def check_tau(tau: object, gated: bool) -> float:
     return tau
 
 
-def check_decoder(decoder: keras.Model) -> None:
+def check_decoder(decoder: keras.Model, likelihood: Likelihood) -> None:
     """Raise an error unless a decoder is built and its layers are known."""
     if not graph.is_graph_model(decoder):
         raise TypeError(
@@ -35,6 +35,13 @@ def check_decoder(decoder: keras.Model) -> None:
         raise ValueError(
             "`decoder` must be built: give it an Input. "
             f"Received: the unbuilt model '{decoder.name}'."
+        )
+    if len(decoder.outputs) > 1 and not isinstance(likelihood, JointLikelihood):
+        raise ValueError(
+            "`likelihood` must name one for each of several outputs, as "
+            "likelihood={'image': 'bernoulli', 'counts': 'poisson'}, with inputs and "
+            "outputs of these names, instead of one for all. "
+            f"Received: {len(decoder.outputs)} outputs and one likelihood"
         )
     graph.check_unshared("decoder", decoder)
     graph.check_no_lambda("decoder", decoder)
@@ -51,12 +58,6 @@ def decoder_of_one_output(
         ValueError: If outputs and likelihood do not fit together.
     """
     if not isinstance(likelihood, JointLikelihood):
-        if len(decoder.outputs) != 1:
-            raise ValueError(
-                "`decoder` must have one output, or one for each of several "
-                "likelihoods: likelihood={'name': ...}. Received: "
-                f"{len(decoder.outputs)} outputs and one likelihood"
-            )
         if hasattr(likelihood, "resolve"):
             likelihood = likelihood.resolve(activations.final_activation(decoder))
         return decoder, likelihood

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -88,11 +88,15 @@ def check_end(name: str, data: object, argument: str, steps: object) -> None:
 
 
 def as_arrays(
-    x: Tensor, y: Tensor, validation_data: FitData
+    x: Tensor,
+    y: Tensor,
+    validation_data: FitData,
+    named: Callable[[FitData], FitData],
 ) -> tuple[FitData, Tensor, FitData]:
     """What `fit` is given, data frames and lists of one array as arrays.
 
-    Validation data in a list become a tuple, texts among labels become numbers.
+    Validation data in a list become a tuple, texts among labels become numbers, several
+    inputs in a list a mapping, as `named` says.
 
     Raises:
         TypeError: If data are a list of samples, a mapping, or no numbers.
@@ -100,10 +104,10 @@ def as_arrays(
     if isinstance(validation_data, (list, tuple)) and validation_data:
         first, *labels = validation_data
         labels[:1] = [as_labels(label) for label in labels[:1]]
-        validation_data = (as_array("validation_data", first), *labels)
+        validation_data = (as_array("validation_data", named(first)), *labels)
     elif not is_stream(validation_data):
         validation_data = as_array("validation_data", validation_data)
-    return as_array("x", x), as_labels(y), validation_data
+    return as_array("x", named(x)), as_labels(y), validation_data
 
 
 def check_array(

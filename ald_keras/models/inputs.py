@@ -114,10 +114,18 @@ class ModelInputs:
             return values[:, None]
         return values
 
+    def by_name(self, batch: Any) -> Any:
+        """Several inputs as a mapping, those of a list in the order of `names`."""
+        if isinstance(batch, NamedArrays):
+            return batch.parts
+        listed = isinstance(batch, (list, tuple)) and len(batch) == len(self.names)
+        if not (listed and self._are_named):
+            return batch
+        return dict(zip(self.names, batch, strict=True))
+
     def tensors(self, batch: Any) -> Any:
         """A batch as tensors: one, or a mapping from names to tensors."""
-        if isinstance(batch, NamedArrays):
-            batch = batch.parts
+        batch = self.by_name(batch)
         if not isinstance(batch, Mapping):
             return ops.convert_to_tensor(batch, sparse=False)
         return {
@@ -127,8 +135,7 @@ class ModelInputs:
 
     def data(self, batch: Any) -> Any:
         """The data of a batch, those of several modalities flat one after another."""
-        if isinstance(batch, NamedArrays):
-            batch = batch.parts
+        batch = self.by_name(batch)
         if not isinstance(batch, Mapping):
             return batch
         if len(self._data) == 1:
@@ -241,60 +248,3 @@ def _check_numbers(name: str, values: np.ndarray) -> None:
         )
     if not np.isfinite(values.astype("float32")).all():
         raise ValueError(f"`{name}` must hold finite numbers. Received: others.")
-
-
-def ordered_inputs(
-    encoder: keras.Model, decoder: keras.Model, modalities: Sequence[str] | None
-) -> tuple[keras.Model, keras.Model]:
-    """Encoder and decoder whose first inputs are the data and the code.
-
-    Data are the encoder's only input, or the only one that the decoder does not read
-    by the same name, or that called `"x"`; of several modalities, those of their
-    names. The code is the decoder's only input, or the only one that the encoder does
-    not read, or that of the name `"z"`.
-
-    Raises:
-        ValueError: If one of them cannot be told.
-    """
-    read = {tensor.name for tensor in decoder.inputs}
-    others = {tensor.name for tensor in encoder.inputs}
-    code = _one(decoder.inputs, others, CODE, "decoder", "code")
-    if modalities is None:
-        data = [_one(encoder.inputs, read, DATA, "encoder", "data")]
-    else:
-        known = {tensor.name: tensor for tensor in encoder.inputs}
-        if not set(modalities) <= known.keys():
-            raise ValueError(
-                "`encoder` must have an input of the name of each modality, "
-                f"{list(modalities)}. Received: inputs {sorted(known)}"
-            )
-        data = [known[name] for name in modalities]
-    return _with_first(encoder, data), _with_first(decoder, [code])
-
-
-def _with_first(model: keras.Model, first: list[Tensor]) -> keras.Model:
-    """A model of the same layers that reads `first` first, one after another."""
-    if len(model.inputs) == 1:
-        return model
-    ordered = [*first, *(t for t in model.inputs if all(t is not f for f in first))]
-    same = all(a is b for a, b in zip(ordered, model.inputs, strict=True))
-    if same and not isinstance(model.input, Mapping):
-        return model
-    return keras.Model(ordered, model.output, name=model.name)
-
-
-def _one(
-    inputs: list[Tensor], shared: set[str], name: str, model: str, what: str
-) -> Tensor:
-    if len(inputs) == 1:
-        return inputs[0]
-    own = [tensor for tensor in inputs if tensor.name not in shared]
-    named = [tensor for tensor in inputs if tensor.name == name]
-    found = own if len(own) == 1 else named
-    if len(found) != 1:
-        raise ValueError(
-            f"`{model}` must have one input for the {what}. Received: inputs "
-            f"{[tensor.name for tensor in inputs]}. Name it '{name}', and give "
-            "conditions one name in encoder and decoder: keras.Input(..., name=...)."
-        )
-    return found[0]

@@ -28,7 +28,8 @@ from ald_keras.models.construction_checks import (
 )
 from ald_keras.models.data_checks import check_array
 from ald_keras.models.heads import encoder_with_heads
-from ald_keras.models.inputs import DATA, ModelInputs, ordered_inputs
+from ald_keras.models.input_order import ordered_inputs
+from ald_keras.models.inputs import DATA, ModelInputs
 
 # What `exp` gets of a network that has not learned anything yet.
 _LARGEST_LOG_VAR = 10.0
@@ -55,8 +56,8 @@ class LatentNetworks(CheckedModel):
         self.encoder, self.z_mean, self.z_log_var = encoder_with_heads(
             encoder, latent_dim, seed
         )
-        check_decoder(decoder)
         self.likelihood = get_likelihood(likelihood)
+        check_decoder(decoder, self.likelihood)
         names = getattr(self.likelihood, "names", None)
         self.encoder, decoder = ordered_inputs(self.encoder, decoder, names)
         check_code(decoder, latent_dim)
@@ -97,6 +98,9 @@ class LatentNetworks(CheckedModel):
     def active_dims(self) -> int:
         """Number of active latent dimensions."""
         return self.latent_mask.active_dims
+
+    def named(self, data: FitData) -> FitData:
+        return self.model_inputs.by_name(data)
 
     def check_data(self, name: str, data: FitData) -> None:
         array = data[0] if isinstance(data, tuple) and data else data

@@ -212,7 +212,7 @@ class LatentVAE(LatentNetworks):
         Raises:
             ValueError: If `x` is no data for the model, or an argument is out of range.
         """
-        x = as_array("x", x)
+        x = as_array("x", self.named(x))
         self.check_data("x", x)
         return elbo_of(self, x, samples, batch_size, seed)
 
@@ -236,6 +236,7 @@ class LatentVAE(LatentNetworks):
         return weighted_nll(self.likelihood, x, output, value_weight)
 
     def _batch(self, x: Any) -> Any:
+        x = self.named(x)
         if isinstance(x, Mapping) and all(map(ops.is_tensor, x.values())):
             return self.model_inputs.tensors(x)  # perhaps symbolic, in a graph
         x = as_array("x", x)

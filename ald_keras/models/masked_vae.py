@@ -167,7 +167,7 @@ class MaskedVAE(LatentVAE):
         curve.smallest_size("0.5%"), curve.best_size("silhouette", "max")
         ```
         """
-        x = as_array("x", x)
+        x = as_array("x", self.named(x))
         self.check_data("x", x)
         return measure_size_curve(
             self, x, y, sizes, metrics, n_clusters, features, seed

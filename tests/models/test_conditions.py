@@ -169,6 +169,31 @@ def test_a_model_without_conditions_refuses_names():
         vae.encode(DATA)
 
 
+def test_networks_and_lists_without_names_go_by_their_order(tmp_path):
+    """As in the conditional VAEs of tutorials."""
+    x, c, z, d = (keras.Input((size,)) for size in (6, 3, 5, 3))
+    encoder = keras.Model([x, c], layers.Dense(8)(layers.Concatenate()([x, c])))
+    decoder = keras.Model([z, d], layers.Dense(6)(layers.Concatenate()([z, d])))
+    vae = MaskedVAE(encoder, decoder, 5, likelihood="gaussian", seed=0)
+    assert vae.model_inputs.names == ("x", "condition")
+    vae.compile("adam")
+    listed = [X, ONE_HOT]
+    vae.fit(listed, validation_data=(listed, BATCH), epochs=1, verbose=0)
+    named = {"x": X, "condition": ONE_HOT}
+    np.testing.assert_array_equal(vae.elbo(listed), vae.elbo(named))
+    np.testing.assert_array_equal(vae.encode(listed)[0], vae.encode(named)[0])
+    codes = np.asarray(vae.encode(named)[0])
+    expected = vae.decoder([codes, ONE_HOT])
+    np.testing.assert_allclose(vae.reconstruct(listed), expected, atol=1e-6)
+    vae.latent_mask.deactivate([2])
+    small = compact(vae)
+    small.save(tmp_path / "small.keras")
+    loaded = keras.saving.load_model(tmp_path / "small.keras")
+    np.testing.assert_array_equal(loaded.elbo(named), small.elbo(named))
+    stream = tf.data.Dataset.from_tensor_slices((((X, ONE_HOT)),)).batch(32)
+    assert np.isfinite(vae.fit(stream, epochs=1, verbose=0).history["loss"]).all()
+
+
 def test_inputs_that_cannot_be_told_apart_are_errors():
     x, other = keras.Input((6,), name="a"), keras.Input((6,), name="b")
     z = keras.Input((5,), name="z")
@@ -459,7 +484,7 @@ def test_values_may_be_missing_in_one_modality():
     [
         ({"likelihood": {"rna": "poisson", "other": "gaussian"}}, "each modality"),
         ({"likelihood": {"rna": "poisson"}}, "an output by name for each"),
-        ({"likelihood": "gaussian"}, "one input for the data|one output"),
+        ({"likelihood": "gaussian"}, "one for each of several outputs"),
     ],
 )
 def test_modalities_that_do_not_fit_are_errors(change, text):
