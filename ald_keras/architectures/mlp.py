@@ -76,7 +76,7 @@ def mlp(
     encoder = keras.Model(read, stack(flat, "encoder", units), name="encoder")
 
     latent, again = keras.Input((latent_dim,), name="latent"), further()
-    sizes, hidden_code = units[::-1], latent
+    sizes, code = units[::-1], latent
     if again:
         # A layer of its own for the code: this one is sliced with the dimensions.
         width = sizes[0] if sizes else math.prod(shape)
@@ -85,21 +85,23 @@ def mlp(
                 width,
                 use_bias=part is latent,
                 kernel_initializer=next(kernels),
-                name=f"decoder_{name}",
+                name=f"decoder_input_{number}",
             )(part)
-            for name, part in zip(
-                ("code", *(conditions or {})), (latent, *_flat(again)), strict=True
-            )
+            for number, part in enumerate((latent, *_flat(again)))
         ]
-        total = keras.layers.Add(name="decoder_inputs")(summands)
-        hidden_code = keras.layers.Activation(activation, name="decoder_first")(total)
-        sizes = sizes[1:]
-    values = keras.layers.Dense(
-        math.prod(shape),
-        kernel_initializer=next(kernels),
-        dtype="float32",
-        name="decoder_output",
-    )(stack(hidden_code, "decoder", sizes))
+        code = keras.layers.Add(name="decoder_inputs")(summands)
+        if sizes:
+            name = "decoder_activation"
+            code = keras.layers.Activation(activation, name=name)(code)
+    if sizes or not again:
+        values = keras.layers.Dense(
+            math.prod(shape),
+            kernel_initializer=next(kernels),
+            dtype="float32",
+            name="decoder_output",
+        )(stack(code, "decoder", sizes[1:] if again else sizes))
+    else:
+        values = keras.layers.Activation("linear", dtype="float32")(code)
     if len(shape) > 1:
         values = keras.layers.Reshape(shape, dtype="float32", name="decoder_reshape")(
             values

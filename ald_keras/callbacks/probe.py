@@ -120,7 +120,8 @@ class StreamProbe:
             batches = (stream[i] for i in range(len(stream)))
         for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            yield to_numpy(x), None if y is None else _as_labels(to_numpy(y))
+            y = None if y is None or isinstance(y, Mapping) else _as_labels(to_numpy(y))
+            yield to_numpy(x), y
 
 
 def as_probe(probe: FitData) -> FitData:
@@ -155,6 +156,7 @@ def open_probe(model: ValidatedModel, probe: object) -> ArrayProbe | StreamProbe
         ValueError: If there is neither, or the data cannot be used.
     """
     if probe is not None:
+        probe = as_probe(probe)
         model.check_data("probe", probe)
         return make_probe(probe)
     validation = getattr(model, "validation_data", None)

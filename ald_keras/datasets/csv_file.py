@@ -96,7 +96,8 @@ def load_csv(
     label_name = None if label is None else names[label]
     roles = ColumnRoles(label_name, tuple(conditions), tuple(categorical))
     roles.check_known(str(file), names)
-    x, y = assemble(*_parse_rows(file, rows, names, roles.texts, may_miss), roles)
+    parsed = _parse_rows(file, rows, names, roles.texts, may_miss)
+    x, y = assemble(*parsed, roles, may_miss)
     return hold_out(str(file), x, y, test_fraction, data_seed)
 
 

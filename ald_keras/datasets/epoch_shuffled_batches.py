@@ -12,7 +12,7 @@ import tensorflow as tf
 from ald_keras._typing import Logs, Tensor
 from ald_keras._validation import check_integer
 from ald_keras.datasets.lazy_samples import LazySamples
-from ald_keras.metrics.arrays import NamedArrays
+from ald_keras.metrics.arrays import NamedArrays, SparseRows, as_array
 
 
 class EpochShuffledBatches:
@@ -62,13 +62,13 @@ class EpochShuffledBatches:
         check_integer("batch_size", batch_size, minimum=1)
         check_integer("seed", seed, minimum=0)
         check_integer("initial_epoch", initial_epoch, minimum=0)
-        x = NamedArrays(x) if isinstance(x, Mapping) else x
+        x = as_array("x", x) if isinstance(x, Mapping) else x
         self._n = self._count(x)
         parts = x.parts if isinstance(x, NamedArrays) else {"": x}
         self._lazy = {n: p for n, p in parts.items() if isinstance(p, LazySamples)}
         # Row numbers stand for lazy samples until a batch is drawn.
         first: Any = {
-            name: np.arange(self._n) if name in self._lazy else np.asarray(part)
+            name: np.arange(self._n) if name in self._lazy else _dense(part)
             for name, part in parts.items()
         }
         self._is_named = isinstance(x, NamedArrays)
@@ -157,6 +157,10 @@ class EpochShuffledBatches:
 
     def _next_order(self) -> npt.NDArray[np.int64]:
         return self.order(self._position.advance())
+
+
+def _dense(part: Any) -> npt.NDArray[Any]:
+    return part[:] if isinstance(part, SparseRows) else np.asarray(part)
 
 
 class _Position:

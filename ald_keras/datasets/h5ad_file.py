@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,14 @@ import numpy.typing as npt
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.splits import split_test
-from ald_keras.datasets.tables import ColumnRoles, condition_of, labels_of
+from ald_keras.datasets.tables import (
+    ColumnRoles,
+    check_known,
+    condition_names,
+    condition_of,
+    labels_of,
+    one_hot,
+)
 from ald_keras.metrics.arrays import NamedArrays, SparseRows
 
 LIBRARY_SIZE = "log_library_size"
@@ -61,20 +70,25 @@ def load_h5ad(
     file = pathlib.Path(data_dir or "", path).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"No such file: {file}")
-    roles = ColumnRoles(label_column, tuple(conditions))
+    roles = ColumnRoles(label_column, conditions)
     matrix, columns = _read(file, layer, roles)
-    parts: dict[str, Any] = {name: condition_of(columns[name]) for name in conditions}
+    # Of all cells at once, so that both parts have the same categories.
+    columns_of = {name: columns[name].as_condition(name) for name in roles.conditions}
     if library_size:
         total = np.asarray(matrix.sum(axis=1), "float64").reshape(-1, 1)
-        parts[LIBRARY_SIZE] = np.log(np.maximum(total, 1.0))
-    y = None if label_column is None else labels_of(columns[label_column])
+        columns_of[LIBRARY_SIZE] = np.log(np.maximum(total, 1.0))
+    names = condition_names(list(columns_of))
+    given = {names[name]: values for name, values in columns_of.items()}
+    y = None
+    if label_column is not None:
+        y = labels_of(label_column, columns[label_column].values)
     whole = LazySamples(_Store(matrix), str(file))
     train, test = split_test(len(whole), test_fraction, data_seed)
 
     def part(rows: npt.NDArray[np.int64]) -> tuple[Any, Any]:
         x: Any = whole.take(rows)
-        if parts:
-            x = NamedArrays({"x": x, **{n: each[rows] for n, each in parts.items()}})
+        if given:
+            x = NamedArrays({"x": x, **{n: each[rows] for n, each in given.items()}})
         return x, None if y is None else y[rows]
 
     return RawDataset(str(file), *part(train), *part(test))
@@ -93,7 +107,7 @@ class _Store:
 
 def _read(
     file: pathlib.Path, layer: str | None, roles: ColumnRoles
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, dict[str, _Column]]:
     import h5py
 
     try:
@@ -101,7 +115,7 @@ def _read(
             matrix = data["X"] if layer is None else data["layers"][layer]
             obs = data["obs"]
             roles.check_known(str(file), list(obs))
-            return _matrix(matrix), {n: _column(obs[n]) for n in sorted(roles.texts)}
+            return _matrix(matrix), {n: _column(obs, n) for n in sorted(roles.texts)}
     except ValueError:
         raise
     # Damaged files fail in ways of their own.
@@ -129,12 +143,41 @@ def _matrix(node: Any) -> Any:
     return kinds[kind](arrays, shape=shape).tocsr()
 
 
-def _column(node: Any) -> Any:
-    """A column of `obs`: an array, or codes of categories."""
-    if hasattr(node, "keys"):
-        names, codes = _texts(node["categories"][:]), np.asarray(node["codes"][:])
-        return [names[code] if code >= 0 else "" for code in codes]
-    return _texts(node[:])
+@dataclasses.dataclass(frozen=True)
+class _Column:
+    """A column of `obs`: its values, empty texts or NaN where they are missing."""
+
+    values: list[Any]
+    is_categorical: bool
+
+    def as_condition(self, name: str) -> npt.NDArray[np.float64]:
+        """Categories one-hot, whatever they look like; numbers as they are."""
+        check_known("conditions", name, self.values)
+        return (
+            one_hot(self.values)
+            if self.is_categorical
+            else condition_of(name, self.values)
+        )
+
+
+def _column(obs: Any, name: str) -> _Column:
+    node = obs[name]
+    older = obs.get("__categories")  # of files before AnnData 0.8
+    if older is not None and name in older:
+        return _categories(older[name], node)
+    if not hasattr(node, "keys"):
+        return _Column(_texts(node[:]), False)
+    if "categories" in node:
+        return _categories(node["categories"], node["codes"])
+    values, hidden = _texts(node["values"][:]), np.asarray(node["mask"][:])
+    known = zip(values, hidden, strict=True)
+    return _Column([math.nan if gone else value for value, gone in known], False)
+
+
+def _categories(categories: Any, codes: Any) -> _Column:
+    names = [str(name) for name in _texts(categories[:])]
+    found = (int(code) for code in np.asarray(codes[:]))
+    return _Column([names[code] if code >= 0 else "" for code in found], True)
 
 
 def _texts(values: Any) -> list[Any]:

@@ -10,8 +10,13 @@ import numpy.typing as npt
 
 from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import hold_out
-from ald_keras.datasets.tables import ColumnRoles, check_missing, condition_of
-from ald_keras.metrics.arrays import NamedArrays
+from ald_keras.datasets.tables import (
+    ColumnRoles,
+    as_numbers,
+    check_missing,
+    one_hot,
+    with_conditions,
+)
 
 _KEYS = ("x", "x_train", "x_test", "y", "y_train", "y_test")
 _DEFAULT_TEST_FRACTION = 0.1
@@ -71,6 +76,7 @@ def load_npz(
                 f"Received: test_fraction={test_fraction}"
             )
         y_test = _flatten_labels(arrays.get("y_test"))
+        _share_categories(arrays, names)
         x = _with_conditions(file, x, arrays, names, "_train")
         x_test = _with_conditions(file, arrays["x_test"], arrays, names, "_test")
         return RawDataset(str(file), x, y, x_test, y_test)
@@ -79,6 +85,22 @@ def load_npz(
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
     x = _with_conditions(file, x, arrays, names, "")
     return hold_out(str(file), x, y, fraction, data_seed)
+
+
+def _share_categories(
+    arrays: dict[str, npt.NDArray[np.generic]], names: Sequence[str]
+) -> None:
+    """Make texts of a training and a test part columns of the same categories."""
+    for name in names:
+        parts = [f"{name}_train", f"{name}_test"]
+        if not all(part in arrays and arrays[part].ndim == 1 for part in parts):
+            continue
+        if all(as_numbers(arrays[part]) is not None for part in parts):
+            continue
+        both = np.concatenate([arrays[part].astype(str) for part in parts])
+        known = np.unique(np.char.strip(both)).tolist()
+        for part in parts:
+            arrays[part] = one_hot(arrays[part], known=known)
 
 
 def _with_conditions(
@@ -94,10 +116,7 @@ def _with_conditions(
     absent = [f"{name}{part}" for name in names if f"{name}{part}" not in arrays]
     if absent:
         raise ValueError(f"{file}: must hold {absent}. Received: {sorted(arrays)}")
-    parts = {name: arrays[f"{name}{part}"] for name in names}
-    return NamedArrays(
-        {"x": x, **{n: condition_of(v) if v.ndim == 1 else v for n, v in parts.items()}}
-    )
+    return with_conditions(x, {name: arrays[f"{name}{part}"] for name in names})
 
 
 def read_arrays(

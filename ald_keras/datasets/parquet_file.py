@@ -54,7 +54,7 @@ def load_parquet(
     file = pathlib.Path(data_dir or "", path).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"No such file: {file}")
-    roles = ColumnRoles(label_column, tuple(conditions), tuple(categorical))
+    roles = ColumnRoles(label_column, conditions, categorical)
     may_miss = check_missing(missing)
     frame = _read(file)
     columns = [str(name) for name in frame.columns]
@@ -78,7 +78,7 @@ def load_parquet(
             "missing='nan' missing values are left out of the likelihood."
         )
     texts = {name: frame[name].tolist() for name in roles.texts}
-    x, y = assemble(numbers, texts, roles)
+    x, y = assemble(numbers, texts, roles, may_miss)
     return hold_out(str(file), x, y, test_fraction, data_seed)
 
 

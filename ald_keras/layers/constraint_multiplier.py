@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import ops
 
 from ald_keras._typing import Tensor
@@ -31,7 +32,7 @@ def check_warmup(name: str, value: object) -> int | float:
     Raises:
         ValueError: If it is neither an integer >= 0 nor a float in [0, 1).
     """
-    if isinstance(value, float) and 0.0 <= value < 1.0:
+    if isinstance(value, (float, np.floating)) and 0.0 <= value < 1.0:
         return float(value)
     try:
         return check_integer(name, value, 0)
@@ -134,14 +135,16 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.set_run_steps(None)
         self.built = True
 
-    def set_run_steps(self, steps: int | None) -> None:
+    def set_run_steps(self, steps: int | None, trained: bool = False) -> None:
         """Take in how long the run is of which warm-up and average are a share.
 
         Args:
             steps: Integer >= 1, steps of the run from its first epoch on, or `None`
                 where that is not known.
+            trained: Boolean, the run trains on from an earlier one: there is no
+                warm-up. Defaults to `False`.
         """
-        length = self.warmup
+        length = 0 if trained else self.warmup
         if isinstance(length, float):
             length = round(length * (_UNKNOWN_STEPS if steps is None else steps))
         self._warmup_steps.variable.assign(float(length))

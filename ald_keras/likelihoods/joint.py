@@ -29,7 +29,7 @@ class JointLikelihood(DensityBase):
         output_shapes: Likewise, of the decoder's outputs. Defaults to `None`.
 
     Raises:
-        TypeError: If a likelihood has no `nll_values`.
+        TypeError: If a likelihood has no `nll_values` or no `best_constant`.
     """
 
     def __init__(
@@ -39,11 +39,12 @@ class JointLikelihood(DensityBase):
         output_shapes: Shapes | None = None,
     ):
         for name, likelihood in likelihoods.items():
-            if not hasattr(likelihood, "nll_values"):
+            needed = "nll_values", "best_constant"
+            if not all(hasattr(likelihood, method) for method in needed):
                 raise TypeError(
-                    "`likelihood` of a modality must have `nll_values(x, output)`, "
-                    "the NLL of each value. Received: "
-                    f"{type(likelihood).__name__} for '{name}'"
+                    "`likelihood` of a modality must have `nll_values(x, output)` and "
+                    f"`best_constant(x)`. Received: {type(likelihood).__name__} for "
+                    f"'{name}'"
                 )
         self.likelihoods: dict[str, Any] = dict(likelihoods)
         self._shapes, self._output_shapes = shapes, output_shapes
@@ -85,6 +86,12 @@ class JointLikelihood(DensityBase):
             found[name] = resolve(activations[name]) if resolve else likelihood
         return JointLikelihood(found, shapes, output_shapes)
 
+    def copy(self) -> JointLikelihood:
+        """The same, for another model: weights are each model's own."""
+        return self.of_networks(
+            dict.fromkeys(self.names), self.shapes, self._known(self._output_shapes)
+        )
+
     def unpack(self, x: Tensor) -> dict[str, Tensor]:
         """Packed data, shape `(batch, values)`, as each modality's tensor by name."""
         return unpacked(x, self.shapes)
@@ -114,8 +121,13 @@ class JointLikelihood(DensityBase):
         return packed(known, self.names)
 
     def fill(self, x: Tensor) -> Tensor:
-        """Data with 0 in the place of NaN."""
-        return ops.where(ops.isnan(x), ops.zeros_like(x), x)
+        """Data with 0 in the place of missing values, which are NaN."""
+        data = self.unpack(x)
+        filled = {
+            name: one.fill(data[name]) if hasattr(one, "fill") else data[name]
+            for name, one in self.likelihoods.items()
+        }
+        return packed(filled, self.names)
 
     @property
     def reads_means(self) -> bool:

@@ -132,7 +132,11 @@ def as_array(name: str, data: FitData) -> FitData:
             raise TypeError(
                 f"`{name}` must hold arrays by name. Received: other values as {wrong}"
             )
-        return NamedArrays(parts)
+        # Rows are taken by arrays of numbers, which not every framework allows.
+        tensors = keras.ops.is_tensor
+        return NamedArrays(
+            {key: to_numpy(p) if tensors(p) else p for key, p in parts.items()}
+        )
     if isinstance(data, (list, tuple)) and len(data) == 1 and is_array(data[0]):
         return data[0]
     if isinstance(data, (list, tuple)):
@@ -174,6 +178,8 @@ def _is_numeric(dtype: Any) -> bool:
 
 def as_labels(labels: Tensor) -> Tensor:
     """Labels as an array of numbers: texts become their rank among all of them."""
+    if isinstance(labels, (Mapping, NamedArrays)):
+        return None  # `fit(x, x)`, as for an autoencoder of Keras
     labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
     if getattr(getattr(labels, "dtype", None), "kind", None) in ("O", "U", "S", "T"):
         _, labels = np.unique(np.asarray(labels, str), return_inverse=True)

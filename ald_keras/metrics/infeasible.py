@@ -68,8 +68,8 @@ def infeasible_cause(
 def is_falling(errors: Sequence[float], bound: float) -> bool:
     """Whether errors would come down to a bound in as many epochs again, or fewer.
 
-    They are taken to fall on as they did over the last tenth of the epochs. Too few to
-    say so count as falling.
+    They are taken to fall on as they did over the last tenth of the epochs; of few, as
+    from the first to the last.
 
     Args:
         errors: Squared errors of epochs, one after another.
@@ -77,7 +77,7 @@ def is_falling(errors: Sequence[float], bound: float) -> bool:
     """
     window = max(_SHORTEST, round(_WINDOW * len(errors)))
     if len(errors) < 2 * window:
-        return True
+        return len(errors) > 1 and errors[-1] < errors[0]
     last = float(np.mean(errors[-window:]))
     fall = float(np.mean(errors[-2 * window : -window])) - last
     return fall * len(errors) / window >= max(last - bound, 0.0) and fall > 0.0

@@ -8,7 +8,7 @@ import keras
 
 from ald_keras._typing import Tensor
 from ald_keras.models.graph import has_keras_call, is_graph_model
-from ald_keras.models.keras_internals import source
+from ald_keras.models.keras_internals import output_index, source
 
 # Layers that move or copy values and change none: an activation before them is
 # still the decoder's last one.
@@ -55,6 +55,8 @@ def final_activation(model: keras.Model) -> str | None:
 def final_activation_of(output: Tensor) -> str | None:
     """As `final_activation`, of one output of a Functional model."""
     operation, inputs = source(output)
+    if is_graph_model(operation):
+        return final_activation_of(operation.outputs[output_index(output)])
     while isinstance(operation, _VALUE_KEEPING) and inputs:
         operation, inputs = source(inputs[0])
     if type(operation).__name__ == "Add":

@@ -63,7 +63,7 @@ def decoder_of_one_output(
         return decoder, likelihood
     names = likelihood.names
     if len(decoder.outputs) == 1 and likelihood.is_bound:
-        return decoder, likelihood  # as it was saved
+        return decoder, likelihood.copy()  # a network that was packed before
     outputs = decoder.output
     if not isinstance(outputs, Mapping) or set(outputs) != set(names):
         found = sorted(outputs) if isinstance(outputs, Mapping) else "others"
@@ -78,8 +78,15 @@ def decoder_of_one_output(
         {name: tuple(read[name].shape[1:]) for name in names},
         {name: tuple(outputs[name].shape[1:]) for name in names},
     )
-    flat = [keras.layers.Flatten()(outputs[name]) for name in names]
-    joint = keras.layers.Concatenate()(flat) if len(flat) > 1 else flat[0]
+    # Names that no layer of a user's has, nor another packed decoder's.
+    flat = [
+        keras.layers.Flatten(name=f"joint_output_{i}")(outputs[name])
+        for i, name in enumerate(names)
+    ]
+    if len(flat) > 1:
+        joint = keras.layers.Concatenate(name="joint_output")(flat)
+    else:
+        (joint,) = flat
     return keras.Model(decoder.inputs, joint, name=decoder.name), bound
 
 

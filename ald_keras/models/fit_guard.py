@@ -98,7 +98,9 @@ class FitGuard(keras.callbacks.Callback):
         setter = getattr(self.model, "set_run_steps", None)
         if setter is not None:
             steps, epochs = self._steps, (self.params or {}).get("epochs")
-            setter(None if steps is None or epochs is None else steps * epochs)
+            trained = bool(self._first_step) and not self.model.first_epoch
+            run = None if steps is None or epochs is None else steps * epochs
+            setter(run, trained)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._steps is None:

@@ -24,7 +24,7 @@ def unsettled_gates(vae: GatedVAE, history: JSON) -> str:
         vae: The model, when `fit` has ended.
         history: `History.history` of that `fit`.
     """
-    errors = history["squared_error"]
+    errors = history.get("squared_error")  # missing where no epoch was trained
     if vae.tau and errors and not ops.convert_to_numpy(vae.constraint.satisfied):
         known = vae.data_errors
         # Of training data, whose counts a network can overfit, noise and all.

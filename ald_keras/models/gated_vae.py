@@ -154,9 +154,9 @@ class GatedVAE(LatentVAE):
         options = {"dtype": "float32", "autocast": False, "trainable": False}
         return self.add_weight(name=name, shape=shape, initializer="zeros", **options)
 
-    def set_run_steps(self, steps: int | None) -> None:
+    def set_run_steps(self, steps: int | None, trained: bool) -> None:
         """Take in the length of the `fit` that begins, or has had its first epoch."""
-        self.constraint.set_run_steps(steps)
+        self.constraint.set_run_steps(steps, trained)
 
     def begin_run(self) -> None:
         """Look at the training data of the `fit` that begins."""

@@ -15,7 +15,7 @@ def encoder_with_heads(
     """Add heads to a feature encoder, or find those that an encoder has.
 
     Args:
-        encoder: Built Keras model with one input. Either its one output is a
+        encoder: Built Keras model, Functional for several inputs. Its one output is a
             feature vector `(batch, features)`; or it is Sequential or Functional and
             ends in one linear Dense layer of `2 * latent_dim` units, means first; or
             its first two outputs come from linear Dense layers, at most through layers
@@ -74,6 +74,11 @@ def _symbolic_ends(encoder: keras.Model) -> tuple[Tensor, list[Tensor]]:
             "`encoder`: a subclassed model needs `get_config`, to be saved and to be "
             f"exported. Received: {type(encoder).__name__} without one."
         ) from error
+    if not all(size is None or isinstance(size, int) for size in shape):
+        raise ValueError(
+            "`encoder` of several inputs must be a Functional model, which names them. "
+            f"Received: {type(encoder).__name__} of inputs of shapes {shape}"
+        )
     inputs = keras.Input(tuple(shape)[1:])
     return inputs, _ordered(encoder(inputs))
 

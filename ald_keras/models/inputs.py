@@ -28,7 +28,8 @@ class ModelInputs:
     Args:
         encoder: Functional model, the inputs of data first.
         decoder: Sequential or Functional model, the latent input first.
-        modalities: Names of the data, in the encoder's order. Defaults to one, `"x"`.
+        modalities: Names of the data, in the encoder's order. Defaults to `None`: they
+            are one, `"x"`.
 
     Attributes:
         names: Names of the data, then of the conditions; `("x",)` for data alone.
@@ -44,10 +45,11 @@ class ModelInputs:
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        modalities: Sequence[str] = (DATA,),
+        modalities: Sequence[str] | None = None,
     ) -> None:
-        count = len(modalities)
-        self._data = tuple(modalities)
+        self._joint = modalities is not None
+        modalities = (DATA,) if modalities is None else tuple(modalities)
+        count, self._data = len(modalities), modalities
         self._encoder = [tensor.name for tensor in encoder.inputs[count:]]
         self._decoder = [tensor.name for tensor in decoder.inputs[1:]]
         named = list(zip(modalities, encoder.inputs, strict=False))
@@ -60,15 +62,15 @@ class ModelInputs:
             clash = i >= count and name in self._data
             if clash or self.shapes.get(name, shape) != shape:
                 raise ValueError(
-                    "A condition must have a name that no data have, and one shape in "
-                    f"encoder and decoder. Received: '{name}' of shape {shape}, and "
-                    f"{self.shapes[name]}"
+                    "`decoder` and `encoder` must read a condition in one shape, under "
+                    f"a name that no data have. Received: '{name}' of shape {shape}, "
+                    f"and {self.shapes[name]}. Rename or reshape the input."
                 )
             self.shapes[name] = shape
             self._dtypes[name] = tensor.dtype
         self.names = tuple(self.shapes)
         self.conditions = self.names[count:]
-        self._are_named = len(self.names) > 1
+        self._are_named = self._joint or len(self.names) > 1
 
     @property
     def encoder_names(self) -> tuple[str, ...]:
@@ -83,20 +85,13 @@ class ModelInputs:
     def check(self, name: str, data: object) -> None:
         """Raise a `ValueError` naming `name` unless data in memory have these inputs.
 
-        Shapes of the data themselves are not looked at.
+        The shape of the only data is checked elsewhere.
         """
-        named = isinstance(data, (NamedArrays, Mapping))
-        if not named and not self._are_named:
+        parts = self.by_name(data)
+        self._check_names(name, parts)
+        if not isinstance(parts, Mapping):
             return
-        parts: Any = data.parts if isinstance(data, NamedArrays) else data
-        if not named or set(parts) != set(self.names):
-            found = sorted(parts) if named else "one array"
-            expected = f"arrays by name: {list(self.names)}"
-            raise ValueError(
-                f"`{name}` must be {expected if self._are_named else 'one array'}, "
-                f"as the model's inputs are. Received: {found}"
-            )
-        checked = self.conditions if len(self._data) == 1 else self.names
+        checked = self.names if self._joint else self.conditions
         for key in checked:
             shape = tuple(parts[key].shape[1:])
             if self.spread(key, parts[key]).shape[1:] != self.shapes[key]:
@@ -107,6 +102,16 @@ class ModelInputs:
                 )
         for key in self.conditions:
             _check_numbers(f"{name}['{key}']", np.asarray(parts[key][:]))
+
+    def _check_names(self, name: str, parts: Any) -> None:
+        named = isinstance(parts, Mapping)
+        if set(parts) != set(self.names) if named else self._are_named:
+            found = sorted(parts) if named else "one array"
+            expected = f"arrays by name: {list(self.names)}"
+            raise ValueError(
+                f"`{name}` must be {expected if self._are_named else 'one array'}, "
+                f"as the model's inputs are. Received: {found}"
+            )
 
     def spread(self, name: str, values: Any) -> Any:
         """A condition's values, with an axis for single ones where they lack it."""
@@ -126,8 +131,12 @@ class ModelInputs:
     def tensors(self, batch: Any) -> Any:
         """A batch as tensors: one, or a mapping from names to tensors."""
         batch = self.by_name(batch)
+        self._check_names("x", batch)
         if not isinstance(batch, Mapping):
             return ops.convert_to_tensor(batch, sparse=False)
+        return self._converted(batch)
+
+    def _converted(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         return {
             name: self.spread(name, ops.convert_to_tensor(value, sparse=False))
             for name, value in batch.items()
@@ -138,9 +147,9 @@ class ModelInputs:
         batch = self.by_name(batch)
         if not isinstance(batch, Mapping):
             return batch
-        if len(self._data) == 1:
+        if not self._joint:
             return batch[DATA]
-        return packed(self.tensors({n: batch[n] for n in self._data}), self._data)
+        return packed(self._converted({n: batch[n] for n in self._data}), self._data)
 
     def data_values(self, x: Any) -> np.ndarray:
         """The data among arrays, shape `(samples, *data_shape)`, float32."""
@@ -155,7 +164,7 @@ class ModelInputs:
     def for_encoder(self, batch: Any, x: Tensor) -> Any:
         """What the encoder is called on, with `x` as the data."""
         read = [x]
-        if len(self._data) > 1:
+        if self._joint:
             shapes = {name: self.shapes[name] for name in self._data}
             read = list(unpacked(x, shapes).values())
         if self._encoder:
@@ -179,6 +188,11 @@ class ModelInputs:
             ValueError: If a condition is missing, unknown or of another shape.
         """
         names = self._decoder
+        if condition is not None and not names:
+            raise ValueError(
+                "`condition` must be None, as the decoder reads no conditions. "
+                f"Received: {type(condition).__name__}"
+            )
         if not isinstance(condition, (Mapping, NamedArrays)) and condition is not None:
             condition = {names[0]: condition} if len(names) == 1 else {"": condition}
         if isinstance(condition, NamedArrays):
@@ -192,10 +206,11 @@ class ModelInputs:
         return tuple(self._for_codes(name, given[name], count) for name in names)
 
     def _for_codes(self, name: str, value: Any, count: int) -> Tensor:
-        array = as_array("condition", value)
-        array = np.asarray(array[:] if hasattr(array, "tocsr") else array)
+        if hasattr(value, "columns") or hasattr(value, "tocsr"):
+            value = as_array("condition", value)[:]
+        array = np.asarray(to_numpy(value) if ops.is_tensor(value) else value)
         shape = self.shapes[name]
-        if array.shape in ((), shape):
+        if array.shape == shape or (array.shape == () and shape == (1,)):
             array = np.broadcast_to(array, (count, *shape))
         array = self.spread(name, array)
         if array.shape != (count, *shape):
@@ -211,7 +226,7 @@ class ModelInputs:
         for name, shape in self.shapes.items():
             values = rng.uniform(size=(samples, *shape))
             kind = self._dtypes[name]
-            parts[name] = values.astype(kind if "float" in kind else "int32")
+            parts[name] = values.astype("float32" if "float" in kind else kind)
         if self._are_named:
             return NamedArrays(parts)
         return parts[self._data[0]].astype("float32")
@@ -219,11 +234,11 @@ class ModelInputs:
     def signature(
         self, names: Sequence[str] | None = None, **codes: tuple[int, ...]
     ) -> Any:
-        """What Keras's exports are told of inputs, batches of any size.
+        """Specifications of inputs for Keras's exports, batches of any size.
 
         Args:
             names: Which ones. Defaults to all of the model's.
-            **codes: tuple[int, ...]s of inputs that are no data and no condition.
+            **codes: Shapes of further inputs by name, that of the code.
 
         Returns:
             A mapping from names to specifications, or that of a single input.
@@ -231,13 +246,17 @@ class ModelInputs:
         shapes = {**self.shapes, **codes}
         specs = {
             name: keras.InputSpec(
-                dtype=self._dtypes.get(name, "float32"),
+                dtype=_exported(self._dtypes.get(name, "float32")),
                 shape=(None, *shapes[name]),
                 name=name,
             )
             for name in (self.names if names is None else names)
         }
         return specs if len(specs) > 1 else next(iter(specs.values()))
+
+
+def _exported(kind: str) -> str:
+    return "float32" if "float" in kind else kind
 
 
 def _check_numbers(name: str, values: np.ndarray) -> None:

@@ -60,6 +60,11 @@ def source(tensor: Tensor) -> tuple[keras.Operation, tuple[Tensor, ...]]:
     return history.operation, tuple(node.input_tensors)
 
 
+def output_index(tensor: Tensor) -> int:
+    """Which output of its operation a symbolic tensor is."""
+    return int(tensor._keras_history.tensor_index)
+
+
 def nodes(operation: keras.Operation) -> Sequence[Any]:
     """Calls of an operation, with their `input_tensors` and `output_tensors`."""
     return operation._inbound_nodes

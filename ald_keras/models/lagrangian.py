@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from keras import ops
@@ -142,6 +143,12 @@ def mean_weights(
     if sample_weight is None:
         ones = ops.ones_like(like)
         return ones, ops.sum(ones)
+    if math.prod(sample_weight.shape[1:]) != 1:
+        raise ValueError(
+            "`sample_weight` of a GatedVAE must be one a sample, as the bound is on "
+            "the error of whole samples. Received: shape "
+            f"{tuple(sample_weight.shape)}"
+        )
     weight = ops.cast(ops.reshape(sample_weight, ops.shape(like)), like.dtype)
     mean = batch.mean(batch.part_mean(weight))
     return weight / ops.maximum(mean, 1e-12), ops.sum(weight)

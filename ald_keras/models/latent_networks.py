@@ -29,7 +29,7 @@ from ald_keras.models.construction_checks import (
 from ald_keras.models.data_checks import check_array
 from ald_keras.models.heads import encoder_with_heads
 from ald_keras.models.input_order import ordered_inputs
-from ald_keras.models.inputs import DATA, ModelInputs
+from ald_keras.models.inputs import ModelInputs
 
 # What `exp` gets of a network that has not learned anything yet.
 _LARGEST_LOG_VAR = 10.0
@@ -65,7 +65,7 @@ class LatentNetworks(CheckedModel):
             self.encoder, decoder, self.likelihood
         )
         self.decoder, self.latent_input_layers = graph.with_latent_layers(decoder)
-        self.model_inputs = ModelInputs(self.encoder, self.decoder, names or (DATA,))
+        self.model_inputs = ModelInputs(self.encoder, self.decoder, names)
         self.latent_mask = LatentMask(latent_dim, name="latent_mask")
         self.sampling = GaussianSampling(seed, name="sampling")
         self.latent_dim = latent_dim
@@ -129,7 +129,9 @@ class LatentNetworks(CheckedModel):
             training: Boolean, passed to the layers, or `None`.
         """
         data = ops.convert_to_tensor(self.model_inputs.data(x), sparse=False)
-        data = ops.cast(data, self.encoder.inputs[0].dtype)
+        joint = isinstance(self.likelihood, JointLikelihood)
+        # Functional casts each of several modalities to what its input is.
+        data = ops.cast(data, "float32" if joint else self.encoder.inputs[0].dtype)
         fill = getattr(self.likelihood, "fill", None)
         data = data if fill is None else fill(data)
         read = self.model_inputs.for_encoder(x, data)

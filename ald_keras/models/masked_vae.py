@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -217,6 +217,8 @@ class MaskedVAE(LatentVAE):
         sizes = self.size_sampling.draw(samples, batch.rows) if training else None
         keep = None if sizes is None else self.size_sampling.keep(sizes)
         value_weight = None
+        if isinstance(sample_weight, Mapping):
+            sample_weight = self.model_inputs.data(sample_weight)
         if sample_weight is not None and self._weighs_values(sample_weight):
             value_weight, sample_weight = sample_weight, None
         nll, kl = self.elbo_terms(x, training, batch.rows, keep, value_weight)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from ald_keras.architectures import build_architecture
 from ald_keras.datasets import LazySamples, load_dataset
 from ald_keras.datasets.tables import ColumnRoles, condition_of, one_hot
 
@@ -82,7 +83,7 @@ def test_missing_cells_are_nan_where_that_is_said(table):
     ("options", "text"),
     [
         ({"conditions": ["place"]}, "one column 'place'"),
-        ({"conditions": ["kind"], "label_column": "kind"}, "one role"),
+        ({"conditions": ["kind"], "label_column": "kind"}, "name a column once"),
         ({"label_column": "kind", "conditions": ["site"]}, "colour.*`?categorical`?"),
     ],
 )
@@ -99,7 +100,49 @@ def test_a_list_of_columns_is_a_list():
 
 def test_categories_are_one_hot_and_numbers_stay():
     np.testing.assert_array_equal(one_hot(["b", "a", ""]), [[0, 1], [1, 0], [0, 0]])
-    np.testing.assert_array_equal(condition_of(["2", "10"]), [[2], [10]])
+    np.testing.assert_array_equal(condition_of("n", ["2", "10"]), [[2], [10]])
+
+
+def test_categories_are_missing_only_where_that_is_said(tmp_path):
+    path = tmp_path / "regions.csv"
+    rows = [f"{i},{region}" for i, region in enumerate(["NA", "EU", "None"] * 9)]
+    path.write_text("\n".join(["a,region", *rows]))
+    data = load_dataset("csv", path=path, categorical=["region"])
+    assert data.data_shape == (4,)
+    data = load_dataset("csv", path=path, categorical=["region"], missing="nan")
+    assert data.data_shape == (2,)  # North America and nothing are one here
+
+
+@pytest.mark.parametrize("role", ["conditions", "label_column"])
+def test_conditions_and_labels_are_never_missing(table, role):
+    frame = TABLE[["height", "age", "kind"]].copy()
+    frame["age"] = frame["age"].astype("float64")
+    frame.loc[4, "age"] = np.nan
+    name, path = table(frame)
+    options = {"conditions": ["age"]} if role == "conditions" else {role: "age"}
+    with pytest.raises(ValueError, match=f"`{role}`.*'age'.*row 5"):
+        load_dataset(name, path=path, missing="nan", categorical=["kind"], **options)
+
+
+@pytest.mark.parametrize("name", ["x", "z", "data"])
+def test_conditions_have_names_of_their_own(tmp_path, name):
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join([f"a,{name}", *(f"{i},{i % 2}" for i in range(30))]))
+    with pytest.raises(ValueError, match=f"`conditions`.*Received: .'{name}'"):
+        load_dataset("csv", path=path, conditions=[name])
+
+
+def test_names_of_columns_become_names_of_inputs(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "\n".join(["a,cell type", *(f"{i},{'uv'[i % 2]}" for i in range(30))])
+    )
+    data = load_dataset("csv", path=path, conditions=["cell type"])
+    assert data.conditions == {"cell_type": (2,)}
+    networks = build_architecture("mlp", (1,), 2, conditions=data.conditions)
+    assert [tensor.name for tensor in networks[0].inputs] == ["data", "cell_type"]
+    linear = build_architecture("mlp", (1,), 2, conditions=data.conditions, hidden=())
+    assert len(linear[1].weights) == 3
 
 
 def test_archives_hold_conditions(tmp_path):
@@ -113,6 +156,19 @@ def test_archives_hold_conditions(tmp_path):
     np.savez(tmp_path / "two.npz", x_train=x, x_test=x, site_train=site)
     with pytest.raises(ValueError, match=r"must hold \['site_test'\]"):
         load_dataset("npz", path=tmp_path / "two.npz", conditions=["site"])
+    both = {
+        "site_train": np.array(["a", "b"] * 20),
+        "site_test": np.array(["b", "c"] * 20),
+    }
+    hot = {
+        "day_train": np.eye(40, dtype="uint8"),
+        "day_test": np.eye(40, dtype="uint8"),
+    }
+    np.savez(tmp_path / "two.npz", x_train=x, x_test=x, **both, **hot)
+    data = load_dataset("npz", path=tmp_path / "two.npz", conditions=["site", "day"])
+    np.testing.assert_array_equal(data.x_test.parts["site"][0], [0, 1, 0])
+    assert data.x_train.parts["site"].shape[1] == 3
+    assert data.x_test.parts["day"].max() == 1
     holes = np.where(RNG.uniform(size=x.shape) < 0.2, np.nan, x)
     np.savez(tmp_path / "three.npz", x=holes)
     data = load_dataset("npz", path=tmp_path / "three.npz", missing="nan")
@@ -174,6 +230,24 @@ def test_counts_of_cells_come_with_their_batches(tmp_path, form):
     layer = load_dataset("h5ad", path=tmp_path / "cells.h5ad", layer="doubled")
     total = sum(np.asarray(x).sum() for x in (layer.x_train, layer.x_val, layer.x_test))
     assert total == 2 * COUNTS.sum()
+
+
+def test_categories_that_look_like_numbers_are_one_hot(tmp_path):
+    leiden = RNG.choice(["0", "1", "2"], size=50)
+    path = tmp_path / "cells.h5ad"
+    write_h5ad(path, COUNTS, leiden=leiden)
+    with h5py.File(path, "a") as file:
+        older = file["obs"].create_group("__categories")
+        older["donor"] = np.array([b"7", b"8"])
+        file["obs"]["donor"] = (np.arange(50) % 2).astype("int8")
+        nullable = file["obs"].create_group("day")
+        nullable["values"], nullable["mask"] = np.arange(50), np.zeros(50, bool)
+    data = load_dataset("h5ad", path=path, conditions=["leiden", "donor", "day"])
+    assert data.conditions == {"leiden": (3,), "donor": (2,), "day": (1,)}
+    with h5py.File(path, "a") as file:
+        file["obs"]["day"]["mask"][7] = True
+    with pytest.raises(ValueError, match="'day' may be missing.*row 8"):
+        load_dataset("h5ad", path=path, conditions=["day"])
 
 
 def test_other_files_of_cells_are_errors(tmp_path):

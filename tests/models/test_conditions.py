@@ -9,7 +9,15 @@ import scipy.stats
 import tensorflow as tf
 from keras import layers, ops
 
-from ald_keras import ALDCallback, GatedVAE, GateSearch, MaskedVAE, compact, tau_for
+from ald_keras import (
+    ALDCallback,
+    GatedVAE,
+    GateSearch,
+    LatentTensorBoard,
+    MaskedVAE,
+    compact,
+    tau_for,
+)
 from ald_keras.export.command import export
 from ald_keras.likelihoods import JointLikelihood, NegativeBinomial
 from ald_keras.metrics.arrays import NamedArrays
@@ -129,16 +137,22 @@ def test_generated_data_have_the_condition_asked_for():
         (None, r"\['batch'\], by name. Received: None"),
         ({"label": 0}, r"Received: \['label'\]"),
         (np.zeros((3, 3)), r"\(4, 3\). Received: shape \(3, 3\)"),
-        (2, None),
+        (2, r"must have shape \(3,\) for all codes"),
     ],
 )
 def test_unusable_conditions_are_errors(condition, text):
-    vae = conditional_vae()
-    if text is None:  # one number for all values of a condition
-        assert vae.generate(4, condition=condition).shape == (4, 6)
-        return
     with pytest.raises(ValueError, match=text):
-        vae.generate(4, condition=condition)
+        conditional_vae().generate(4, condition=condition)
+
+
+def test_a_list_is_a_condition_and_none_is_needed_without_any():
+    vae = conditional_vae()
+    np.testing.assert_array_equal(
+        vae.generate(2, seed=0, condition=[1, 0, 0]),
+        vae.generate(2, seed=0, condition=np.array([1, 0, 0])),
+    )
+    with pytest.raises(ValueError, match="decoder reads no conditions"):
+        conditional_vae(condition="encoder").generate(2, condition=1)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +288,36 @@ def test_forms_of_conditions_train_alike(form):
     ]
     for name, values in histories[0].items():
         assert histories[1][name] == pytest.approx(values, rel=1e-5)
+
+
+def as_tensors(data):
+    return {name: tf.constant(values) for name, values in data.items()}
+
+
+@pytest.mark.parametrize("form", [as_stream, as_tensors])
+def test_callbacks_take_other_forms_of_conditions(form, tmp_path):
+    vae, data = conditional_vae(), form(DATA)
+    board = LatentTensorBoard(tmp_path, probe=(DATA, BATCH))
+    with pytest.warns(UserWarning, match="not fixed"):
+        vae.fit(
+            data,
+            validation_data=data,
+            epochs=1,
+            verbose=0,
+            callbacks=[ALDCallback(n_clusters=3), board],
+        )
+    both = tf.data.Dataset.from_tensor_slices((DATA, DATA)).batch(32)
+    with pytest.warns(UserWarning, match="not fixed"):
+        vae.fit(
+            both, validation_data=both, verbose=0, callbacks=[ALDCallback(n_clusters=3)]
+        )
+    vae.fit(DATA, DATA, validation_split=0.2, verbose=0)
+
+
+@pytest.mark.parametrize("stream", [{"x": X}, X, {**DATA, "day": BATCH}])
+def test_streams_that_lack_a_condition_are_errors(stream):
+    with pytest.raises(ValueError, match="`x` must be arrays by name"):
+        conditional_vae().fit(as_stream(stream), verbose=0)
 
 
 def test_a_condition_of_single_numbers_may_lack_its_axis():
@@ -457,6 +501,69 @@ def test_modalities_train_prune_and_export(tmp_path):
     for name, value in vae.reconstruct(BOTH).items():
         np.testing.assert_allclose(decoded[name], value, atol=1e-5)
     assert vae.size_curve(BOTH).metrics["loss"]
+
+
+def test_a_compact_model_leaves_the_dispersion_of_its_original():
+    """Each has weights of its own, whichever was built last."""
+    vae = joint_vae(likelihood={**EACH, "rna": NegativeBinomial()})
+    vae.fit(BOTH, epochs=1, verbose=0)
+    small = compact(vae)
+    before = small.elbo(BOTH)
+    vae.compile(keras.optimizers.Adam(0.1))
+    vae.fit(BOTH, epochs=3, verbose=0)
+    np.testing.assert_array_equal(small.elbo(BOTH), before)
+    own, other = (each.likelihood.likelihoods["rna"] for each in (vae, small))
+    assert any(own.log_dispersion is weight for weight in vae.likelihood_weights)
+    assert any(other.log_dispersion is weight for weight in small.likelihood_weights)
+
+
+def test_one_modality_is_one_by_name():
+    rna, z = keras.Input((4,), name="rna"), keras.Input((5,), name="z")
+    vae = MaskedVAE(
+        keras.Model(rna, layers.Dense(8)(rna)),
+        keras.Model(z, {"rna": layers.Dense(4)(z)}),
+        5,
+        likelihood={"rna": "poisson"},
+    )
+    vae.compile("adam")
+    vae.fit({"rna": COUNTS}, epochs=1, verbose=0)
+    assert vae.reconstruct({"rna": COUNTS})["rna"].shape == (240, 4)
+
+
+def test_each_modality_is_read_as_its_own_output_ends():
+    z = keras.Input((5,))
+    inner = keras.Model(z, [layers.Dense(4, "sigmoid")(z), layers.Dense(4)(z)])
+    code = keras.Input((5,), name="z")
+    share, log_rate = inner(code)
+    a, b = keras.Input((4,), name="share"), keras.Input((4,), name="rna", dtype="int32")
+    joined = layers.Concatenate()([a, layers.Rescaling(1.0)(b)])
+    vae = MaskedVAE(
+        keras.Model([b, a], layers.Dense(8)(joined)),
+        keras.Model(code, {"share": share, "rna": log_rate}),
+        5,
+        likelihood={"rna": "poisson", "share": "bernoulli"},
+        seed=0,
+    )
+    likelihoods = vae.likelihood.likelihoods
+    assert likelihoods["rna"].linked
+    assert not likelihoods["share"].linked
+    shares = RNG.uniform(size=(240, 4)).astype("float32")
+    data = {"rna": COUNTS.astype("int32"), "share": shares}
+    given = vae.encoder([data["rna"], shares])
+    np.testing.assert_allclose(vae.encode(data)[0], given[0], atol=1e-6)
+
+
+def test_weights_of_values_come_by_modality():
+    vae = joint_vae()
+    ones = {name: np.ones_like(values) for name, values in BOTH.items()}
+    losses = [
+        joint_vae().fit(BOTH, sample_weight=w, shuffle=False, verbose=0).history["loss"]
+        for w in (None, ones)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    none = {"rna": ones["rna"], "surface": 0 * ones["surface"]}
+    loss = vae.fit(BOTH, sample_weight=none, shuffle=False, verbose=0).history["loss"]
+    assert loss[0] < losses[0][0]
 
 
 def test_values_may_be_missing_in_one_modality():
