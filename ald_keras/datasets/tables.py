@@ -186,8 +186,8 @@ def one_hot(
     """
     texts = np.array([str(value).strip() for value in values])
     there = np.array([not missing(value) for value in values])
-    known = np.unique(texts[there]) if known is None else np.array(known)
-    return ((texts[:, None] == known[None, :]) & there[:, None]).astype("float64")
+    names = np.unique(texts[there]) if known is None else np.array(known)
+    return ((texts[:, None] == names[None, :]) & there[:, None]).astype("float64")
 
 
 def condition_of(name: str, values: Any) -> npt.NDArray[np.float64]:

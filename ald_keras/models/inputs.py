@@ -158,8 +158,11 @@ class ModelInputs:
 
     def conditions_of(self, batch: Any) -> tuple[Tensor, ...]:
         """What the decoder reads of a batch beside the code, in its order."""
-        tensors = self.tensors(batch) if self._decoder else {}
-        return tuple(tensors[name] for name in self._decoder)
+        if not self._decoder:
+            return ()
+        parts = self.by_name(batch)
+        self._check_names("x", parts)
+        return tuple(self._converted({n: parts[n] for n in self._decoder}).values())
 
     def for_encoder(self, batch: Any, x: Tensor) -> Any:
         """What the encoder is called on, with `x` as the data."""
@@ -168,8 +171,9 @@ class ModelInputs:
             shapes = {name: self.shapes[name] for name in self._data}
             read = list(unpacked(x, shapes).values())
         if self._encoder:
-            tensors = self.tensors(batch)
-            read += [tensors[name] for name in self._encoder]
+            parts = self.by_name(batch)
+            self._check_names("x", parts)
+            read += self._converted({n: parts[n] for n in self._encoder}).values()
         return read if len(read) > 1 else read[0]
 
     def for_decoder(self, z: Tensor, conditions: tuple[Tensor, ...]) -> Any:
