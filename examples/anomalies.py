@@ -79,8 +79,8 @@ def draw(rows, strangest, path="anomalies.png"):
         (("ELBO", elbo), ("bound of 50 samples", tight), ("PCA", pca))
     ):
         axes[0].bar(classes + 0.27 * (shift - 1), values, 0.27, label=name)
-    axes[0].set(xlabel="class left out", ylabel="AUC", ylim=(0.4, 1), xticks=classes)
-    axes[0].legend(fontsize=8)
+    axes[0].set(xlabel="class left out", ylabel="AUC", ylim=(0.4, 1.1), xticks=classes)
+    axes[0].legend(fontsize=8, ncols=3, loc="upper center")
     images, left_out = strangest
     axes[1].imshow(np.hstack(images.reshape(-1, 8, 8)), cmap="gray_r")
     axes[1].set_title(f"lowest scores, {left_out} never seen")

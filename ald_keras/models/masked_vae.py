@@ -34,6 +34,9 @@ class MaskedVAE(LatentVAE):
     that the mask switches off are zero, so it costs nothing and gets no gradient. What
     acts on weights as such still reaches its weights: weight decay and regularizers.
 
+    Further inputs of encoder and decoder are conditions: data are then a mapping from
+    names to arrays, `{"x": data, "condition": labels}`.
+
     Args:
         encoder: Any built Keras model from data to a feature vector (a subclassed one
             needs `get_config`); the heads `z_mean` and `z_log_var` are then added. Or a
@@ -41,14 +44,17 @@ class MaskedVAE(LatentVAE):
             log variance, perhaps a sample, which is left out) of linear Dense layers,
             at most through layers that change each value on its own; or one linear
             Dense layer of `2 * latent_dim` units at the end, means first.
-        decoder: Sequential or Functional model from `(latent_dim,)` to data. Where
+        decoder: Sequential or Functional model from `(latent_dim,)` to data. Its input
+            for the code comes first or has the name `"z"`, that for the data `"x"`;
+            conditions have one name in both networks, or stand in one order. Where
             layers other than Dense read the latent input, a frozen Dense layer is put
             in front of it, to be masked and sliced.
         latent_dim: Integer >= 1, latent dimensions at the start.
         likelihood: `"bernoulli"`, `"gaussian"`, `"gaussian_optimal_sigma"`,
             `"gaussian_learned_variance"`, `"laplace"`, `"poisson"`,
             `"negative_binomial"`, or an object as `ald_keras.likelihoods` describes it.
-            Defaults to `"bernoulli"`.
+            Or a mapping of these by the names of several modalities, which the encoder
+            reads and the decoder gives by the same names. Defaults to `"bernoulli"`.
         beta: Float >= 0, weight of the KL (Higgins et al. 2017). Defaults to 1.0.
         seed: Integer seed of the posterior noise and of added heads' weights, or
             `None`. Defaults to `None`.
