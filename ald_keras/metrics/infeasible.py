@@ -56,11 +56,12 @@ def infeasible_cause(
     """
     if noise is not None and noise > bound:
         return "noise"
-    if is_falling(errors, bound):
+    within = trained is not None and trained <= bound
+    if is_falling(errors, bound) and not (len(errors) == 1 and within):
         return "falling"
     if constant is not None and errors[-1] >= constant:
         return "no_gain"
-    if trained is not None and trained <= bound:
+    if within:
         return "overfitting"
     return "capacity"
 
@@ -68,8 +69,8 @@ def infeasible_cause(
 def is_falling(errors: Sequence[float], bound: float) -> bool:
     """Whether errors would come down to a bound in as many epochs again, or fewer.
 
-    They are taken to fall on as they did over the last tenth of the epochs; of few, as
-    from the first to the last.
+    They are taken to fall on as they did over the last tenth of the epochs. Too few to
+    say so count as falling unless they have risen.
 
     Args:
         errors: Squared errors of epochs, one after another.
@@ -77,7 +78,7 @@ def is_falling(errors: Sequence[float], bound: float) -> bool:
     """
     window = max(_SHORTEST, round(_WINDOW * len(errors)))
     if len(errors) < 2 * window:
-        return len(errors) > 1 and errors[-1] < errors[0]
+        return errors[-1] <= errors[0]
     last = float(np.mean(errors[-window:]))
     fall = float(np.mean(errors[-2 * window : -window])) - last
     return fall * len(errors) / window >= max(last - bound, 0.0) and fall > 0.0

@@ -83,6 +83,7 @@ def test_a_clip_keeps_the_features_of_its_frames():
 
     class Model:
         data_shape = (3, 8, 8, 1)
+        data_values = staticmethod(np.asarray)
 
     meter = QualityMeter(Model(), 2, "random_conv", {})
     found = meter.features_of([clips[:4], clips[4:]])

@@ -17,7 +17,10 @@ from ald_keras.metrics.infeasible import CAUSES, infeasible_cause, is_falling
         ([12.0] * 20, {"trained": 9.0, "noise": 10.5}, "noise"),
         ([12.0] * 20, {"trained": 9.0, "noise": 9.5}, "overfitting"),
         # Too few to say.
-        ([12.0, 13.0], {}, "falling"),
+        ([12.0, 11.9], {}, "falling"),
+        ([12.0], {}, "falling"),
+        ([12.0], {"trained": 9.0}, "overfitting"),
+        ([12.0, 13.0], {}, "capacity"),
         # It has risen.
         (np.linspace(11.0, 15.0, 20), {"trained": 9.0}, "overfitting"),
     ],

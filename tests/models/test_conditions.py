@@ -217,7 +217,7 @@ def test_inputs_that_cannot_be_told_apart_are_errors():
         MaskedVAE(encoder, decoder, 5)
     again = keras.Input((4,), name="b")
     decoder = keras.Model([z, again], layers.Dense(6)(layers.Concatenate()([z, again])))
-    with pytest.raises(ValueError, match=r"one shape in encoder and decoder.*'b'"):
+    with pytest.raises(ValueError, match=r"a condition in one shape.*'b'"):
         MaskedVAE(encoder, decoder, 5)
 
 

@@ -19,6 +19,7 @@ from builders import TINY_RUN
 import ald_keras.train
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import load_config
+from ald_keras.runs.parts import load_parts
 from ald_keras.runs.run_folder import run_folder
 from ald_keras.runs.training import build_model
 from ald_keras.train import main, run
@@ -340,7 +341,7 @@ def test_a_damaged_checkpoint_is_an_error(tiny, half, capsys, damage):
 
 def test_a_model_that_is_no_checkpoint_is_an_error(tiny, half, capsys):
     config = load_config(tiny)
-    model = build_model(config, (8, 8, 1))
+    model = build_model(config, load_parts(config).data)
     model.optimizer.build(model.trainable_variables)
     model.save(half / CHECKPOINT)
     assert command(tiny, half, "--resume") == 2
