@@ -242,7 +242,10 @@ def test_a_compact_model_keeps_the_conditions(tmp_path, condition, dense_first):
     np.testing.assert_array_equal(loaded.elbo(DATA), small.elbo(DATA))
 
 
-@pytest.mark.parametrize("form", ["keras", "parts", "saved_model", "tflite", "onnx"])
+SLOW_FORMS = [pytest.param(form, marks=pytest.mark.slow) for form in ("tflite", "onnx")]
+
+
+@pytest.mark.parametrize("form", ["keras", "parts", "saved_model", *SLOW_FORMS])
 def test_exported_models_read_the_conditions(tmp_path, form):
     vae = conditional_vae()
     vae.latent_mask.deactivate([1, 3])
@@ -339,6 +342,7 @@ def test_a_condition_of_single_numbers_may_lack_its_axis():
     np.testing.assert_array_equal(vae.elbo(frame), vae.elbo(column))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("condition", "answer"), [("both", 2), ("none", 4)])
 def test_a_search_sees_through_the_conditions(condition, answer):
     """Two factors; three batches, which span two dimensions more."""
