@@ -84,7 +84,7 @@ def load_csv(
     first_row = next(rows, None)
     if first_row is None:
         raise ValueError(f"{file}: must hold at least one row. Received: an empty file")
-    cells = first_row[1]
+    cells = [cell.strip() for cell in first_row[1]]
     label = _find_column(file, cells, label_column)
     if len(cells) == 1 and label is not None:
         raise ValueError(f"{file}: must hold at least one column beside the labels.")

@@ -91,6 +91,10 @@ class LazySamples:
         """
         return LazySamples(self._store, self._source, self._rows[np.asarray(rows)])
 
+    def part(self, rows: slice | npt.NDArray[np.int64]) -> "LazySamples":
+        """Some of the samples, lazy like these, by a slice or integer positions."""
+        return self.take(np.arange(len(self))[rows])
+
     def _read(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         sample_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
         block = max(1, _BLOCK_BYTES // sample_bytes)

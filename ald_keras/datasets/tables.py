@@ -99,7 +99,7 @@ def check_missing(missing: str | None) -> bool:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether there is no value, or a text such as NA in its place."""
+    """Whether a value is absent, or a text such as NA says that it is."""
     return is_absent(value) or str(value).strip().lower() in _MISSING
 
 

@@ -129,6 +129,19 @@ class JointLikelihood(DensityBase):
         }
         return packed(filled, self.names)
 
+    def irreducible_error(self, x: Any) -> float:
+        """Squared error a sample that remains whatever the output, as far as known."""
+        data = self.unpack(x)
+        known = {
+            name: getattr(one, "irreducible_error", None)
+            for name, one in self.likelihoods.items()
+        }
+        return sum(
+            error(ops.convert_to_numpy(data[name]))
+            for name, error in known.items()
+            if error is not None
+        )
+
     @property
     def reads_means(self) -> bool:
         return False

@@ -29,7 +29,7 @@ class SparseRows:
     def __getitem__(self, rows: Any) -> np.ndarray:
         return np.asarray(self.matrix[rows].toarray(), "float32")
 
-    def part(self, rows: slice) -> SparseRows:
+    def part(self, rows: Any) -> SparseRows:
         """Some rows, still sparse."""
         return SparseRows(self.matrix[rows])
 
@@ -59,13 +59,18 @@ class NamedArrays:
     def __getitem__(self, rows: Any) -> NamedArrays:
         return NamedArrays({name: part[rows] for name, part in self.parts.items()})
 
-    def part(self, rows: slice) -> NamedArrays:
-        """Some rows, what is sparse still so."""
+    def part(self, rows: Any) -> NamedArrays:
+        """Some rows; what is sparse or lazy stays so."""
         return NamedArrays({n: rows_of(part, rows) for n, part in self.parts.items()})
 
 
-def rows_of(array: Any, rows: slice) -> Any:
-    """Some rows of an array, a sparse one still sparse."""
+def rows_of(array: Any, rows: Any) -> Any:
+    """Some rows of an array; what is sparse or lazy stays so.
+
+    Args:
+        array: Array, or what gives arrays when it is sliced.
+        rows: Slice, or integers of shape `(k,)`.
+    """
     return array.part(rows) if hasattr(array, "part") else array[rows]
 
 

@@ -1,4 +1,4 @@
-"""What a `GatedVAE` looks up in its training data before the first step."""
+"""What a `GatedVAE` measures on its training data before the first step."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from ald_keras.likelihoods import JointLikelihood
 from ald_keras.models import graph
 
 if TYPE_CHECKING:
@@ -44,16 +45,21 @@ def plain_decoder(model: LatentVAE) -> keras.Model:
         if id(weight) in zeroed:
             value[pruned] = 0.0
         new.assign(value)
+    inputs, output = copy.inputs, copy.outputs[0]
+    if isinstance(model.likelihood, JointLikelihood):
+        # What is computed of its output may be named as layers of a loaded model are.
+        inputs = [keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in inputs]
+        output = copy(inputs if len(inputs) > 1 else inputs[0])
     try:
-        data = model.likelihood.mean(copy.outputs[0])
+        data = model.likelihood.mean(output)
     except Exception as error:  # whatever a backend's own functions raise
         raise ValueError(
             "`likelihood.mean` must be written with `keras.ops` to become part of a "
             f"plain decoder. Received: {type(model.likelihood).__name__}, which fails: "
             f"{str(error)[:200]}"
         ) from error
-    inputs = copy.inputs if len(copy.inputs) > 1 else copy.inputs[0]
-    return keras.Model(inputs, model.unpacked(data), name=model.decoder.name)
+    read = inputs if len(inputs) > 1 else inputs[0]
+    return keras.Model(read, model.unpacked(data), name=model.decoder.name)
 
 
 def _pruned(model: LatentVAE) -> np.ndarray:

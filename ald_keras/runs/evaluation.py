@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from ald_keras._typing import Tensor
-from ald_keras.datasets import LazySamples
 from ald_keras.metrics import active_units
+from ald_keras.metrics.arrays import rows_of
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import QualityMeter, row_blocks
 from ald_keras.models.latent_vae import LatentVAE
@@ -55,7 +55,7 @@ def evaluate_model(
     blocks = row_blocks(len(x), model.data_shape)
     nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
-    part = x.take(sample) if isinstance(x, LazySamples) else x[sample]
+    part = rows_of(x, sample)
     quality, _ = meter.measure(part, None if y is None else y[sample], rng)
     means, errors = _means_and_errors(model, (x[rows] for rows in blocks), rng)
     return {

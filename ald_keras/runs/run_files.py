@@ -9,16 +9,16 @@ import shutil
 from typing import Any
 
 import keras
-import numpy as np
 
 from ald_keras._typing import JSON
 from ald_keras.callbacks import GateSearch
-from ald_keras.datasets import Dataset, LazySamples
+from ald_keras.datasets import Dataset
 from ald_keras.export.formats import ARTIFACTS, holds_saved_model
 from ald_keras.files.atomic import atomic_path
 from ald_keras.files.text_files import write_csv, write_json, write_yaml
 from ald_keras.files.versions import versions
 from ald_keras.metrics import SizeCurve
+from ald_keras.metrics.arrays import rows_of
 from ald_keras.models import GatedVAE
 from ald_keras.models.compaction import compact
 from ald_keras.models.latent_vae import LatentVAE
@@ -138,9 +138,7 @@ def load_curve(folder: pathlib.Path) -> SizeCurve | None:
 
 def _first(x: Any, samples: int) -> Any:
     """The first samples of data; lazy ones stay lazy."""
-    if isinstance(x, LazySamples):
-        return x.take(np.arange(min(samples, len(x))))
-    return x[:samples]
+    return rows_of(x, slice(samples))
 
 
 def _report(

@@ -285,7 +285,7 @@ def test_without_validation_data_the_error_is_that_of_training():
 
 
 def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
-    monkeypatch.setattr(unmet, "UNMET_LEAST", 2)
+    monkeypatch.setattr(unmet, "UNMET_MINIMUM", 2)
     vae = gated(1e-3)
     with pytest.warns(UserWarning, match="GatedVAE: ") as told:
         vae.fit(X, epochs=3, callbacks=[GateSearch()], verbose=0)
@@ -295,7 +295,7 @@ def test_a_bound_that_is_not_met_for_long_is_told_while_training(monkeypatch):
 
 
 def test_a_bound_that_only_training_has_met_is_told_while_training(monkeypatch):
-    monkeypatch.setattr(unmet, "UNMET_LEAST", 3)
+    monkeypatch.setattr(unmet, "UNMET_MINIMUM", 3)
     monkeypatch.setattr(unmet, "UNMET_SHARE", 0.4)
     vae = gated(10.0)
     vae.fix_gates([True] * 4, settled=False)

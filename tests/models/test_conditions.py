@@ -1,5 +1,10 @@
 """Networks that read conditions beside the data, and data of several modalities."""
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pandas as pd
@@ -21,6 +26,8 @@ from ald_keras import (
 from ald_keras.export.command import export
 from ald_keras.likelihoods import JointLikelihood, NegativeBinomial
 from ald_keras.metrics.arrays import NamedArrays
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.normal(size=(240, 2))
@@ -519,6 +526,23 @@ def test_a_compact_model_leaves_the_dispersion_of_its_original():
     own, other = (each.likelihood.likelihoods["rna"] for each in (vae, small))
     assert any(own.log_dispersion is weight for weight in vae.likelihood_weights)
     assert any(other.log_dispersion is weight for weight in small.likelihood_weights)
+
+
+@pytest.mark.slow
+def test_a_loaded_joint_model_gives_plain_parts_in_a_new_process(tmp_path):
+    """Where Keras begins anew to number what has no name."""
+    vae = joint_vae()
+    vae.save(tmp_path / "model.keras")
+    script = (
+        "import keras, ald_keras, sys; "
+        "keras.saving.load_model(sys.argv[1]).decoder_model().save(sys.argv[2])"
+    )
+    files = [str(tmp_path / name) for name in ("model.keras", "decoder.keras")]
+    subprocess.run([sys.executable, "-c", script, *files], check=True, env=ENVIRONMENT)
+    z = RNG.normal(size=(8, 5)).astype("float32")
+    decoded = keras.saving.load_model(files[1])(z)
+    for name, value in vae.decode(z).items():
+        np.testing.assert_allclose(decoded[name], value, atol=1e-5)
 
 
 def test_one_modality_is_one_by_name():

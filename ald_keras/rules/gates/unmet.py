@@ -1,4 +1,4 @@
-"""When it is said that a bound is not met, while training goes on."""
+"""When to warn, while training goes on, that a bound is not met."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 # Share of all epochs without the bound being met after which this is said, again and
 # again; epochs that this takes at least, and where it is not known how many there are.
-UNMET_SHARE, UNMET_LEAST, UNMET = 0.5, 10, 50
+UNMET_SHARE, UNMET_MINIMUM, UNMET = 0.5, 10, 50
 
 
 def is_long_unmet(rule: GateRule, state: GateState) -> bool:
     """Whether it is time to say that the bound is not met."""
     every = UNMET
     if rule.epochs is not None:
-        every = max(UNMET_LEAST, math.ceil(UNMET_SHARE * rule.epochs))
+        every = max(UNMET_MINIMUM, math.ceil(UNMET_SHARE * rule.epochs))
         if len(state.unmet) >= rule.epochs:
             # The run ends, and says so itself.
             return False
