@@ -1,6 +1,6 @@
 """Anomaly scores: which digits has the model never seen?
 
-    python examples/anomalies.py
+    PYTHONPATH=. python examples/anomalies.py
 
 A VAE is trained on scikit-learn's digits without one class, finds its size meanwhile,
 and scores held-out images of all classes with `elbo`: the lower, the stranger. The area

@@ -1,6 +1,6 @@
 """A table with missing values: the size, and what is filled in.
 
-    python examples/missing_values.py
+    PYTHONPATH=. python examples/missing_values.py
 
 scikit-learn's breast-cancer table, 569 rows of 30 measurements, standardised; a fifth
 of the cells is removed. The VAE is trained on what is left and fills in the rest.

@@ -1,6 +1,6 @@
 """Counts of single cells: the batch is a condition, a fifth of the counts is missing.
 
-    python examples/single_cells.py
+    PYTHONPATH=. python examples/single_cells.py
 
 3,000 cells of six types by 200 genes, made from four factors, in three batches that
 measure each gene differently. The model gets counts, batch and library size; it is
