@@ -228,11 +228,11 @@ def test_inputs_that_cannot_be_told_apart_are_errors():
         MaskedVAE(encoder, decoder, 5)
 
 
-@pytest.mark.parametrize("condition", ["both", "encoder", "decoder"])
-@pytest.mark.parametrize("dense_first", [False, True])
+@pytest.mark.parametrize(
+    ("condition", "dense_first"),
+    [("both", False), ("decoder", True), ("encoder", False)],
+)
 def test_a_compact_model_keeps_the_conditions(tmp_path, condition, dense_first):
-    if condition == "encoder" and dense_first:
-        pytest.skip("this decoder reads the condition")
     vae = conditional_vae(condition=condition, dense_first=dense_first)
     vae.fit(DATA, epochs=1, verbose=0)
     vae.latent_mask.deactivate([1, 3])
@@ -284,20 +284,26 @@ def as_stream(data):
     return tf.data.Dataset.from_tensor_slices((data,)).batch(32)
 
 
-@pytest.mark.parametrize("form", [dict, as_stream, "frames", "sparse"])
-def test_forms_of_conditions_train_alike(form):
+@pytest.fixture(scope="module")
+def trained_on_arrays():
+    return history_of(DATA)
+
+
+def history_of(data):
+    options = {"shuffle": False, "epochs": 2, "verbose": 0}
+    return conditional_vae().fit(data, validation_data=(DATA,), **options).history
+
+
+@pytest.mark.parametrize("form", ["stream", "frames", "sparse"])
+def test_forms_of_conditions_train_alike(form, trained_on_arrays):
     data = {
+        "stream": as_stream(DATA),
         "frames": {"x": pd.DataFrame(X), "batch": pd.DataFrame(ONE_HOT)},
         "sparse": {"x": sp.csr_matrix(X), "batch": sp.csr_matrix(ONE_HOT)},
-    }.get(form) or form(DATA)
-    histories = [
-        conditional_vae()
-        .fit(x, shuffle=False, epochs=2, verbose=0, validation_data=(DATA,))
-        .history
-        for x in (DATA, data)
-    ]
-    for name, values in histories[0].items():
-        assert histories[1][name] == pytest.approx(values, rel=1e-5)
+    }[form]
+    found = history_of(data)
+    for name, values in trained_on_arrays.items():
+        assert found[name] == pytest.approx(values, rel=1e-5)
 
 
 def as_tensors(data):
