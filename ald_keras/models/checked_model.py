@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -272,6 +273,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
         """Several inputs in a list by their names; anything else as it is."""
         return data
 
+    @abc.abstractmethod
     def check_data(self, name: str, data: FitData) -> None:
         """Raise a `ValueError` naming `name` if arrays are not fit to train on.
 
@@ -279,7 +281,6 @@ class CheckedModel(keras_internals.PrebuiltModel):
             name: The argument's name, for the message.
             data: Array, or tuple of which the first is checked; streams pass.
         """
-        raise NotImplementedError(f"{type(self).__name__} must have `check_data`.")
 
     @contextlib.contextmanager
     def _guarded(

@@ -23,7 +23,7 @@ def ordered_inputs(
     `"condition"`, or `"condition_1"` and so on.
 
     Raises:
-        ValueError: If one of them cannot be told.
+        ValueError: If it is not clear which input is which.
     """
     if modalities is None:
         encoder, decoder = _named_by_order(encoder, decoder)
