@@ -119,11 +119,10 @@ class CheckedModel(keras_internals.PrebuiltModel):
             (x, y, sample_weight), validation_data = parts
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
-        steps = kwargs.get("validation_steps")
-        count = kwargs.get("steps_per_epoch")
-        data_checks.check_end("x", x, "steps_per_epoch", count)
-        name = "validation_steps"
+        name, steps = "validation_steps", kwargs.get("validation_steps")
         data_checks.check_end("validation_data", validation_data, name, steps)
+        name, count = "steps_per_epoch", kwargs.get("steps_per_epoch")
+        data_checks.check_end("x", x, name, count)
         frequency = kwargs.get("validation_freq", 1)
         validation = FitValidation(validation_data, frequency, steps)
         with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
