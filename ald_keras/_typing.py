@@ -6,7 +6,7 @@ Keras and TensorFlow come without types: a checker takes their objects for `Any`
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 # Array of NumPy, tensor of the backend, variable or symbolic tensor.
 Tensor = Any
@@ -20,3 +20,6 @@ Logs = dict[str, float]
 Store = MutableMapping[str, Any]
 # Data as `fit` takes them: an array, a data frame, a tuple of these, or a stream.
 FitData = Any
+
+# What a function gives that is called for another.
+T = TypeVar("T")

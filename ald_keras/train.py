@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 
 from ald_keras._typing import JSON
+from ald_keras.backends import from_chief, together
 from ald_keras.cli import OneLineParser, run_command
-from ald_keras.models.replicas import from_chief
 from ald_keras.rules.outcome import STATUS_TITLES
 from ald_keras.runs.checkpoint import CHECKPOINT, check_config
 from ald_keras.runs.config import Config, load_config
@@ -22,7 +22,7 @@ from ald_keras.runs.run_files import (
     write_run,
 )
 from ald_keras.runs.run_folder import run_folder
-from ald_keras.runs.strategies import open_strategy, together
+from ald_keras.runs.strategies import open_strategy
 from ald_keras.runs.training import train
 
 

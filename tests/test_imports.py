@@ -16,6 +16,7 @@ ROOMS = (
     "_validation",
     "cli",
     "files",
+    "backends",
     "rules",
     "likelihoods",
     "metrics/catalog",
@@ -23,8 +24,8 @@ ROOMS = (
     "metrics",
     "layers",
     "architectures",
-    "models",
     "datasets",
+    "models",
     "export/formats",
     "reports",
     "callbacks",
@@ -124,12 +125,8 @@ def test_tensorflow_is_imported_only_where_it_must_be():
     }
     assert users == {
         "export/formats/tensorflow_files.py",
-        "models/compiled.py",
-        "models/gated_vae.py",
-        "models/masked_vae.py",
-        "models/replicas.py",
-        "runs/strategies.py",
-        "datasets/epoch_shuffled_batches.py",
+        "backends/tensorflow.py",
+        "backends/tensorflow_strategies.py",
     }
 
 

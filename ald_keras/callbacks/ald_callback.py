@@ -198,7 +198,7 @@ class ALDCallback(PruningRecord):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         part = self._clock.advance(batch + 1)
         observer = self._require_observer()
-        if part is None or not observer.beta.is_constant(self.model):
+        if part is None or not observer.can_observe_within():
             return
         self._ask(observer.observe_within(self._epoch, part, *self._wanted_sizes()))
         self._apply_pending()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ald_keras._typing import JSON, Logs
+from ald_keras.backends import sync
 from ald_keras.callbacks.beta_watch import BetaWatch, beta_of
 from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
 from ald_keras.callbacks.model_protocol import PrunableModel
@@ -86,6 +87,11 @@ class Observer:
             _measurement(found["sizes"]),
             beta_of(self._model),
         )
+
+    def can_observe_within(self) -> bool:
+        """Whether weights can be observed now, within an epoch."""
+        sync(self._model)
+        return self.beta.is_constant(self._model)
 
     def observe_within(
         self,

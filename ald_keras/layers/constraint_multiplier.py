@@ -135,6 +135,12 @@ class ConstraintMultiplier(keras.layers.Layer):
         self.set_run_steps(None)
         self.built = True
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        # What a step reads and no file holds, as of random number generators.
+        own = [self._warmup_steps.variable, self._memory.variable]
+        return [*super().variables, *own]
+
     def set_run_steps(self, steps: int | None, trained: bool = False) -> None:
         """Take in how long the run is of which warm-up and average are a share.
 
@@ -206,7 +212,8 @@ class ConstraintMultiplier(keras.layers.Layer):
             (self.multiplier, raised),
             (self.satisfied, satisfied),
         ):
-            variable.assign(ops.where(usable, value, variable))
+            before = ops.convert_to_tensor(variable)
+            variable.assign(ops.where(usable, value, before))
 
     def get_config(self) -> dict[str, object]:
         names = (

@@ -9,10 +9,11 @@ from typing import Any
 
 import keras
 
-from ald_keras._typing import JSON, FitData, Store, Tensor
+from ald_keras._typing import JSON, FitData, Store, T, Tensor
+from ald_keras.backends import Steps, check_scope, from_chief, strategy_of
 from ald_keras.likelihoods import Likelihood
 from ald_keras.metrics.arrays import for_keras
-from ald_keras.models import compiled, data_checks, keras_internals, replicas
+from ald_keras.models import compiled, data_checks, keras_internals
 from ald_keras.models.fit_guard import (
     Callbacks,
     FitGuard,
@@ -21,11 +22,10 @@ from ald_keras.models.fit_guard import (
     restore_backup,
     surround,
 )
-from ald_keras.models.replicas import T
 from ald_keras.models.saved_state import SavedState, without_saved_state
 
 
-class CheckedModel(keras_internals.PrebuiltModel):
+class CheckedModel(Steps, keras_internals.PrebuiltModel):
     """Training as Keras does it, with checks of what comes in.
 
     A subclass has `likelihood` and `check_data` and, for batches of streams, counts
@@ -71,12 +71,12 @@ class CheckedModel(keras_internals.PrebuiltModel):
                 f"`compile` takes no loss and no metrics. Received: {given}. The loss "
                 "is the negative ELBO; the model's `likelihood=` says what is in it."
             )
-        replicas.check_scope(self.variables)
+        check_scope(self.variables)
         super().compile(optimizer=optimizer, **kwargs)
         compiled.forget_compiled(self)
         # So that what is saved or read before the first step is whole.
         if self.optimizer is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
+            with strategy_of(self).scope():
                 self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: JSON) -> None:
@@ -165,7 +165,7 @@ class CheckedModel(keras_internals.PrebuiltModel):
             Exception: What the function raises; a `RuntimeError` with its message in
                 the workers that have not called it.
         """
-        return replicas.from_chief(self.distribute_strategy, function)
+        return from_chief(strategy_of(self), function)
 
     def call_after_fit(self, function: Callable[[bool], None]) -> None:
         """Have a function called when the `fit` that runs has ended.

@@ -1,4 +1,4 @@
-"""What is compiled beside the training steps, in TensorFlow."""
+"""What is compiled beside the training steps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from ald_keras._typing import Tensor
+from ald_keras.backends import compiled
 from ald_keras.likelihoods import Likelihood
 
 if TYPE_CHECKING:
@@ -48,16 +50,10 @@ def masked_nll(
         Function of data `(samples, *data_shape)`, codes `(samples, latent_dim)` and
         masks `(masks, latent_dim)` to an array of shape `(masks, samples)`.
     """
-    import tensorflow as tf
 
-    def nll(x: Tensor, z: Tensor, masks: Tensor) -> Tensor:
-        # One after another: each is a whole batch for the decoder, which may end in
-        # another precision than that of the codes.
-        return tf.map_fn(
-            lambda mask: keras.ops.cast(model.nll(x, z * mask), masks.dtype),
-            masks,
-            parallel_iterations=1,
-        )
+    def nll(x: Tensor, z: Tensor, mask: Tensor) -> Tensor:
+        # A decoder may end in another precision than that of the codes.
+        return ops.cast(model.nll(x, z * mask), mask.dtype)
 
     cached = getattr(model, _NAME, None)
     if (
@@ -65,14 +61,14 @@ def masked_nll(
         or cached.decoder is not model.decoder
         or cached.likelihood is not model.likelihood
     ):
-        eager = model.compiled and model.run_eagerly
-        function = nll if eager else tf.function(nll, reduce_retracing=True)
+        function = compiled(model, nll)
         cached = _Compiled(model.decoder, model.likelihood, function)
         setattr(model, _NAME, cached)
 
     def numpy(x: Any, z: Tensor, masks: Tensor) -> np.ndarray:
-        tensors = map(tf.convert_to_tensor, (z, masks))
-        batch = model.model_inputs.tensors(x)
-        return keras.ops.convert_to_numpy(cached.function(batch, *tensors))
+        batch, z = model.model_inputs.tensors(x), ops.convert_to_tensor(z)
+        # One after another: each is a whole batch for the decoder.
+        found = [cached.function(batch, z, ops.convert_to_tensor(m)) for m in masks]
+        return np.stack([ops.convert_to_numpy(each) for each in found])
 
     return numpy

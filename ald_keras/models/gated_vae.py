@@ -12,8 +12,9 @@ from keras import ops
 from keras.ops import convert_to_numpy as to_numpy
 from numpy.typing import ArrayLike
 
-from ald_keras._typing import FitData, Tensor
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag, check_real
+from ald_keras.backends.batch import Batch
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood, in_support
 from ald_keras.models.construction_checks import check_tau
@@ -28,7 +29,6 @@ from ald_keras.models.lagrangian import (
     largest_multiplier,
 )
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
-from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.snapshot import Snapshot
 
 
@@ -189,20 +189,14 @@ class GatedVAE(LatentVAE):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())
 
-    def train_step(self, data: FitData) -> dict[str, Tensor]:
-        """One step on the Lagrangian (TensorFlow's)."""
-        import tensorflow as tf
+    def training_loss(
+        self, x: Any, sample_weight: Tensor, batch: Batch
+    ) -> tuple[Tensor, tuple[Tensor, Measured]]:
+        loss, error, measured = lagrangian(self, x, sample_weight, batch)
+        return loss, (error, measured)
 
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = self.model_inputs.tensors(x)
-        batch = GlobalBatch(self.model_inputs.data(x))
-        with tf.GradientTape() as tape:
-            loss, error, measured = lagrangian(self, x, sample_weight, batch)
-            # Keras sums gradients over replicas.
-            loss = self.optimizer.scale_loss(batch.weighted(loss))
-        variables = self.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    def after_step(self, x: Any, measured: Any, batch: Batch) -> dict[str, Tensor]:
+        error, measured = measured
         self._track(x, measured, batch)
         weight = ops.expand_dims(measured.weight, -1)
         kl = weight * ops.cast(measured.kl, weight.dtype)
@@ -213,18 +207,13 @@ class GatedVAE(LatentVAE):
         counts = batch.sum(measured.total) > 0
         self.constraint.update(ops.where(counts, batch.mean(error), float("nan")))
         self.latent_mask.mask.assign(self.gates.open_gates())
-        return batch.results(self.metrics, **gate_metrics(self))
+        return gate_metrics(self)
 
-    def test_step(self, data: FitData) -> dict[str, Tensor]:
-        """As at inference: the gates that are mostly open; codes are sampled."""
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = self.model_inputs.tensors(x)
-        batch = GlobalBatch(self.model_inputs.data(x))
+    def measure_batch(self, x: Any, sample_weight: Tensor, batch: Batch) -> None:
         measured = lagrangian_at_inference(self, x, sample_weight, batch)
         self._track(x, measured, batch)
-        return batch.results(self.metrics)
 
-    def _track(self, x: Tensor, measured: Measured, batch: GlobalBatch) -> None:
+    def _track(self, x: Tensor, measured: Measured, batch: Batch) -> None:
         terms, weight = measured.terms, measured.weight
         values = {
             "loss": measured.loss,

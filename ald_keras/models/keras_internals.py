@@ -17,6 +17,9 @@ class PrebuiltModel(keras.Model):
         # Keras would take a batch and, with several workers, fail to reduce it.
         return
 
+    def _symbolic_build(self, *_: object, **__: object) -> None:
+        return
+
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         # Keras would write a file that it cannot read.
         if str(filepath).endswith((".h5", ".hdf5")):

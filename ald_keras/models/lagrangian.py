@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from keras import ops
 
 from ald_keras._typing import Tensor
+from ald_keras.backends import cond
+from ald_keras.backends.batch import Batch
 from ald_keras.likelihoods import sum_over_data
 from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.models.latent_vae import at_least_float32
-from ald_keras.models.replicas import GlobalBatch
 
 if TYPE_CHECKING:
     from ald_keras.models.gated_vae import GatedVAE
@@ -41,7 +42,7 @@ class Measured(NamedTuple):
 
 
 def lagrangian(
-    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
+    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: Batch
 ) -> tuple[Tensor, Tensor, Measured]:
     """The loss, whose gradient holds the gates' estimate, and the mean error.
 
@@ -73,7 +74,8 @@ def lagrangian(
     # Before the second pass, whose own cannot be read outside of its branch.
     extras = list(model.losses)
     # Where all draws agree the second pass would give the same.
-    other = ops.cond(
+    other = cond(
+        model,
         ops.any(ops.not_equal(first, second)),
         lambda: cost(sample_terms(model, x, z, kl, first, training=True)),
         lambda: cost(terms),
@@ -100,7 +102,7 @@ def lagrangian(
 
 
 def lagrangian_at_inference(
-    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: GlobalBatch
+    model: GatedVAE, x: Tensor, sample_weight: Tensor, batch: Batch
 ) -> Measured:
     """The loss with the gates that are mostly open, codes sampled."""
     z_mean, z_log_var = model.masked_posterior(x, training=False)
@@ -134,7 +136,7 @@ def sample_terms(
 
 
 def mean_weights(
-    sample_weight: Tensor, like: Tensor, batch: GlobalBatch
+    sample_weight: Tensor, like: Tensor, batch: Batch
 ) -> tuple[Tensor, Tensor]:
     """Weights of a mean of 1 over the whole batch, and the sum before of this part.
 

@@ -99,6 +99,13 @@ class LatentNetworks(CheckedModel):
         """Number of active latent dimensions."""
         return self.latent_mask.active_dims
 
+    def read_batch(self, data: FitData) -> tuple[Any, Tensor]:
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        return self.model_inputs.tensors(x), sample_weight
+
+    def data_of(self, x: Any) -> Tensor:
+        return self.model_inputs.data(x)
+
     def named(self, data: FitData) -> FitData:
         return self.model_inputs.by_name(data)
 

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from ald_keras._typing import FitData, Tensor
+from ald_keras._typing import Tensor
 from ald_keras._validation import check_choice, check_real
+from ald_keras.backends.batch import Batch
 from ald_keras.layers import SizeSampling
 from ald_keras.likelihoods import (
     AnyLikelihood,
@@ -21,7 +22,6 @@ from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.latent_vae import LatentVAE, at_least_float32
-from ald_keras.models.replicas import GlobalBatch
 from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
 
 
@@ -192,31 +192,19 @@ class MaskedVAE(LatentVAE):
     def metrics(self) -> list[keras.metrics.Metric]:
         return [self.loss_tracker, self.reconstruction_tracker, self.kl_tracker]
 
-    def train_step(self, data: FitData) -> dict[str, Tensor]:
-        """One step of gradient descent on the negative ELBO (TensorFlow's)."""
-        import tensorflow as tf
+    def training_loss(
+        self, x: Any, sample_weight: Tensor, batch: Batch
+    ) -> tuple[Tensor, None]:
+        return self._update_trackers(x, sample_weight, batch, training=True), None
 
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = self.model_inputs.tensors(x)
-        batch = GlobalBatch(self.model_inputs.data(x))
-        with tf.GradientTape() as tape:
-            loss = self._update_trackers(x, sample_weight, batch, training=True)
-            # Keras sums gradients over replicas.
-            loss = self.optimizer.scale_loss(batch.weighted(loss))
-        variables = self.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return batch.results(self.metrics, active_dims=ops.sum(self.latent_mask.mask))
+    def after_step(self, x: Any, measured: None, batch: Batch) -> dict[str, Tensor]:
+        return {"active_dims": ops.sum(self.latent_mask.mask)}
 
-    def test_step(self, data: FitData) -> dict[str, Tensor]:
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        x = self.model_inputs.tensors(x)
-        batch = GlobalBatch(self.model_inputs.data(x))
+    def measure_batch(self, x: Any, sample_weight: Tensor, batch: Batch) -> None:
         self._update_trackers(x, sample_weight, batch, training=False)
-        return batch.results(self.metrics)
 
     def _update_trackers(
-        self, x: Any, sample_weight: Tensor, batch: GlobalBatch, training: bool
+        self, x: Any, sample_weight: Tensor, batch: Batch, training: bool
     ) -> Tensor:
         data = self.model_inputs.data(x)
         samples = ops.shape(data)[0]

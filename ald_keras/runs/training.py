@@ -10,6 +10,7 @@ import keras
 
 from ald_keras._typing import JSON, FitData
 from ald_keras.architectures import build_architecture
+from ald_keras.backends import from_chief, is_chief, together
 from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
 from ald_keras.datasets import (
     Dataset,
@@ -21,10 +22,9 @@ from ald_keras.datasets import (
 from ald_keras.metrics import FeatureExtractor, tau_for
 from ald_keras.models import GatedVAE, MaskedVAE
 from ald_keras.models.latent_vae import LatentVAE
-from ald_keras.models.replicas import from_chief, is_chief
 from ald_keras.runs.checkpoint import Progress, RunCheckpoint, read_checkpoint
 from ald_keras.runs.config import Config
-from ald_keras.runs.strategies import open_strategy, together
+from ald_keras.runs.strategies import open_strategy
 
 # What searches for the size of a run.
 Search = ALDCallback | GateSearch
@@ -207,6 +207,7 @@ def fit_model(
         initial_epoch=initial_epoch,
         callbacks=callbacks,
         verbose=verbose,
+        shuffle=False,
     )
     return history, search
 

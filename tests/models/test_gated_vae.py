@@ -9,9 +9,9 @@ from builders import digits, small_decoder, small_encoder
 
 from ald_keras import ALDCallback, GatedVAE, GateSearch, compact, tau_for
 from ald_keras.architectures import build_architecture
+from ald_keras.backends.batch import Batch
 from ald_keras.datasets import load_dataset
 from ald_keras.models.lagrangian import lagrangian
-from ald_keras.models.replicas import GlobalBatch
 
 X = digits(256)
 to_numpy = keras.ops.convert_to_numpy
@@ -36,7 +36,7 @@ def fit(vae, x=X, **options):
 
 def gate_gradient(vae, x, weight=None):
     with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, x, weight, GlobalBatch(x))
+        loss, _, _ = lagrangian(vae, x, weight, Batch())
     multiplier = float(to_numpy(vae.constraint.multiplier))
     return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (
         1 + multiplier * vae.tau
@@ -81,7 +81,7 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
     vae.sampling.noise = lambda shape, dtype: noise
     variables = [v.value for v in (*vae.encoder.variables, *vae.decoder.variables)]
     with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
+        loss, _, _ = lagrangian(vae, X[:8], None, Batch())
     found = tape.gradient(loss, variables)
     with tf.GradientTape() as tape:
         mean, log_var = vae.encoder(X[:8])
@@ -107,11 +107,11 @@ def test_the_second_pass_is_left_out_where_draws_agree():
     passes = []
     decoder = vae.decoder
     vae.decoder = lambda *args, **kwargs: passes.append(1) or decoder(*args, **kwargs)
-    lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
+    lagrangian(vae, X[:8], None, Batch())
     assert len(passes) == 2
     passes.clear()
     vae.fix_gates([True, False, True])
-    lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
+    lagrangian(vae, X[:8], None, Batch())
     assert len(passes) == 1
 
 
@@ -273,7 +273,7 @@ def test_the_loss_holds_the_warm_up_and_losses_of_layers():
     vae = GatedVAE(small_encoder(), decoder, 3, 5.0, warmup=4, seed=0)
     vae.constraint.steps.assign(1.0)
     vae.constraint.multiplier.assign(3.0)
-    loss, error, measured = lagrangian(vae, X[:8], None, GlobalBatch(X[:8]))
+    loss, error, measured = lagrangian(vae, X[:8], None, Batch())
     nll, kl = (float(np.mean(to_numpy(t))) for t in measured.terms[1:])
     expected = 0.25 * 3.0 * (float(error) - 5.0) + 0.75 * nll + kl
     (own,) = (float(to_numpy(each)) for each in vae.losses)

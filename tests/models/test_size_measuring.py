@@ -33,9 +33,9 @@ def sampled(vae, sizes):
 def gradients(vae, x):
     """Gradients of the loss of a training step, by name of the variable."""
     with tf.GradientTape() as tape:
-        from ald_keras.models.replicas import GlobalBatch
+        from ald_keras.backends.batch import Batch
 
-        loss = vae._update_trackers(x, None, GlobalBatch(x), training=True)
+        loss = vae._update_trackers(x, None, Batch(), training=True)
     variables = vae.trainable_variables
     return dict(
         zip([v.path for v in variables], tape.gradient(loss, variables), strict=True)

@@ -238,7 +238,7 @@ def test_a_worker_that_dies_is_an_error_and_the_run_goes_on(
 SENT = """
 import os, sys
 import numpy as np
-from ald_keras.models.replicas import from_chief, is_chief
+from ald_keras.backends import from_chief, is_chief
 from ald_keras.runs.strategies import open_strategy
 
 strategy = open_strategy("multi_worker")

@@ -1,0 +1,68 @@
+"""PyTorch: steps that run eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+from ald_keras._typing import FitData, Tensor
+from ald_keras.backends.batch import Batch
+from ald_keras.backends.single_process import OneDevice
+from ald_keras.backends.step_model import StepModel
+
+
+class Steps(StepModel):
+    """Training and test steps as `fit` calls them."""
+
+    def train_step(self, data: FitData) -> dict[str, Tensor]:
+        """One step of gradient descent."""
+        x, sample_weight = self.read_batch(data)
+        batch = Batch()
+        loss, measured = self.training_loss(x, sample_weight, batch)
+        loss = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = torch.autograd.grad(
+            loss, [variable.value for variable in variables], allow_unused=True
+        )
+        with torch.no_grad():
+            self.optimizer.apply(gradients, variables)
+            return batch.results(self.metrics, **self.after_step(x, measured, batch))
+
+    def test_step(self, data: FitData) -> dict[str, Tensor]:
+        """What a batch costs at inference."""
+        x, sample_weight = self.read_batch(data)
+        batch = Batch()
+        self.measure_batch(x, sample_weight, batch)
+        return batch.results(self.metrics)
+
+
+def cond(
+    model: keras.Model,
+    predicate: Tensor,
+    true: Callable[[], Tensor],
+    false: Callable[[], Tensor],
+) -> Tensor:
+    """What one of two functions gives, of which only that one is computed."""
+    return true() if bool(predicate) else false()
+
+
+def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
+    """A function of tensors and of a model's weights, to be called many times."""
+    return torch.no_grad()(function)
+
+
+def sync(model: keras.Model) -> None:
+    """Weights as the last step has left them: they always are here."""
+
+
+def open_strategy(name: str) -> Any:
+    """The strategy of a config, see `runs/strategies.py`."""
+    if name != "none":
+        raise ValueError(
+            "`strategy` must be 'none' with PyTorch. "
+            f"Received: {name!r}. Set KERAS_BACKEND=tensorflow, or jax for 'mirrored'."
+        )
+    return OneDevice()
