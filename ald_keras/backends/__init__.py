@@ -19,6 +19,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         batch_of,
         compiled,
         cond,
+        longest_execution,
         stream,
         sync,
     )
@@ -31,7 +32,14 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         together,
     )
 elif keras.backend.backend() == "jax":
-    from ald_keras.backends.jax import Steps, compiled, cond, open_strategy, sync
+    from ald_keras.backends.jax import (
+        Steps,
+        compiled,
+        cond,
+        longest_execution,
+        open_strategy,
+        sync,
+    )
     from ald_keras.backends.single_process import (
         batch_of,
         check_scope,
@@ -51,7 +59,14 @@ elif keras.backend.backend() == "torch":
         stream,
         together,
     )
-    from ald_keras.backends.torch import Steps, compiled, cond, open_strategy, sync
+    from ald_keras.backends.torch import (
+        Steps,
+        compiled,
+        cond,
+        longest_execution,
+        open_strategy,
+        sync,
+    )
 else:
     raise ImportError(
         "`KERAS_BACKEND` must be 'tensorflow', 'jax' or 'torch'. "
@@ -66,6 +81,7 @@ __all__ = [
     "cond",
     "from_chief",
     "is_chief",
+    "longest_execution",
     "open_strategy",
     "strategy_of",
     "stream",

@@ -119,6 +119,11 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     return lambda *arguments: pure([v.value for v in model.variables], *arguments)
 
 
+def longest_execution(model: keras.Model) -> int:
+    """Steps that one call of the backend takes, where nothing needs each batch."""
+    return 1
+
+
 def sync(model: keras.Model) -> None:
     """Weights as the last step has left them, while `fit` runs an epoch."""
     model.jax_state_sync()

@@ -13,6 +13,7 @@ from ald_keras._typing import FitData, Tensor
 from ald_keras.backends.batch import Batch
 from ald_keras.backends.source import BatchSource
 from ald_keras.backends.step_model import StepModel
+from ald_keras.backends.tensorflow_adam import fused_adam
 
 
 class Steps(StepModel):
@@ -28,7 +29,8 @@ class Steps(StepModel):
             loss = self.optimizer.scale_loss(batch.weighted(loss))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        with fused_adam(self.optimizer):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return batch.results(self.metrics, **self.after_step(x, measured, batch))
 
     def test_step(self, data: FitData) -> dict[str, Tensor]:
@@ -122,6 +124,12 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     if model.compiled and model.run_eagerly:
         return function
     return tf.function(function, reduce_retracing=True)
+
+
+def longest_execution(model: keras.Model) -> int:
+    """Steps that one call of the backend takes, where nothing needs each batch."""
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    return 32 if replicas == 1 else 1
 
 
 def sync(model: keras.Model) -> None:
