@@ -119,6 +119,11 @@ def cond(
     return ops.cond(predicate, true, false)
 
 
+def is_eager() -> bool:
+    """Whether steps run as Python calls them, with values that can be read."""
+    return tf.executing_eagerly()
+
+
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     """A function of tensors and of a model's weights, to be called many times."""
     if model.compiled and model.run_eagerly:

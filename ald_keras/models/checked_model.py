@@ -107,7 +107,7 @@ class CheckedModel(CompiledModel):
             else:
                 x, shuffle, size = guard.batches.dataset, False, None
                 y = sample_weight = None
-            self.choose_steps(x, as_list(callbacks))
+            self.prepare_steps(x, as_list(callbacks), guard.batches is None)
             return super().fit(
                 x=x,
                 y=y,

@@ -16,11 +16,16 @@ _STEPS = "steps_per_execution"
 
 
 class CompiledModel(Steps, keras_internals.PrebuiltModel):
-    """A model with a loss of its own, whose optimizer is built when it is compiled."""
+    """A model with a loss of its own, whose optimizer is built when it is compiled.
+
+    Attributes:
+        checks_batches: Boolean, training steps look for values that they cannot use.
+    """
 
     def __init__(self, **kwargs: object):
         super().__init__(**kwargs)
         self._chooses_steps = True
+        self.checks_batches = True
         self.steps_per_execution: int
 
     def compile(
@@ -69,19 +74,23 @@ class CompiledModel(Steps, keras_internals.PrebuiltModel):
     def compile_from_config(self, config: JSON) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def choose_steps(
-        self, x: FitData, callbacks: Sequence[keras.callbacks.Callback]
+    def prepare_steps(
+        self,
+        x: FitData,
+        callbacks: Sequence[keras.callbacks.Callback],
+        checks_batches: bool,
     ) -> None:
         """Set how many steps one execution takes, unless the user has.
 
         Args:
             x: What Keras's `fit` is given.
             callbacks: The callbacks of this `fit`.
+            checks_batches: Whether steps look for values that they cannot use.
         """
-        if not self._chooses_steps:
-            return
-        steps = chosen_steps(self, x, callbacks)
-        if steps != self.steps_per_execution:
-            self.steps_per_execution = steps
-            # Both hold the number they were traced with.
+        before = self.steps_per_execution, self.checks_batches
+        self.checks_batches = checks_batches
+        if self._chooses_steps:
+            self.steps_per_execution = chosen_steps(self, x, callbacks)
+        if before != (self.steps_per_execution, self.checks_batches):
+            # They hold what they were traced with.
             self.train_function = self.test_function = None
