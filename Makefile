@@ -36,11 +36,13 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest $(WORKERS) -m "not network and not gpu"
 
+# Other backends: tests/benchmarks/backends.py says how.
+ROWS := tensorflow tensorflow/plain tensorflow/callback tensorflow/gated
+
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/size_curve.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/pytorch.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/backends.py $(addsuffix =$(BIN)/python,$(addprefix --row ,$(ROWS)))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
