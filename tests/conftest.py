@@ -13,7 +13,27 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# What is tested of JAX and PyTorch too needs nothing of TensorFlow.
+ON_TENSORFLOW = os.environ["KERAS_BACKEND"] == "tensorflow"
+
 DEFAULT_DATA_DIR = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs TensorFlow where another backend runs."""
+    for item in items:
+        if "tf" in getattr(item, "fixturenames", ()):
+            item.add_marker("tensorflow")
+        if item.get_closest_marker("tensorflow") and not ON_TENSORFLOW:
+            item.add_marker(pytest.mark.skip(reason="needs KERAS_BACKEND=tensorflow"))
+
+
+@pytest.fixture
+def tf():
+    """TensorFlow, for a test that is skipped under other backends."""
+    import tensorflow
+
+    return tensorflow
 
 
 @pytest.fixture

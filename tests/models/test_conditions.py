@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import scipy.stats
-import tensorflow as tf
+from builders import stream_of
 from keras import layers, ops
 
 from ald_keras import (
@@ -211,7 +211,7 @@ def test_networks_and_lists_without_names_go_by_their_order(tmp_path):
     small.save(tmp_path / "small.keras")
     loaded = keras.saving.load_model(tmp_path / "small.keras")
     np.testing.assert_array_equal(loaded.elbo(named), small.elbo(named))
-    stream = tf.data.Dataset.from_tensor_slices((((X, ONE_HOT)),)).batch(32)
+    stream = stream_of((((X, ONE_HOT)),), 32)
     assert np.isfinite(vae.fit(stream, epochs=1, verbose=0).history["loss"]).all()
 
 
@@ -273,7 +273,7 @@ def test_exported_models_read_the_conditions(tmp_path, form):
         )
 
 
-def test_the_whole_of_keras_export_reads_the_conditions(tmp_path):
+def test_the_whole_of_keras_export_reads_the_conditions(tmp_path, tf):
     vae = conditional_vae()
     vae.export(str(tmp_path / "served"), verbose=False)
     served = tf.saved_model.load(str(tmp_path / "served"))
@@ -281,7 +281,7 @@ def test_the_whole_of_keras_export_reads_the_conditions(tmp_path):
 
 
 def as_stream(data):
-    return tf.data.Dataset.from_tensor_slices((data,)).batch(32)
+    return stream_of((data,), 32)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +307,7 @@ def test_forms_of_conditions_train_alike(form, trained_on_arrays):
 
 
 def as_tensors(data):
-    return {name: tf.constant(values) for name, values in data.items()}
+    return {name: keras.ops.convert_to_tensor(values) for name, values in data.items()}
 
 
 @pytest.mark.parametrize("form", [as_stream, as_tensors])
@@ -322,7 +322,7 @@ def test_callbacks_take_other_forms_of_conditions(form, tmp_path):
             verbose=0,
             callbacks=[ALDCallback(n_clusters=3), board],
         )
-    both = tf.data.Dataset.from_tensor_slices((DATA, DATA)).batch(32)
+    both = stream_of((DATA, DATA), 32)
     with pytest.warns(UserWarning, match="not fixed"):
         vae.fit(
             both, validation_data=both, verbose=0, callbacks=[ALDCallback(n_clusters=3)]

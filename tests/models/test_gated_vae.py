@@ -4,8 +4,8 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from builders import digits, small_decoder, small_encoder
+from builders import digits, gradients_of, small_decoder, small_encoder
+from keras import ops
 
 from ald_keras import ALDCallback, GatedVAE, GateSearch, compact, tau_for
 from ald_keras.architectures import build_architecture
@@ -35,12 +35,11 @@ def fit(vae, x=X, **options):
 
 
 def gate_gradient(vae, x, weight=None):
-    with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, x, weight, Batch())
     multiplier = float(to_numpy(vae.constraint.multiplier))
-    return to_numpy(tape.gradient(loss, vae.gates.weight.value)) * (
-        1 + multiplier * vae.tau
+    (gradient,) = gradients_of(
+        lambda: lagrangian(vae, x, weight, Batch())[0], [vae.gates.weight]
     )
+    return gradient * (1 + multiplier * vae.tau)
 
 
 @pytest.mark.parametrize("estimator", ["arm", "disarm"])
@@ -79,18 +78,18 @@ def test_the_networks_gradient_is_that_of_the_lagrangian_under_the_second_draw()
     vae.gates.draw = lambda samples, rows: uniform
     noise = np.random.default_rng(1).normal(size=(8, 3)).astype("float32")
     vae.sampling.noise = lambda shape, dtype: noise
-    variables = [v.value for v in (*vae.encoder.variables, *vae.decoder.variables)]
-    with tf.GradientTape() as tape:
-        loss, _, _ = lagrangian(vae, X[:8], None, Batch())
-    found = tape.gradient(loss, variables)
-    with tf.GradientTape() as tape:
+    variables = [*vae.encoder.variables, *vae.decoder.variables]
+    found = gradients_of(lambda: lagrangian(vae, X[:8], None, Batch())[0], variables)
+
+    def other():
         mean, log_var = vae.encoder(X[:8])
         gates = vae.gates.pair(uniform)[1]
-        z = mean + tf.exp(log_var / 2) * noise
-        kl = 0.5 * (mean**2 + tf.exp(log_var) - 1 - log_var) * gates
-        error = tf.reduce_sum((X[:8] - tf.sigmoid(vae.decoder(z * gates))) ** 2)
-        other = (2.0 * error + tf.reduce_sum(kl)) / 8 / 11.0
-    for one, two in zip(found, tape.gradient(other, variables), strict=True):
+        z = mean + ops.exp(log_var / 2) * noise
+        kl = 0.5 * (mean**2 + ops.exp(log_var) - 1 - log_var) * gates
+        error = ops.sum((X[:8] - ops.sigmoid(vae.decoder(z * gates))) ** 2)
+        return (2.0 * error + ops.sum(kl)) / 8 / 11.0
+
+    for one, two in zip(found, gradients_of(other, variables), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
 
 
@@ -386,7 +385,7 @@ def test_undecided_gates_are_told():
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-def test_the_warm_up_is_a_share_of_the_epochs_of_fit():
+def test_the_warm_up_is_a_share_of_the_epochs_of_fit(tf):
     class Shares(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             shares.append(float(self.model.constraint.warmup_fraction()))

@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-import tensorflow as tf
 from builders import digits, small_decoder, small_encoder, small_vae
 from keras import layers, ops
 
@@ -535,7 +534,7 @@ def test_missing_values_are_errors_unless_said():
 
 
 @pytest.mark.parametrize("cls", [MaskedVAE, GatedVAE])
-def test_keras_exports_the_reconstruction(cls, tmp_path):
+def test_keras_exports_the_reconstruction(cls, tmp_path, tf):
     options = {"tau": 5.0} if cls is GatedVAE else {}
     vae = cls(small_encoder(), small_decoder(4), 4, **options)
     vae.latent_mask.deactivate([1])

@@ -13,7 +13,6 @@ import time
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
 from builders import TINY_RUN, small_vae
 
@@ -352,7 +351,7 @@ def test_memory_and_traces_stay_flat(kind):
     assert sizes[299] - sizes[100] < 30.0, sizes
 
 
-def test_a_model_made_outside_the_scope_is_told():
+def test_a_model_made_outside_the_scope_is_told(tf):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     vae = small_vae(4)
     with strategy.scope():
