@@ -32,7 +32,7 @@ def test_it_finds_the_multiplier_of_a_known_problem(tf):
 
 def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
     layer = ConstraintMultiplier(2.0, minimum=0.01)
-    for _ in range(150):
+    for _ in range(500):
         layer.update(np.float32(0.5))
     assert values(layer)["multiplier"] == pytest.approx(0.01)
 
