@@ -3,8 +3,9 @@
 `Steps`: the training and test steps of a model, from what it computes in `keras.ops`.
 `batch_of`: the batch of a step, of which a replica may have a part. `cond`, `compiled`:
 a branch and a function that run fast. `sync`: weights as the last step left them.
-`stream`: batches in an order that seed and epoch decide. `open_strategy`,
-`strategy_of`, `check_scope`, `together`, `is_chief`, `from_chief`: several devices.
+`without_gradients`: where nothing is trained. `stream`: batches in an order that seed
+and epoch decide. `open_strategy`, `strategy_of`, `check_scope`, `together`, `is_chief`,
+`from_chief`: several devices.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         cond,
         stream,
         sync,
+        without_gradients,
     )
     from ald_keras.backends.tensorflow_strategies import (
         check_scope,
@@ -31,7 +33,14 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         together,
     )
 elif keras.backend.backend() == "jax":
-    from ald_keras.backends.jax import Steps, compiled, cond, open_strategy, sync
+    from ald_keras.backends.jax import (
+        Steps,
+        compiled,
+        cond,
+        open_strategy,
+        sync,
+        without_gradients,
+    )
     from ald_keras.backends.single_process import (
         batch_of,
         check_scope,
@@ -51,7 +60,14 @@ elif keras.backend.backend() == "torch":
         stream,
         together,
     )
-    from ald_keras.backends.torch import Steps, compiled, cond, open_strategy, sync
+    from ald_keras.backends.torch import (
+        Steps,
+        compiled,
+        cond,
+        open_strategy,
+        sync,
+        without_gradients,
+    )
 else:
     raise ImportError(
         "`KERAS_BACKEND` must be 'tensorflow', 'jax' or 'torch'. "
@@ -71,4 +87,5 @@ __all__ = [
     "stream",
     "sync",
     "together",
+    "without_gradients",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -117,6 +118,11 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
             return function(*arguments)
 
     return lambda *arguments: pure([v.value for v in model.variables], *arguments)
+
+
+def without_gradients() -> contextlib.AbstractContextManager[None]:
+    """In which nothing is kept for gradients: there is nothing to do here."""
+    return contextlib.nullcontext()
 
 
 def sync(model: keras.Model) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -122,6 +123,11 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     if model.compiled and model.run_eagerly:
         return function
     return tf.function(function, reduce_retracing=True)
+
+
+def without_gradients() -> contextlib.AbstractContextManager[None]:
+    """In which nothing is kept for gradients: there is nothing to do here."""
+    return contextlib.nullcontext()
 
 
 def sync(model: keras.Model) -> None:

@@ -54,6 +54,11 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     return torch.no_grad()(function)
 
 
+def without_gradients() -> Any:
+    """In which nothing is kept for gradients, so that tensors are plain arrays."""
+    return torch.no_grad()
+
+
 def sync(model: keras.Model) -> None:
     """Weights as the last step has left them: they always are here."""
 

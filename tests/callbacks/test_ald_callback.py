@@ -206,7 +206,7 @@ def test_a_metric_of_the_user_s_own():
 
     def brightness(model, x, y):
         calls.append((x.shape, y))
-        return float(np.mean(model.reconstruct(x)))
+        return float(np.mean(keras.ops.convert_to_numpy(model.reconstruct(x))))
 
     rule = ALDRule(patience=1, slope_window=2, thresholds={"brightness": 0.0})
     pruning = callback(rule, metrics={"brightness": (brightness, "max")})

@@ -120,6 +120,13 @@ def arguments(path, output, *more):
 
 def on_devices(count, argv):
     """A run over logical devices, in a process of its own, where they can be made."""
+    if keras.backend.backend() == "jax":  # which `environment` gives them
+        return (
+            "import sys, jax\n"
+            "from ald_keras.train import main\n"
+            f"assert len(jax.devices()) == {count}\n"
+            f"sys.exit(main({argv!r}))\n"
+        )
     return (
         "import sys, tensorflow as tf\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
@@ -132,6 +139,9 @@ def on_devices(count, argv):
     )
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch trains on one device"
+)
 @pytest.mark.parametrize(
     ("config", "count"),
     [
@@ -147,14 +157,17 @@ def test_devices_of_one_machine(config, count, single, tmp_path):
     path, expected = single(config)
     argv = arguments(path, tmp_path / "many", "--set", "strategy=mirrored")
     code = on_devices(count, argv)
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(count))
     assert_agree(tmp_path / "many", expected)
     decisions = json.loads((expected / "decisions.json").read_text())
     if config is CURVE:
         assert "fixed" in {decision["code"] for decision in decisions}
 
 
-def environment(**more):
+def environment(devices=1, **more):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    if keras.backend.backend() == "jax":
+        more["XLA_FLAGS"] = flags
     return {**os.environ, "PYTHONPATH": str(PACKAGE), **more}
 
 
@@ -198,6 +211,7 @@ def start_workers():
         process.communicate()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [RUN, ELASTIC, CURVE, GATED])
 def test_two_workers(config, single, tmp_path, start_workers):
@@ -211,6 +225,7 @@ def test_two_workers(config, single, tmp_path, start_workers):
     )
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_a_worker_that_dies_is_an_error_and_the_run_goes_on(
     single, tmp_path, start_workers
@@ -251,6 +266,7 @@ except (ZeroDivisionError, RuntimeError) as error:
 """
 
 
+@pytest.mark.tensorflow
 def test_all_get_what_the_chief_sends():
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
@@ -274,6 +290,7 @@ def test_all_get_what_the_chief_sends():
     assert other[2] == "RuntimeError The chief has stopped: division by zero"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_what_the_chief_cannot_do_ends_all_workers(single, tmp_path, start_workers):
     path, _ = single({**RUN, "epochs": 1})
@@ -289,6 +306,7 @@ def test_what_the_chief_cannot_do_ends_all_workers(single, tmp_path, start_worke
         assert f"{text}{tmp_path / 'two'} is not empty" in err.strip().split("\n")[-1]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "text",
     [
