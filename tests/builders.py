@@ -8,12 +8,22 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 from sklearn.datasets import load_digits
 
 from ald_keras import MaskedVAE
 
 to_numpy = keras.ops.convert_to_numpy
+
+BACKEND = keras.backend.backend()
+# Marks of tests that ask what PyTorch does not do: it traces no steps.
+traced = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch runs eagerly")
+several_steps = pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras executes single steps with PyTorch"
+)
+# And of one that asks which branch runs, outside of a step.
+eager = pytest.mark.skipif(BACKEND == "jax", reason="JAX traces both branches")
 
 # What the config file of a training run of a second holds.
 TINY_RUN = {
@@ -118,7 +128,7 @@ def largest_gap(first, second) -> float:
 
 def be_deterministic() -> None:
     """Have this process compute the same bits each time, which TensorFlow may not."""
-    if keras.backend.backend() == "tensorflow":
+    if BACKEND == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -133,7 +143,7 @@ def gradients_of(
         function: What it assigns to variables is lost with JAX.
         variables: What it depends on, or does not: then the gradient is 0.
     """
-    gradients = _GRADIENTS[keras.backend.backend()](function, variables)
+    gradients = _GRADIENTS[BACKEND](function, variables)
     return [
         np.zeros(variable.shape, "float32") if gradient is None else to_numpy(gradient)
         for gradient, variable in zip(gradients, variables, strict=True)
@@ -180,7 +190,7 @@ def stream_of(data: Any, batch_size: int, endless: bool = False) -> Any:
         batch_size: Integer; the last batch may be smaller.
         endless: Whether it starts again and again.
     """
-    if keras.backend.backend() != "tensorflow":
+    if BACKEND != "tensorflow":
         return Stream(data, batch_size, endless)
     import tensorflow as tf
 

@@ -22,6 +22,11 @@ State = tuple[list[Tensor], ...]
 class Steps(StepModel):
     """Training and test steps as `fit` calls them."""
 
+    @property
+    def metrics_variables(self) -> list[keras.Variable]:
+        # Keras hands on from step to step what is here, and nothing else.
+        return [*super().metrics_variables, *self.invalid_values.variables]
+
     def train_step(self, state: State, data: FitData) -> tuple[Any, State]:
         """One step of gradient descent."""
         trainable, others, slots, metrics = state

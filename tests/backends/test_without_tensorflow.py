@@ -59,7 +59,7 @@ def test_a_run_its_report_and_its_export(tmp_path):
 
 
 def test_without_the_backend_asked_for_the_error_names_the_extras():
-    code = "import sys; sys.modules['tensorflow'] = None; import ald_keras"
+    code = WITHOUT.split("sys.argv")[0] + "import ald_keras"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(ROOT)},
@@ -69,7 +69,7 @@ def test_without_the_backend_asked_for_the_error_names_the_extras():
     )
     last = done.stderr.strip().split("\n")[-1]
     for name in ("tensorflow", "jax", "torch"):
-        assert f"pip install 'ald_keras[{name}]'" in last or f"[{name}]" in last
+        assert f"'ald_keras[{name}]'" in last
 
 
 def test_latent_tensorboard_says_what_it_needs(tmp_path, monkeypatch):

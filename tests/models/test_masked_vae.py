@@ -9,10 +9,12 @@ import pytest
 from builders import (
     digits,
     gradients_of,
+    several_steps,
     small_decoder,
     small_encoder,
     small_vae,
     stream_of,
+    traced,
     traced_vae,
     weights_of,
 )
@@ -28,7 +30,7 @@ to_numpy = keras.ops.convert_to_numpy
 def test_elbo_terms_against_the_formulas():
     vae = small_vae(4, likelihood="gaussian")
     noise = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
-    vae.sampling.noise = lambda shape, dtype: noise
+    vae.sampling.noise = lambda shape, dtype: ops.convert_to_tensor(noise)
     x = X[:5]
     mean, log_var = (np.asarray(v, "float64") for v in vae.encode(x))
     nll, kl = vae.elbo_terms(x)
@@ -240,7 +242,7 @@ def plainly_trained():
         {"jit_compile": True},
         {"jit_compile": False},
         {"run_eagerly": True},
-        {"steps_per_execution": 3},
+        pytest.param({"steps_per_execution": 3}, marks=several_steps),
     ],
 )
 def test_every_way_to_run_gives_the_same_training(options, plainly_trained):
@@ -259,20 +261,23 @@ def test_mixed_precision_keeps_the_loss_in_float32(policy):
         vae = small_vae(3)
         vae.compile(keras.optimizers.Adam(1e-2))
         nll, kl = vae.elbo_terms(X[:4])
-        assert nll.dtype == kl.dtype == "float32"
+        assert {keras.backend.standardize_dtype(v.dtype) for v in (nll, kl)} == {
+            "float32"
+        }
         history = vae.fit(X, epochs=4, verbose=0).history
     finally:
         keras.config.set_dtype_policy(before)
     assert history["loss"][-1] < history["loss"][0]
 
 
+@traced
 def test_changing_the_mask_never_retraces():
     traces = []
 
     class Traced(MaskedVAE):
-        def train_step(self, data):
+        def train_step(self, *given):
             traces.append(1)
-            return super().train_step(data)
+            return super().train_step(*given)
 
     class Prune(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
