@@ -112,6 +112,11 @@ def cond(
     return result
 
 
+def is_eager() -> bool:
+    """Whether steps run as Python calls them, with values that can be read."""
+    return False
+
+
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     """A function of tensors and of a model's weights, to be called many times."""
     if model.compiled and model.run_eagerly:
@@ -128,6 +133,11 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
 def without_gradients() -> contextlib.AbstractContextManager[None]:
     """In which nothing is kept for gradients: there is nothing to do here."""
     return contextlib.nullcontext()
+
+
+def longest_execution(model: keras.Model) -> int:
+    """Steps that one call of the backend takes, where nothing needs each batch."""
+    return 1
 
 
 def sync(model: keras.Model) -> None:

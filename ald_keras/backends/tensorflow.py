@@ -14,6 +14,7 @@ from ald_keras._typing import FitData, Tensor
 from ald_keras.backends.batch import Batch
 from ald_keras.backends.source import BatchSource
 from ald_keras.backends.step_model import StepModel
+from ald_keras.backends.tensorflow_adam import fused_adam
 
 
 class Steps(StepModel):
@@ -29,7 +30,8 @@ class Steps(StepModel):
             loss = self.optimizer.scale_loss(batch.weighted(loss))
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        with fused_adam(self.optimizer):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return batch.results(self.metrics, **self.after_step(x, measured, batch))
 
     def test_step(self, data: FitData) -> dict[str, Tensor]:
@@ -118,6 +120,11 @@ def cond(
     return ops.cond(predicate, true, false)
 
 
+def is_eager() -> bool:
+    """Whether steps run as Python calls them, with values that can be read."""
+    return tf.executing_eagerly()
+
+
 def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     """A function of tensors and of a model's weights, to be called many times."""
     if model.compiled and model.run_eagerly:
@@ -128,6 +135,12 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
 def without_gradients() -> contextlib.AbstractContextManager[None]:
     """In which nothing is kept for gradients: there is nothing to do here."""
     return contextlib.nullcontext()
+
+
+def longest_execution(model: keras.Model) -> int:
+    """Steps that one call of the backend takes, where nothing needs each batch."""
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    return 32 if replicas == 1 else 1
 
 
 def sync(model: keras.Model) -> None:

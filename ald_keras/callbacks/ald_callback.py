@@ -60,8 +60,8 @@ class ALDCallback(PruningRecord):
     metrics and its state; one of your own must come after it in the list.
 
     Every `fit` restarts the rule from the dimensions that are active then, unless the
-    model was loaded from a file that was saved in the middle of a search: then a `fit`
-    whose first epoch is the one after that resumes it. While `beta` moves (see
+    model was loaded from a file saved in the middle of a search: then a `fit` whose
+    first epoch is the one after that resumes it. While `beta` moves (see
     `KLWarmup`) nothing is observed or decided. Where the mask is changed from outside,
     for example by `EarlyStopping(restore_best_weights=True)`, weights and mask stay as
     they were restored, since they belong together: a warning says so, the rule
@@ -141,6 +141,8 @@ class ALDCallback(PruningRecord):
         self.stop_training = stop_training
         self.verbose = verbose
         self.interval = interval
+        # Read by `fit`, which else calls it after several steps.
+        self.sees_each_batch = not isinstance(interval, str)
         check_arguments(self)
         self._observer: Observer | None = None
         self._clock = EvaluationClock(EPOCH, None)
@@ -186,8 +188,7 @@ class ALDCallback(PruningRecord):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._check_mask(epoch)
         self._apply_pending()
-        # Each time, as the order lies in weights that may have been restored.
-        self._sample_sizes()
+        self._sample_sizes()  # The order lies in weights that may have been restored.
         self._epoch = epoch
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
@@ -196,13 +197,11 @@ class ALDCallback(PruningRecord):
             self._require_observer().begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        part = self._clock.advance(batch + 1)
-        observer = self._require_observer()
-        if part is None or not observer.can_observe_within():
-            return
-        self._ask(observer.observe_within(self._epoch, part, *self._wanted_sizes()))
-        self._apply_pending()
-        self._sample_sizes()
+        part, observer = self._clock.advance(batch + 1), self._require_observer()
+        if part is not None and observer.can_observe_within():
+            self._ask(observer.observe_within(self._epoch, part, *self._wanted_sizes()))
+            self._apply_pending()
+            self._sample_sizes()
 
     def _sample_sizes(self) -> None:
         # The paper's rule samples none.

@@ -34,6 +34,7 @@ class EpochShuffledBatches:
         x: Samples, shape `(n, ...)`, or a dict of such by name; `LazySamples` are read
             batch by batch.
         y: Labels or targets, shape `(n, ...)`. Defaults to `None`: batches are `(x,)`.
+        sample_weight: Weights, shape `(n,)` or that of `x`. Defaults to `None`.
         batch_size: Positive integer.
         seed: Non-negative integer.
         initial_epoch: Epoch of the first pass, from 0, where `callback` is not used.
@@ -54,6 +55,7 @@ class EpochShuffledBatches:
         self,
         x: npt.ArrayLike | LazySamples | NamedArrays | Mapping[str, npt.ArrayLike],
         y: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         *,
         batch_size: int,
         seed: int,
@@ -75,13 +77,17 @@ class EpochShuffledBatches:
             for name, part in parts.items()
         }
         self._is_named = isinstance(x, NamedArrays)
-        more = [] if y is None else [np.asarray(y)]
-        if y is not None and more[0].shape[:1] != (self.samples,):
-            raise ValueError(
-                "`y` must be as long as `x`. "
-                f"Received: shape {more[0].shape} and {self.samples} samples"
-            )
-        self.arrays = (first, *more)
+        more = {"y": y, "sample_weight": sample_weight}
+        if y is None and sample_weight is not None:
+            more["y"] = np.zeros(self.samples, "float32")  # which keep their place
+        given = {n: np.asarray(part) for n, part in more.items() if part is not None}
+        for name, part in given.items():
+            if part.shape[:1] != (self.samples,):
+                raise ValueError(
+                    f"`{name}` must be as long as `x`. "
+                    f"Received: shape {part.shape} and {self.samples} samples"
+                )
+        self.arrays = (first, *given.values())
         self.batch_size = int(batch_size)
         self.seed = int(seed)
         self._position = _Position(int(initial_epoch))
@@ -120,6 +126,10 @@ class EpochShuffledBatches:
             Permutation of `0 .. n - 1`, shape `(n,)`.
         """
         return np.random.default_rng([self.seed, epoch]).permutation(self.samples)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of an epoch, from 0."""
+        self._position.next_epoch = epoch
 
     def next_order(self) -> npt.NDArray[np.int64]:
         """Order of the samples in the pass that begins."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import keras
 
-from ald_keras._typing import JSON, FitData, Store, T, Tensor
-from ald_keras.backends import Steps, check_scope, from_chief, strategy_of, sync
+from ald_keras._typing import FitData, Store, T, Tensor
+from ald_keras.backends import from_chief, strategy_of, sync
 from ald_keras.likelihoods import Likelihood
 from ald_keras.metrics.arrays import for_keras
-from ald_keras.models import compiled, data_checks, keras_internals
+from ald_keras.models import data_checks, keras_internals
+from ald_keras.models.compiled_model import CompiledModel
+from ald_keras.models.fit_batches import shuffled_batches
 from ald_keras.models.fit_guard import (
     Callbacks,
     FitGuard,
@@ -25,7 +27,7 @@ from ald_keras.models.fit_guard import (
 from ald_keras.models.saved_state import SavedState, without_saved_state
 
 
-class CheckedModel(Steps, keras_internals.PrebuiltModel):
+class CheckedModel(CompiledModel):
     """Training as Keras does it, with checks of what comes in.
 
     A subclass has `likelihood` and `check_data` and, for batches of streams, counts
@@ -39,6 +41,7 @@ class CheckedModel(Steps, keras_internals.PrebuiltModel):
     """
 
     likelihood: Likelihood
+    seed: int | None
 
     def __init__(self, **kwargs: object):
         super().__init__(**kwargs)
@@ -49,38 +52,6 @@ class CheckedModel(Steps, keras_internals.PrebuiltModel):
         self._training_data: FitData = None
         self._fit_guard: FitGuard | None = None
         self._after_fit = contextlib.ExitStack()
-
-    def compile(
-        self, optimizer: Any = "adam", loss: object = None, **kwargs: object
-    ) -> None:
-        """Set the optimizer; the loss is the negative ELBO.
-
-        Args:
-            optimizer: Keras optimizer or its name. Defaults to `"adam"`.
-            loss: Must be `None`.
-            **kwargs: As Keras takes them: `jit_compile`, `steps_per_execution`, ...
-
-        Raises:
-            ValueError: If a loss or metrics are given, or in another strategy's scope.
-        """
-        values = {"loss": loss, **kwargs}
-        refused = "loss", "loss_weights", "metrics", "weighted_metrics"
-        given = [name for name in refused if values.get(name)]
-        if given:
-            raise ValueError(
-                f"`compile` takes no loss and no metrics. Received: {given}. The loss "
-                "is the negative ELBO; the model's `likelihood=` says what is in it."
-            )
-        check_scope(self.variables)
-        super().compile(optimizer=optimizer, **kwargs)
-        compiled.forget_compiled(self)
-        # So that what is saved or read before the first step is whole.
-        if self.optimizer is not None and not self.optimizer.built:
-            with strategy_of(self).scope():
-                self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config: JSON) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(
         self,
@@ -125,16 +96,27 @@ class CheckedModel(Steps, keras_internals.PrebuiltModel):
         data_checks.check_end("x", x, name, count)
         frequency = kwargs.get("validation_freq", 1)
         validation = FitValidation(validation_data, frequency, steps)
+        size = batch_size
+        kwargs.setdefault("validation_batch_size", batch_size)
         with self._guarded(x, validation, as_list(callbacks), initial_epoch) as guard:
+            if shuffle and count is None:
+                guard.batches = shuffled_batches(x, y, sample_weight, size, self.seed)
+            if guard.batches is None:
+                x, shuffle = for_keras(x), shuffle and not data_checks.is_stream(x)
+                y = data_checks.keep_weights(x, y, sample_weight)
+            else:
+                x, shuffle, size = guard.batches.dataset, False, None
+                y = sample_weight = None
+            self.prepare_steps(x, as_list(callbacks), guard.batches is None)
             return super().fit(
-                x=for_keras(x),
-                y=data_checks.keep_weights(x, y, sample_weight),
-                batch_size=batch_size,
+                x=x,
+                y=y,
+                batch_size=size,
                 epochs=epochs,
                 verbose=verbose,
                 callbacks=surround(callbacks, self, epochs, guard),
                 validation_data=data_checks.keep_validation_weights(validation_data),
-                shuffle=shuffle and not data_checks.is_stream(x),
+                shuffle=shuffle,
                 class_weight=class_weight,
                 sample_weight=sample_weight,
                 initial_epoch=self.first_epoch,

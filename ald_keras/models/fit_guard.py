@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ald_keras._typing import FitData, Logs
+from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
 from ald_keras.metrics.divergence import check_finite
 from ald_keras.models import keras_internals
 
@@ -51,17 +52,21 @@ class FitValidation:
 class FitGuard(keras.callbacks.Callback):
     """Comes before all other callbacks.
 
-    At the end of each epoch it checks the stream's values and the loss, and saves the
-    random states of all layers in `saved_state`. When training ends it records the
-    weights, before any callback restores others.
+    It tells `batches` the epoch. At the end of each epoch it checks the stream's values
+    and the loss, and saves the random states of all layers in `saved_state`. When
+    training ends it records the weights, before any callback restores others.
 
     Args:
         callbacks: The user's callbacks of this `fit`.
+
+    Attributes:
+        batches: What `fit` makes of arrays, or `None`.
     """
 
     def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
         super().__init__()
         self._callbacks = callbacks
+        self.batches: EpochShuffledBatches | None = None
         self._weight_sums: list[float] = []
         # Of an epoch, and before this `fit`.
         self._steps: int | None = None
@@ -101,6 +106,10 @@ class FitGuard(keras.callbacks.Callback):
             trained = bool(self._first_step) and not self.model.first_epoch
             run = None if steps is None or epochs is None else steps * epochs
             setter(run, trained)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.batches is not None:
+            self.batches.begin_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._steps is None:

@@ -16,7 +16,7 @@ from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag, check_real
 from ald_keras.backends.batch import Batch
 from ald_keras.layers import ConstraintMultiplier, LatentGates
-from ald_keras.likelihoods import Likelihood, in_support
+from ald_keras.likelihoods import Likelihood
 from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.first_step import DataErrors, prepare
 from ald_keras.models.gate_warnings import UNDECIDED, unsettled_gates
@@ -28,7 +28,7 @@ from ald_keras.models.lagrangian import (
     lagrangian_at_inference,
     largest_multiplier,
 )
-from ald_keras.models.latent_vae import LatentVAE, at_least_float32
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.models.snapshot import Snapshot
 
 
@@ -197,7 +197,7 @@ class GatedVAE(LatentVAE):
 
     def after_step(self, x: Any, measured: Any, batch: Batch) -> dict[str, Tensor]:
         error, measured = measured
-        self._track(x, measured, batch)
+        self._track(x, measured, batch, training=True)
         weight = ops.expand_dims(measured.weight, -1)
         kl = weight * ops.cast(measured.kl, weight.dtype)
         mean = ops.cast(ops.stop_gradient(batch.mean(batch.part_mean(kl))), "float32")
@@ -211,9 +211,11 @@ class GatedVAE(LatentVAE):
 
     def measure_batch(self, x: Any, sample_weight: Tensor, batch: Batch) -> None:
         measured = lagrangian_at_inference(self, x, sample_weight, batch)
-        self._track(x, measured, batch)
+        self._track(x, measured, batch, training=False)
 
-    def _track(self, x: Tensor, measured: Measured, batch: Batch) -> None:
+    def _track(
+        self, x: Tensor, measured: Measured, batch: Batch, training: bool
+    ) -> None:
         terms, weight = measured.terms, measured.weight
         values = {
             "loss": measured.loss,
@@ -224,9 +226,7 @@ class GatedVAE(LatentVAE):
         total = batch.sum(measured.total)
         for name, value in values.items():
             self._trackers[name].update_state(batch.mean(value), sample_weight=total)
-        data = at_least_float32(self.model_inputs.data(x))
-        bad = ops.logical_not(in_support(self.likelihood, data))
-        self.invalid_values.update_state(ops.cast(bad, "float32"))
+        self.count_invalid_values(self.model_inputs.data(x), training)
 
     @property
     def undecided_gates(self) -> list[int]:

@@ -56,6 +56,11 @@ def validates_fit(options: Mapping[str, object]) -> bool:
     return bool(options.get("_use_cached_eval_dataset"))
 
 
+def overrides(callback: keras.callbacks.Callback, hook: str) -> bool:
+    """Whether a callback does something in a method that Keras calls."""
+    return not getattr(getattr(callback, hook), "_is_default", False)
+
+
 def source(tensor: Tensor) -> tuple[keras.Operation, tuple[Tensor, ...]]:
     """The operation that made a symbolic tensor, and the tensors it read."""
     history = tensor._keras_history

@@ -15,6 +15,7 @@ from ald_keras.likelihoods import (
     AnyLikelihood,
     JointLikelihood,
     get_likelihood,
+    in_support,
     soft_limit,
 )
 from ald_keras.metrics.arrays import is_array
@@ -105,6 +106,18 @@ class LatentNetworks(CheckedModel):
 
     def data_of(self, x: Any) -> Tensor:
         return self.model_inputs.data(x)
+
+    def count_invalid_values(self, data: Tensor, training: bool) -> None:
+        """Count values of a batch that the likelihood is not defined for.
+
+        Args:
+            data: The batch without conditions, shape `(batch, *data_shape)`.
+            training: Whether it is one of `fit`, which checks arrays as a whole.
+        """
+        if training and not self.checks_batches:
+            return
+        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(data)))
+        self.invalid_values.update_state(ops.cast(bad, "float32"))
 
     def named(self, data: FitData) -> FitData:
         return self.model_inputs.by_name(data)

@@ -11,17 +11,17 @@ from keras import ops
 
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_choice, check_real
+from ald_keras.backends import is_eager
 from ald_keras.backends.batch import Batch
 from ald_keras.layers import SizeSampling
 from ald_keras.likelihoods import (
     AnyLikelihood,
-    in_support,
     with_missing,
 )
 from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.size_curve import SizeCurve
-from ald_keras.models.latent_vae import LatentVAE, at_least_float32
+from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
 
 
@@ -207,8 +207,7 @@ class MaskedVAE(LatentVAE):
         self, x: Any, sample_weight: Tensor, batch: Batch, training: bool
     ) -> Tensor:
         data = self.model_inputs.data(x)
-        samples = ops.shape(data)[0]
-        sizes = self.size_sampling.draw(samples, batch.rows) if training else None
+        sizes = self._draw_sizes(data, batch) if training else None
         keep = None if sizes is None else self.size_sampling.keep(sizes)
         value_weight = None
         if isinstance(sample_weight, Mapping):
@@ -224,21 +223,23 @@ class MaskedVAE(LatentVAE):
         penalties = [ops.cast(penalty, nll.dtype) for penalty in self.losses]
         part_means = batch.part_mean(nll), batch.part_mean(kl)
         loss = self._objective(*part_means, penalties)
-        # What is logged compares with validation: examples at the full size alone.
-        full = ops.ones_like(nll)
+        logged, count = (loss, *part_means), ops.shape(data)[0]
         if sizes is not None:
+            # It compares with validation: examples at the full size alone.
             full = ops.cast(sizes == float(self.latent_dim), nll.dtype)
-        count = ops.sum(full)
-        nll, kl = (ops.sum(v * full) / ops.maximum(count, 1) for v in (nll, kl))
-        for tracker, value in (
-            (self.loss_tracker, self._objective(nll, kl, penalties)),
-            (self.reconstruction_tracker, nll),
-            (self.kl_tracker, kl),
-        ):
+            count = ops.sum(full)
+            nll, kl = (ops.sum(v * full) / ops.maximum(count, 1) for v in (nll, kl))
+            logged = self._objective(nll, kl, penalties), nll, kl
+        for tracker, value in zip(self.metrics, logged, strict=True):
             tracker.update_state(value, sample_weight=count)
-        bad = ops.logical_not(in_support(self.likelihood, at_least_float32(data)))
-        self.invalid_values.update_state(ops.cast(bad, "float32"))
+        self.count_invalid_values(data, training)
         return loss
+
+    def _draw_sizes(self, data: Tensor, batch: Batch) -> Tensor:
+        """Sizes of the examples, `None` where none is truncated and that is known."""
+        if is_eager() and not self.size_sampling.is_on:
+            return None
+        return self.size_sampling.draw(ops.shape(data)[0], batch.rows)
 
     def _weighs_values(self, sample_weight: Tensor) -> bool:
         """Whether weights are those of values, of the data's shape, not of samples."""

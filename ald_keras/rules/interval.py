@@ -48,6 +48,8 @@ class EvaluationClock:
         Args:
             done: Integer >= 1, steps of the epoch that are over.
         """
+        # Keras counts an execution of several steps as whole that ends with the epoch.
+        done = done if self._steps is None else min(done, self._steps)
         before, self._done = self._done, done
         if self._steps is None or self._parts() == 1 or done >= self._steps:
             return None

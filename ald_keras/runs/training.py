@@ -14,7 +14,6 @@ from ald_keras.backends import from_chief, is_chief, together
 from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
 from ald_keras.datasets import (
     Dataset,
-    EpochShuffledBatches,
     LazySamples,
     OrderedBatches,
     data_of,
@@ -185,11 +184,7 @@ def fit_model(
     Returns:
         The `History`, and the `ALDCallback` or `GateSearch` or `None`.
     """
-    model.check_data("dataset", data.x_train)
-    batches = EpochShuffledBatches(
-        data.x_train, batch_size=config.batch_size, seed=config.seed
-    )
-    callbacks: list[keras.callbacks.Callback] = [batches.callback]
+    callbacks: list[keras.callbacks.Callback] = []
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     search = _search(config, data, extractor)
@@ -200,14 +195,14 @@ def fit_model(
         validation = OrderedBatches(*validation, batch_size=config.batch_size)
         validation_batch_size = None
     history = model.fit(
-        batches.dataset,
+        data.x_train,
+        batch_size=config.batch_size,
         validation_data=validation,
         validation_batch_size=validation_batch_size,
         epochs=config.epochs,
         initial_epoch=initial_epoch,
         callbacks=callbacks,
         verbose=verbose,
-        shuffle=False,
     )
     return history, search
 
