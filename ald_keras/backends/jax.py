@@ -11,6 +11,7 @@ import keras
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.backends.batch import Batch
+from ald_keras.backends.jax_devices import Devices
 from ald_keras.backends.single_process import OneDevice
 from ald_keras.backends.step_model import StepModel
 
@@ -154,4 +155,4 @@ def open_strategy(name: str) -> Any:
             "`strategy` must be 'none' or 'mirrored' with JAX. Received: "
             "'multi_worker', which is TensorFlow's: set KERAS_BACKEND=tensorflow."
         )
-    return keras.distribution.DataParallel()
+    return Devices()
