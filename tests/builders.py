@@ -22,6 +22,9 @@ traced = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch runs eagerly")
 several_steps = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras executes single steps with PyTorch"
 )
+xla = pytest.mark.skipif(BACKEND == "torch", reason="torch.compile takes minutes")
+# And where JAX is told nothing of it by `JAX_ENABLE_X64`.
+double = pytest.mark.skipif(BACKEND == "jax", reason="JAX computes in 32 bits")
 # And of one that asks which branch runs, outside of a step.
 eager = pytest.mark.skipif(BACKEND == "jax", reason="JAX traces both branches")
 

@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from builders import digits
+from builders import digits, double, xla
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
 from ald_keras.architectures import build_architecture
@@ -75,8 +75,8 @@ def reference():
     [
         ("mixed_float16", {}),
         ("mixed_bfloat16", {}),
-        ("float64", {}),
-        ("float32", {"jit_compile": True}),
+        pytest.param("float64", {}, marks=double),
+        pytest.param("float32", {"jit_compile": True}, marks=xla),
         ("float32", {"run_eagerly": True}),
     ],
     ids=["float16", "bfloat16", "float64", "jit_compile", "run_eagerly"],

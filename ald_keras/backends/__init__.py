@@ -3,9 +3,10 @@
 `Steps`: the training and test steps of a model, from what it computes in `keras.ops`.
 `batch_of`: the batch of a step, of which a replica may have a part. `cond`, `compiled`:
 a branch and a function that run fast. `sync`: weights as the last step left them.
-`without_gradients`: where nothing is trained. `stream`: batches in an order that seed
-and epoch decide. `open_strategy`, `strategy_of`, `check_scope`, `together`, `is_chief`,
-`from_chief`: several devices.
+`shared_random_state`: what layers draw from beside their own. `without_gradients`:
+where nothing is trained. `stream`: batches in an order that seed and epoch decide.
+`open_strategy`, `strategy_of`, `check_scope`, `together`, `is_chief`, `from_chief`:
+several devices.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         cond,
         is_eager,
         longest_execution,
+        set_shared_random_state,
+        shared_random_state,
         stream,
         sync,
         without_gradients,
@@ -42,6 +45,8 @@ elif keras.backend.backend() == "jax":
         is_eager,
         longest_execution,
         open_strategy,
+        set_shared_random_state,
+        shared_random_state,
         sync,
         without_gradients,
     )
@@ -71,6 +76,8 @@ elif keras.backend.backend() == "torch":
         is_eager,
         longest_execution,
         open_strategy,
+        set_shared_random_state,
+        shared_random_state,
         sync,
         without_gradients,
     )
@@ -91,6 +98,8 @@ __all__ = [
     "is_eager",
     "longest_execution",
     "open_strategy",
+    "set_shared_random_state",
+    "shared_random_state",
     "strategy_of",
     "stream",
     "sync",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.backends.batch import Batch
@@ -139,6 +140,15 @@ def without_gradients() -> contextlib.AbstractContextManager[None]:
 def longest_execution(model: keras.Model) -> int:
     """Steps that one call of the backend takes, where nothing needs each batch."""
     return 1
+
+
+def shared_random_state() -> list[np.ndarray]:
+    """State of random numbers that layers draw and no variable holds: none here."""
+    return []
+
+
+def set_shared_random_state(arrays: Sequence[np.ndarray]) -> None:
+    """Go on from what `shared_random_state` gave; nothing to do here."""
 
 
 def sync(model: keras.Model) -> None:

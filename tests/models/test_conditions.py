@@ -413,6 +413,7 @@ def test_an_interrupted_run_with_conditions_resumes_bit_for_bit(tmp_path):
             as_stream(DATA),
             validation_data=(DATA, BATCH),
             epochs=epochs,
+            shuffle=False,
             verbose=0,
             callbacks=callbacks,
         )

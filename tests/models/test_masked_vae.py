@@ -17,6 +17,7 @@ from builders import (
     traced,
     traced_vae,
     weights_of,
+    xla,
 )
 from keras import layers, ops
 
@@ -239,7 +240,7 @@ def plainly_trained():
 @pytest.mark.parametrize(
     "options",
     [
-        {"jit_compile": True},
+        pytest.param({"jit_compile": True}, marks=xla),
         {"jit_compile": False},
         {"run_eagerly": True},
         pytest.param({"steps_per_execution": 3}, marks=several_steps),
@@ -420,8 +421,8 @@ def test_unusable_arrays_are_errors_before_the_first_step(value):
     [
         (np.nan, False),
         (1.5, False),
-        (np.nan, True),
-        pytest.param(1.5, True, marks=pytest.mark.slow),
+        pytest.param(np.nan, True, marks=xla),
+        pytest.param(1.5, True, marks=[xla, pytest.mark.slow]),
     ],
 )
 def test_unusable_streams_are_errors_at_the_end_of_the_epoch(value, jit_compile):

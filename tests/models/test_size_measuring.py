@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from builders import (
     digits,
+    double,
     gradients_of,
     several_steps,
     small_decoder,
@@ -13,6 +14,7 @@ from builders import (
     small_vae,
     traced,
     traced_vae,
+    xla,
 )
 
 from ald_keras import MaskedVAE, compact, likelihoods
@@ -60,7 +62,7 @@ def test_terms_of_sampled_sizes_agree_with_a_loop_over_examples():
     vae.size_sampling.start(order, [0.1] * 8)
     sizes = np.array([1, 4, 8, 2, 7, 8], "float32")
     keep = vae.size_sampling.keep(sizes)
-    nll, kl = vae.elbo_terms(X[:6], keep=keep)
+    nll, kl = map(keras.ops.convert_to_numpy, vae.elbo_terms(X[:6], keep=keep))
     noise = keras.ops.convert_to_numpy(FixedNoise(np.arange(8))((6, 8), "float32"))
     means, log_vars = (np.asarray(v) for v in vae.encode(X[:6]))
     for i, size in enumerate(sizes.astype(int)):
@@ -144,7 +146,7 @@ def test_validation_and_inference_see_the_full_size():
         ({"run_eagerly": True}, 1e-4),
         pytest.param({"steps_per_execution": 3}, 1e-4, marks=several_steps),
         # XLA draws other noise.
-        ({"jit_compile": True}, 5e-3),
+        pytest.param({"jit_compile": True}, 5e-3, marks=xla),
     ],
     ids=["eager", "several-steps", "jit"],
 )
@@ -163,7 +165,9 @@ def test_ways_to_compile_train_alike(options, gap):
     assert counts == pytest.approx([0.58 * len(X)] * 2, abs=2 * 5)
 
 
-@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("float64", marks=double), "mixed_bfloat16"]
+)
 def test_other_precisions_train_and_measure(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
