@@ -37,9 +37,9 @@ test-all: lint
 	$(BIN)/python -m pytest $(WORKERS) -m "not network and not gpu"
 
 # JAX and PyTorch, each in an environment of its own without TensorFlow. On a machine
-# with accelerators: make test-backends TORCH="torch" JAX="jax[cuda12]"
+# with accelerators: make test-backends TORCH=torch JAX="jax[cuda12]"
 JAX ?= jax>=0.7,<0.11
-TORCH ?= torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+TORCH ?= torch==2.13.0
 TESTS_NEED := pytest pytest-xdist hypothesis matplotlib jinja2 pandas pillow
 MARKS := not slow and not network and not gpu and not tensorflow
 # What is peculiar to a backend, and the models.

@@ -201,6 +201,17 @@ def stream_of(data: Any, batch_size: int, endless: bool = False) -> Any:
     return stream.repeat() if endless else stream
 
 
+def batches_of(batches: Any) -> list[tuple[np.ndarray, ...]]:
+    """One pass over `EpochShuffledBatches`, in NumPy."""
+    dataset = batches.dataset
+    passes = (
+        dataset
+        if hasattr(dataset, "element_spec")
+        else map(dataset.__getitem__, range(len(dataset)))
+    )
+    return [tuple(map(to_numpy, batch)) for batch in passes]
+
+
 class Stream(keras.utils.PyDataset):
     """What `stream_of` gives where there is no `tf.data`."""
 

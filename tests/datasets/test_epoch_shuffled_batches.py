@@ -5,6 +5,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from builders import BACKEND, batches_of, several_steps
 
 from ald_keras.datasets import EpochShuffledBatches, LazySamples
 
@@ -52,17 +53,6 @@ class Recorder(keras.Model):
 
 def make(x=X, y=None, **options):
     return EpochShuffledBatches(x, y, **{"batch_size": BATCH, "seed": 3, **options})
-
-
-def batches_of(batches):
-    """What one pass gives, in NumPy."""
-    dataset = batches.dataset
-    passes = (
-        dataset
-        if hasattr(dataset, "element_spec")
-        else map(dataset.__getitem__, range(len(dataset)))
-    )
-    return [tuple(map(keras.ops.convert_to_numpy, batch)) for batch in passes]
 
 
 @pytest.mark.tensorflow
@@ -183,13 +173,15 @@ def test_backup_and_restore_resumes_in_the_right_order(tmp_path):
     "options",
     [
         {"build": False},
-        {"steps_per_execution": 3},
-        {"steps_per_execution": 4},
+        pytest.param({"steps_per_execution": 3}, marks=several_steps),
+        pytest.param({"steps_per_execution": 4}, marks=several_steps),
         {"run_eagerly": True},
     ],
 )
 @pytest.mark.parametrize("announced", [True, False])
 def test_order_holds_however_the_model_is_compiled(options, announced):
+    if BACKEND != "tensorflow" and "build" in options and not announced:
+        pytest.skip("Keras builds the model on a pass of its own")
     batches = make()
     callbacks = [batches.callback] if announced else []
     assert fit(recorder(**options), batches, callbacks) == expected(range(4))

@@ -347,6 +347,7 @@ def test_one_metric_needs_no_list():
     )
 
 
+@double
 def test_a_decoder_may_be_wider_than_the_encoder():
     decoder = keras.Sequential(
         [
