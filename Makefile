@@ -40,7 +40,7 @@ test-all: lint
 # with accelerators: make test-backends TORCH=torch JAX="jax[cuda12]"
 JAX ?= jax>=0.7,<0.11
 TORCH ?= torch==2.13.0
-TESTS_NEED := pytest pytest-xdist hypothesis matplotlib jinja2 pandas pillow
+TESTS_NEED := ".[experiments]" pytest pytest-xdist hypothesis pillow
 MARKS := not slow and not network and not gpu and not tensorflow
 # What is peculiar to a backend, and the models.
 PART := tests/backends tests/layers/test_latent_mask.py tests/layers/test_size_sampling.py
@@ -48,7 +48,7 @@ PART := tests/backends tests/layers/test_latent_mask.py tests/layers/test_size_s
 .venv-jax/.installed .venv-torch/.installed: pyproject.toml
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(if $(findstring jax,$@),"$(JAX)",$(TORCH))
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check . $(TESTS_NEED)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(TESTS_NEED)
 	$(@D)/bin/python -m pip uninstall --quiet --yes ald_keras
 	touch $@
 
