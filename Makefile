@@ -60,11 +60,13 @@ test-backends-part: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
 
+# Other backends: tests/benchmarks/backends.py says how.
+ROWS := tensorflow tensorflow/plain tensorflow/callback tensorflow/gated
+
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/size_curve.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/pytorch.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/backends.py $(addsuffix =$(BIN)/python,$(addprefix --row ,$(ROWS)))
 
 clean:
 	rm -rf $(VENV) .venv-jax .venv-torch build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

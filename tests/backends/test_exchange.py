@@ -49,7 +49,7 @@ def test_another_backend_takes_up_the_search(begun, other):
         arrays = dict(found)
     # A search goes on with the state of its rule, which removes 2 an epoch.
     assert arrays["dims"].tolist() == [8, 4]
-    assert {1, 2, 3} <= set(arrays["epochs"].tolist())
+    assert arrays["epochs"].tolist() == [0, 1, 2]
     for name, expected in exchange.outputs(vae).items():
         np.testing.assert_allclose(arrays[name], expected, rtol=1e-4, atol=1e-5)
     continued = keras.saving.load_model(folder / "continued.keras")
