@@ -37,6 +37,13 @@ def test_a_backup_sets_the_epoch_that_fit_begins_with(tmp_path):
     assert keras_internals.restored_epoch(vae) == 3
 
 
+def test_optimizers_of_files_are_those_of_any_backend():
+    inner = {"module": "keras.src.backend.torch.optimizers.torch_sgd", "config": {}}
+    config = {"optimizer": {"module": "keras.optimizers", "config": {"inner": [inner]}}}
+    found = keras_internals.of_any_backend(config)["optimizer"]["config"]["inner"]
+    assert found == [{"module": "keras.optimizers", "config": {}}]
+
+
 class Begin(keras.callbacks.Callback):
     """Lets `fit` begin with another epoch."""
 

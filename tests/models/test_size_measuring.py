@@ -51,7 +51,7 @@ def gradients(vae, x):
     variables = vae.trainable_variables
     paths = [variable.path for variable in variables]
     found = dict(zip(paths, gradients_of(loss, variables), strict=True))
-    return found, float(loss())
+    return found, float(keras.ops.convert_to_numpy(loss()))
 
 
 def test_terms_of_sampled_sizes_agree_with_a_loop_over_examples():
