@@ -102,8 +102,8 @@ class CheckedModel(CompiledModel):
             if shuffle and count is None:
                 guard.batches = shuffled_batches(x, y, sample_weight, size, self.seed)
             if guard.batches is None:
-                x, shuffle = for_keras(x), shuffle and not data_checks.is_stream(x)
                 y = data_checks.keep_weights(x, y, sample_weight)
+                x, shuffle = for_keras(x), shuffle and not data_checks.is_stream(x)
             else:
                 x, shuffle, size = guard.batches.dataset, False, None
                 y = sample_weight = None
