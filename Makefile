@@ -8,8 +8,10 @@ FIXED := saved_models/digits-fixed
 
 # TensorFlow's start-up messages are of no use here.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Nor is the advertisement of the theme.
+export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test test-all test-backends test-backends-part lint benchmarks clean
+.PHONY: demo test test-all test-backends test-backends-part lint docs docs-serve benchmarks clean
 
 $(INSTALLED): requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +37,14 @@ test: lint
 
 test-all: lint
 	$(BIN)/python -m pytest $(WORKERS) -m "not network and not gpu"
+
+# A broken link, or a public name without docstring or entry in the reference, fails.
+docs: $(INSTALLED)
+	$(BIN)/python docs/check_reference.py
+	$(BIN)/python -m mkdocs build --quiet --strict
+
+docs-serve: $(INSTALLED)
+	$(BIN)/python -m mkdocs serve
 
 # JAX and PyTorch, each in an environment of its own without TensorFlow. On a machine
 # with accelerators: make test-backends TORCH=torch JAX="jax[cuda12]"
@@ -69,4 +79,4 @@ benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/backends.py $(addsuffix =$(BIN)/python,$(addprefix --row ,$(ROWS)))
 
 clean:
-	rm -rf $(VENV) .venv-jax .venv-torch build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-jax .venv-torch build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

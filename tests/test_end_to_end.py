@@ -1,4 +1,4 @@
-"""The main job through the commands that the README names, on real data."""
+"""The main job through the commands that the documentation names, on real data."""
 
 import json
 import pathlib

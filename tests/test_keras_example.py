@@ -1,4 +1,4 @@
-"""The networks of Keras's own VAE example, pruned: what the README shows."""
+"""The networks of Keras's own VAE example, pruned: as a guide in `docs` shows it."""
 
 import keras
 import numpy as np

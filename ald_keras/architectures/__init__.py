@@ -12,13 +12,16 @@ from ald_keras.architectures.video import video
 
 __all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp", "video"]
 
-# A network takes the data's shape and the number of latent dimensions, and `seed` and
-# its own options as keyword-only arguments.
 ARCHITECTURES: dict[str, Callable[..., tuple[keras.Model, keras.Model]]] = {
     "mlp": mlp,
     "conv": conv,
     "video": video,
 }
+"""Networks by name.
+
+Each takes the data's shape and the number of latent dimensions, and `seed` and its own
+options as keyword-only arguments.
+"""
 
 
 def build_architecture(

@@ -34,8 +34,6 @@ from ald_keras.datasets.splits import split_validation
 from ald_keras.datasets.sprites import load_sprites
 from ald_keras.metrics.arrays import NamedArrays
 
-# A loader takes the data folder (or `None`), and its options as keyword-only
-# arguments; an option without a default must be given.
 DATASETS: dict[str, Callable[..., RawDataset]] = {
     "digits": load_digits,
     "mnist": load_mnist,
@@ -54,6 +52,11 @@ DATASETS: dict[str, Callable[..., RawDataset]] = {
     "parquet": load_parquet,
     "h5ad": load_h5ad,
 }
+"""Loaders by name.
+
+A loader takes the data folder (or `None`), and its options as keyword-only arguments;
+an option without a default must be given.
+"""
 
 
 def load_dataset(

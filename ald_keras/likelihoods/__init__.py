@@ -76,10 +76,11 @@ LIKELIHOODS = {
     "negative_binomial": NegativeBinomial,
     "poisson": Poisson,
 }
+"""Classes of the likelihoods by the names that `likelihood=` takes."""
 
 
-# As a model takes it: a name, an object, or one of these for each modality.
 AnyLikelihood: TypeAlias = str | Likelihood | Mapping[str, str | Likelihood]
+"""As a model takes it: a name, an object, or one of these for each modality."""
 
 
 def get_likelihood(likelihood: AnyLikelihood) -> Likelihood:

@@ -10,12 +10,10 @@ from ald_keras.metrics._threads import limit_threads
 
 
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
-    r"""Squared Fréchet (2-Wasserstein) distance of two fitted Gaussians.
+    """Squared Fréchet (2-Wasserstein) distance of two fitted Gaussians.
 
-    With means :math:`\mu` and sample covariances :math:`S` (divisor `n - 1`):
-
-    .. math:: \|\mu_a - \mu_b\|^2 + \mathrm{tr} S_a + \mathrm{tr} S_b
-              - 2 \, \mathrm{tr} (S_a S_b)^{1/2}
+    With means `m` and sample covariances `S` (divisor `n - 1`) it is
+    `|m_a - m_b|^2 + tr S_a + tr S_b - 2 tr (S_a S_b)^(1/2)`.
 
     No `d x d` matrix square root is taken. The last trace is the nuclear norm of
     `A @ B.T`, where `A.T @ A` and `B.T @ B` are the covariances and `A`, `B` have no

@@ -35,6 +35,7 @@ RULES: dict[str, Any] = {
     "elastic": ElasticRule,
     "size_curve": SizeCurveRule,
 }
+"""Classes of the rules by the names that a config takes."""
 
 __all__ = [
     "RULES",

@@ -18,6 +18,7 @@ from ald_keras.rules.frozen import FrozenMapping, Immutable
 Action = Literal[
     "wait", "prune", "try", "keep", "restore", "open", "sample", "stop", "restart"
 ]
+"""What a `Decision` does."""
 
 # How each is called where it is shown.
 ACTION_TITLES: dict[str, str] = {

@@ -17,6 +17,7 @@ from ald_keras.rules.frozen import FrozenMapping, Immutable
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 
 Direction = Literal["min", "max"]
+"""Which values of a metric are better: low or high ones."""
 
 BUILT_IN_METRICS = (
     "silhouette",
@@ -24,13 +25,14 @@ BUILT_IN_METRICS = (
     "frechet_reconstruction",
     "frechet_generation",
 )
+"""Names of the metrics that are measured on every probe."""
 
 
-# What training minimises, reconstruction plus weighted KL, on the training data.
 OBJECTIVE = "loss"
+"""Name of what training minimises: reconstruction plus weighted KL, training data."""
 
-# What that would be without a latent space.
 BASELINE_NLL = "baseline_nll"
+"""Name of the NLL of the best output that is the same for all samples."""
 
 
 @dataclass(frozen=True)

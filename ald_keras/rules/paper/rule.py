@@ -26,6 +26,7 @@ from ald_keras.rules.paper.state import ALDState
 DEFAULT_THRESHOLDS: Mapping[str, float] = FrozenMapping(
     dict.fromkeys(BUILT_IN_METRICS, 0.0)
 )
+"""Slope that each metric has to exceed before `ALDRule` stops, per epoch."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Each order with its wording in a decision's reason.
 SELECTIONS = {
     "random": "drawn at random",
     "kl": "with the smallest mean KL",
     "last": "with the highest indices",
 }
+"""Orders of removal, each with its wording in a decision's reason."""
 
 
 def select_dims(
