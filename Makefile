@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Nor is the advertisement of the theme.
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test test-all lint docs docs-serve benchmarks clean
+.PHONY: demo test test-all test-backends test-backends-part lint docs docs-serve benchmarks clean
 
 $(INSTALLED): requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,11 +46,37 @@ docs: $(INSTALLED)
 docs-serve: $(INSTALLED)
 	$(BIN)/python -m mkdocs serve
 
+# JAX and PyTorch, each in an environment of its own without TensorFlow. On a machine
+# with accelerators: make test-backends TORCH=torch JAX="jax[cuda12]"
+JAX ?= jax>=0.7,<0.11
+TORCH ?= torch==2.13.0
+TESTS_NEED := ".[experiments]" pytest pytest-xdist hypothesis pillow
+MARKS := not slow and not network and not gpu and not tensorflow
+# What is peculiar to a backend, and the models.
+PART := tests/backends tests/layers/test_latent_mask.py tests/layers/test_size_sampling.py
+
+.venv-jax/.installed .venv-torch/.installed: pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(if $(findstring jax,$@),"$(JAX)",$(TORCH))
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(TESTS_NEED)
+	$(@D)/bin/python -m pip uninstall --quiet --yes ald_keras
+	touch $@
+
+test-backends: .venv-jax/.installed .venv-torch/.installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(WORKERS) -m "$(MARKS)"
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(WORKERS) -m "$(MARKS)"
+
+test-backends-part: .venv-jax/.installed .venv-torch/.installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
+
+# Other backends: tests/benchmarks/backends.py says how.
+ROWS := tensorflow tensorflow/plain tensorflow/callback tensorflow/gated
+
 benchmarks: $(INSTALLED)
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/frechet.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/training.py
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/size_curve.py
-	PYTHONPATH=. $(BIN)/python tests/benchmarks/pytorch.py
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/backends.py $(addsuffix =$(BIN)/python,$(addprefix --row ,$(ROWS)))
 
 clean:
-	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-jax .venv-torch build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -8,10 +8,25 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 from sklearn.datasets import load_digits
 
 from ald_keras import MaskedVAE
+
+to_numpy = keras.ops.convert_to_numpy
+
+BACKEND = keras.backend.backend()
+# Marks of tests that ask what PyTorch does not do: it traces no steps.
+traced = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch runs eagerly")
+several_steps = pytest.mark.skipif(
+    BACKEND == "torch", reason="Keras executes single steps with PyTorch"
+)
+xla = pytest.mark.skipif(BACKEND == "torch", reason="torch.compile takes minutes")
+# And where JAX is told nothing of it by `JAX_ENABLE_X64`.
+double = pytest.mark.skipif(BACKEND == "jax", reason="JAX computes in 32 bits")
+# And of one that asks which branch runs, outside of a step.
+eager = pytest.mark.skipif(BACKEND == "jax", reason="JAX traces both branches")
 
 # What the config file of a training run of a second holds.
 TINY_RUN = {
@@ -97,18 +112,121 @@ def _made_once(make: Callable[..., Any], *arguments: Any) -> tuple[Any, list, li
     model = make(*arguments)
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
-    return model, variables, [np.array(v.numpy()) for v in variables]
+    return model, variables, [to_numpy(v).copy() for v in variables]
 
 
 def weights_of(model) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+    return [to_numpy(weight) for weight in model.weights]
 
 
 def largest_gap(first, second) -> float:
     """Largest absolute difference over two lists of arrays of equal shapes."""
     gaps = []
     for a, b in zip(first, second, strict=True):
-        a, b = (keras.ops.convert_to_numpy(value) for value in (a, b))
+        a, b = (to_numpy(value) for value in (a, b))
         assert a.shape == b.shape
         gaps.append(float(np.abs(a - b).max(initial=0.0)))
     return max(gaps)
+
+
+def be_deterministic() -> None:
+    """Have this process compute the same bits each time, which TensorFlow may not."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def gradients_of(
+    function: Callable[[], Any], variables: list[keras.Variable]
+) -> list[np.ndarray]:
+    """Gradients of a scalar that a function without arguments computes.
+
+    Args:
+        function: What it assigns to variables is lost with JAX.
+        variables: What it depends on, or does not: then the gradient is 0.
+    """
+    gradients = _GRADIENTS[BACKEND](function, variables)
+    return [
+        np.zeros(variable.shape, "float32") if gradient is None else to_numpy(gradient)
+        for gradient, variable in zip(gradients, variables, strict=True)
+    ]
+
+
+def _tensorflow_gradients(function, variables):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = function()
+    return tape.gradient(loss, [variable.value for variable in variables])
+
+
+def _jax_gradients(function, variables):
+    import jax
+
+    def loss(values):
+        with keras.StatelessScope(zip(variables, values, strict=True)):
+            return function()
+
+    return jax.grad(loss)([variable.value for variable in variables])
+
+
+def _torch_gradients(function, variables):
+    import torch
+
+    values = [variable.value for variable in variables]
+    return torch.autograd.grad(function(), values, allow_unused=True)
+
+
+_GRADIENTS = {
+    "tensorflow": _tensorflow_gradients,
+    "jax": _jax_gradients,
+    "torch": _torch_gradients,
+}
+
+
+def stream_of(data: Any, batch_size: int, endless: bool = False) -> Any:
+    """Batches of arrays: `tf.data` with TensorFlow, else a `PyDataset`.
+
+    Args:
+        data: Array, or arrays in tuples and dicts.
+        batch_size: Integer; the last batch may be smaller.
+        endless: Whether it starts again and again.
+    """
+    if BACKEND != "tensorflow":
+        return Stream(data, batch_size, endless)
+    import tensorflow as tf
+
+    stream = tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+    return stream.repeat() if endless else stream
+
+
+def batches_of(batches: Any) -> list[tuple[np.ndarray, ...]]:
+    """One pass over `EpochShuffledBatches`, in NumPy."""
+    dataset = batches.dataset
+    passes = (
+        dataset
+        if hasattr(dataset, "element_spec")
+        else map(dataset.__getitem__, range(len(dataset)))
+    )
+    return [tuple(map(to_numpy, batch)) for batch in passes]
+
+
+class Stream(keras.utils.PyDataset):
+    """What `stream_of` gives where there is no `tf.data`."""
+
+    def __init__(self, data: Any, batch_size: int, endless: bool) -> None:
+        super().__init__()
+        self.data, self.batch_size, self.endless = data, batch_size, endless
+        samples = len(keras.tree.flatten(data)[0])
+        self.count = -(-samples // batch_size)
+
+    @property
+    def num_batches(self) -> int | None:
+        return None if self.endless else self.count
+
+    def __getitem__(self, index: int) -> Any:
+        first = index % self.count * self.batch_size
+        part = slice(first, first + self.batch_size)
+        batch = keras.tree.map_structure(lambda array: array[part], self.data)
+        return batch if isinstance(batch, tuple) else (batch,)

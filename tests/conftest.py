@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -13,7 +14,51 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# What is tested of JAX and PyTorch too needs nothing of TensorFlow.
+ON_TENSORFLOW = os.environ["KERAS_BACKEND"] == "tensorflow"
+
 DEFAULT_DATA_DIR = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data"
+
+
+def _read_tensors_as_arrays() -> None:
+    """Have NumPy take PyTorch's tensors in tests as it takes those of others.
+
+    PyTorch refuses what has a gradient, and in the library it still does.
+    """
+    import torch
+
+    plain = torch.Tensor.__array__
+
+    def read(tensor: torch.Tensor, *args: object, **options: object) -> object:
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"].split(".")[0] == "numpy":
+            frame = frame.f_back
+        if frame.f_globals["__name__"].split(".")[0] != "ald_keras":
+            tensor = tensor.detach()
+        return plain(tensor, *args, **options)
+
+    torch.Tensor.__array__ = read
+
+
+if os.environ["KERAS_BACKEND"] == "torch":
+    _read_tensors_as_arrays()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs TensorFlow where another backend runs."""
+    for item in items:
+        if "tf" in getattr(item, "fixturenames", ()):
+            item.add_marker("tensorflow")
+        if item.get_closest_marker("tensorflow") and not ON_TENSORFLOW:
+            item.add_marker(pytest.mark.skip(reason="needs KERAS_BACKEND=tensorflow"))
+
+
+@pytest.fixture
+def tf():
+    """TensorFlow, for a test that is skipped under other backends."""
+    import tensorflow
+
+    return tensorflow
 
 
 @pytest.fixture

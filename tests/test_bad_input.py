@@ -11,9 +11,15 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
-from builders import TINY_RUN, digits, small_decoder, small_encoder, small_vae
+from builders import (
+    TINY_RUN,
+    digits,
+    small_decoder,
+    small_encoder,
+    small_vae,
+    stream_of,
+)
 
 from ald_keras import ALDCallback, ALDRule, GatedVAE, GateSearch, compact
 from ald_keras.train import main
@@ -82,8 +88,8 @@ def test_arrays(model, kind):
         np.testing.assert_array_equal(weight, old)
 
 
-def batches(x):
-    return tf.data.Dataset.from_tensor_slices(x).batch(40)
+def batches(x, **options):
+    return stream_of(x, 40, **options)
 
 
 @pytest.mark.parametrize("kind", ["not a number", "infinite", "bytes not scaled"])
@@ -100,12 +106,12 @@ def test_streams_of_another_rank(model):
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_a_stream_without_a_batch(model):
     with pytest.raises(ValueError, match="`x` must hold at least one batch"):
-        model.fit(batches(X).take(0), callbacks=pruning(model, probe=X), verbose=0)
+        model.fit(batches(X[:0]), callbacks=pruning(model, probe=X), verbose=0)
 
 
 @pytest.mark.filterwarnings("ignore:GatedVAE")
 def test_a_stream_without_end_or_steps(model):
-    endless = batches(X).repeat()
+    endless = batches(X, endless=True)
     with pytest.raises(ValueError, match="`steps_per_epoch` must .* `x`"):
         model.fit(endless, verbose=0)
     with pytest.raises(ValueError, match="`validation_steps` must"):

@@ -126,6 +126,7 @@ def test_tensorflow_is_imported_only_where_it_must_be():
     assert users == {
         "export/formats/tensorflow_files.py",
         "backends/tensorflow.py",
+        "backends/tensorflow_adam.py",
         "backends/tensorflow_strategies.py",
     }
 

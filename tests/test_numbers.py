@@ -1,17 +1,19 @@
 """The same decisions in every precision and however `fit` runs; and bit for bit."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
-from builders import digits
+from builders import digits, double, xla
 
 from ald_keras import ALDCallback, GatedVAE, MaskedVAE, SizeCurveRule
 from ald_keras.architectures import build_architecture
 
+TESTS = pathlib.Path(__file__).parent
 X = digits(600)
 EPOCHS = 20
 
@@ -73,8 +75,8 @@ def reference():
     [
         ("mixed_float16", {}),
         ("mixed_bfloat16", {}),
-        ("float64", {}),
-        ("float32", {"jit_compile": True}),
+        pytest.param("float64", {}, marks=double),
+        pytest.param("float32", {"jit_compile": True}, marks=xla),
         ("float32", {"run_eagerly": True}),
     ],
     ids=["float16", "bfloat16", "float64", "jit_compile", "run_eagerly"],
@@ -115,10 +117,10 @@ def test_gates_in_half_precision_start_as_in_float32():
 RUN = """
 import sys
 import keras
-import tensorflow as tf
+from builders import be_deterministic
 from ald_keras.train import main
 keras.utils.set_random_seed(0)
-tf.config.experimental.enable_op_determinism()
+be_deterministic()
 raise SystemExit(main(sys.argv[1:]))
 """
 
@@ -134,6 +136,7 @@ def run(folder, method):
         arguments += ["--set", setting]
     arguments += [*geco.get(method, []), "--verbose", "0"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (TESTS.parent, TESTS)))
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", RUN, *arguments],
         check=True,

@@ -3,8 +3,10 @@
 `Steps`: the training and test steps of a model, from what it computes in `keras.ops`.
 `batch_of`: the batch of a step, of which a replica may have a part. `cond`, `compiled`:
 a branch and a function that run fast. `sync`: weights as the last step left them.
-`stream`: batches in an order that seed and epoch decide. `open_strategy`,
-`strategy_of`, `check_scope`, `together`, `is_chief`, `from_chief`: several devices.
+`shared_random_state`: what layers draw from beside their own. `without_gradients`:
+where nothing is trained. `stream`: batches in an order that seed and epoch decide.
+`open_strategy`, `strategy_of`, `check_scope`, `together`, `is_chief`, `from_chief`:
+several devices.
 """
 
 from __future__ import annotations
@@ -21,8 +23,11 @@ if TYPE_CHECKING or keras.backend.backend() == "tensorflow":
         cond,
         is_eager,
         longest_execution,
+        set_shared_random_state,
+        shared_random_state,
         stream,
         sync,
+        without_gradients,
     )
     from ald_keras.backends.tensorflow_strategies import (
         check_scope,
@@ -40,7 +45,10 @@ elif keras.backend.backend() == "jax":
         is_eager,
         longest_execution,
         open_strategy,
+        set_shared_random_state,
+        shared_random_state,
         sync,
+        without_gradients,
     )
     from ald_keras.backends.single_process import (
         batch_of,
@@ -68,7 +76,10 @@ elif keras.backend.backend() == "torch":
         is_eager,
         longest_execution,
         open_strategy,
+        set_shared_random_state,
+        shared_random_state,
         sync,
+        without_gradients,
     )
 else:
     raise ImportError(
@@ -87,8 +98,11 @@ __all__ = [
     "is_eager",
     "longest_execution",
     "open_strategy",
+    "set_shared_random_state",
+    "shared_random_state",
     "strategy_of",
     "stream",
     "sync",
     "together",
+    "without_gradients",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from ald_keras._typing import FitData, Tensor
 from ald_keras.backends.batch import Batch
+from ald_keras.backends.jax_devices import Devices
 from ald_keras.backends.single_process import OneDevice
 from ald_keras.backends.step_model import StepModel
 
@@ -20,6 +23,11 @@ State = tuple[list[Tensor], ...]
 
 class Steps(StepModel):
     """Training and test steps as `fit` calls them."""
+
+    @property
+    def metrics_variables(self) -> list[keras.Variable]:
+        # Keras hands on from step to step what is here, and nothing else.
+        return [*super().metrics_variables, *self.invalid_values.variables]
 
     def train_step(self, state: State, data: FitData) -> tuple[Any, State]:
         """One step of gradient descent."""
@@ -124,9 +132,23 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     return lambda *arguments: pure([v.value for v in model.variables], *arguments)
 
 
+def without_gradients() -> contextlib.AbstractContextManager[None]:
+    """In which nothing is kept for gradients: there is nothing to do here."""
+    return contextlib.nullcontext()
+
+
 def longest_execution(model: keras.Model) -> int:
     """Steps that one call of the backend takes, where nothing needs each batch."""
     return 1
+
+
+def shared_random_state() -> list[np.ndarray]:
+    """State of random numbers that layers draw and no variable holds: none here."""
+    return []
+
+
+def set_shared_random_state(arrays: Sequence[np.ndarray]) -> None:
+    """Go on from what `shared_random_state` gave; nothing to do here."""
 
 
 def sync(model: keras.Model) -> None:
@@ -143,4 +165,4 @@ def open_strategy(name: str) -> Any:
             "`strategy` must be 'none' or 'mirrored' with JAX. Received: "
             "'multi_worker', which is TensorFlow's: set KERAS_BACKEND=tensorflow."
         )
-    return keras.distribution.DataParallel()
+    return Devices()

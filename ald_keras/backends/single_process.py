@@ -47,9 +47,10 @@ def check_scope(variables: Iterable[keras.Variable]) -> None:
 
 
 @contextlib.contextmanager
-def together(strategy: object) -> Iterator[None]:
-    """Say so where what fails is the company of other workers."""
-    yield
+def together(strategy: Any) -> Iterator[None]:
+    """In which a model is trained and measured, spread as a strategy says."""
+    with strategy.scope():
+        yield
 
 
 class Stream(keras.utils.PyDataset):
@@ -63,12 +64,26 @@ class Stream(keras.utils.PyDataset):
         super().__init__()
         self._source = source
         self._order: Any = None
+        self._served: int | None = None
 
     def __len__(self) -> int:
         return len(self._source)
 
+    def on_epoch_begin(self) -> None:
+        self._served = 0
+
+    def on_epoch_end(self) -> None:
+        self._served = None
+
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         source = self._source
+        if index >= len(source):  # where Python's own iteration ends
+            raise IndexError(f"{index} is no number of {len(source)} batches")
+        if self._served is not None:
+            # Within a pass the order is the source's, also where `fit` asks in one of
+            # its own, as it does unless it is told `shuffle=False`.
+            index = self._served % len(source)
+            self._served += 1
         if index == 0 or self._order is None:
             self._order = source.next_order()
         first = index * source.batch_size

@@ -12,7 +12,14 @@ from ald_keras.backends.batch import Batch
 
 
 class StepModel(keras.Model):
-    """A model whose steps a backend makes of what is written in `keras.ops` here."""
+    """A model whose steps a backend makes of what is written in `keras.ops` here.
+
+    Attributes:
+        invalid_values: Count of values in batches that cannot be used. Steps update it
+            as they do `metrics`, but it is not logged.
+    """
+
+    invalid_values: keras.metrics.Metric
 
     @abc.abstractmethod
     def read_batch(self, data: FitData) -> tuple[Any, Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -131,10 +133,24 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     return tf.function(function, reduce_retracing=True)
 
 
+def without_gradients() -> contextlib.AbstractContextManager[None]:
+    """In which nothing is kept for gradients: there is nothing to do here."""
+    return contextlib.nullcontext()
+
+
 def longest_execution(model: keras.Model) -> int:
     """Steps that one call of the backend takes, where nothing needs each batch."""
     replicas = model.distribute_strategy.num_replicas_in_sync
     return 32 if replicas == 1 else 1
+
+
+def shared_random_state() -> list[np.ndarray]:
+    """State of random numbers that layers draw and no variable holds: none here."""
+    return []
+
+
+def set_shared_random_state(arrays: Sequence[np.ndarray]) -> None:
+    """Go on from what `shared_random_state` gave; nothing to do here."""
 
 
 def sync(model: keras.Model) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 
 from ald_keras._typing import FitData, Tensor
@@ -21,7 +22,8 @@ class Steps(StepModel):
     def train_step(self, data: FitData) -> dict[str, Tensor]:
         """One step of gradient descent."""
         # As TensorFlow and JAX do; numbers below 1e-38 make a step half as fast.
-        torch.set_flush_denormal(True)
+        if not torch.compiler.is_compiling():
+            torch.set_flush_denormal(True)
         x, sample_weight = self.read_batch(data)
         batch = Batch()
         loss, measured = self.training_loss(x, sample_weight, batch)
@@ -63,9 +65,34 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     return torch.no_grad()(function)
 
 
+def without_gradients() -> Any:
+    """In which nothing is kept for gradients, so that tensors are plain arrays."""
+    return torch.no_grad()
+
+
 def longest_execution(model: keras.Model) -> int:
     """Steps that one call of the backend takes, where nothing needs each batch."""
     return 1
+
+
+def shared_random_state() -> list[np.ndarray]:
+    """State of random numbers that layers draw and no variable holds.
+
+    Keras's dropout draws from it unless it has a seed.
+    """
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states.append(torch.cuda.get_rng_state())
+    return [state.numpy() for state in states]
+
+
+def set_shared_random_state(arrays: Sequence[np.ndarray]) -> None:
+    """Go on from what `shared_random_state` gave, as far as this device has such."""
+    setters = [torch.set_rng_state]
+    if torch.cuda.is_available():
+        setters.append(torch.cuda.set_rng_state)
+    for setter, array in zip(setters, arrays, strict=False):
+        setter(torch.from_numpy(np.array(array, np.uint8)))
 
 
 def sync(model: keras.Model) -> None:

@@ -75,7 +75,7 @@ class ALDCallback(PruningRecord):
             `fit`: arrays, a split, `tf.data` or `PyDataset`. Arrays must not change
             while `fit` runs: features of them may be taken once.
         probe_size: Integer >= 3, samples drawn afresh each epoch; all, where there are
-            fewer. Defaults to 500.
+            fewer. The silhouette is of 2,000 of them at most. Defaults to 500.
         features: Features of the Frechet distances, as `metrics.build_extractor` takes
             and makes them: `"auto"`, `"random_conv"`, `"inception"`, `"identity"`, a
             Keras model, a callable; or `None` to leave them out (the rule must then do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import Any
 
@@ -39,7 +40,8 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
     Raises:
         ValueError: If an argument is out of range; at `fit`, if there are no usable
             validation data.
-        ImportError: At `fit`, if TensorFlow's summaries or `tensorboard` are missing.
+        ImportError: If TensorFlow, which writes the files with any backend, is not
+            installed; at `fit`, if `tensorboard` is not.
     """
 
     def __init__(
@@ -51,6 +53,12 @@ class LatentTensorBoard(keras.callbacks.TensorBoard):
         seed: int = 0,
         **kwargs: object,
     ):
+        if importlib.util.find_spec("tensorflow") is None:
+            raise ImportError(
+                "`LatentTensorBoard` writes with TensorFlow's summaries: "
+                "pip install 'ald_keras[tensorboard]', which brings TensorFlow; to "
+                "train with that too, set KERAS_BACKEND=tensorflow"
+            )
         super().__init__(log_dir, **{"write_graph": False, **kwargs})
         for name, value, least in (
             ("every", every, 1),

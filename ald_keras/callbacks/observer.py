@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ald_keras._typing import JSON, Logs
-from ald_keras.backends import sync
+from ald_keras.backends import sync, without_gradients
 from ald_keras.callbacks.beta_watch import BetaWatch, beta_of
 from ald_keras.callbacks.epoch_meter import EpochMeter, ProbeSample
 from ald_keras.callbacks.model_protocol import PrunableModel
@@ -67,12 +67,13 @@ class Observer:
             ValueError: If a metric is not finite.
             RuntimeError: If workers that train together hold different masks.
         """
-        found = self._model.from_chief(
-            lambda: {
-                **self._measure(epoch, logs),
-                "sizes": self._measure_sizes(sizes, size_metrics),
-            }
-        )
+        with without_gradients():
+            found = self._model.from_chief(
+                lambda: {
+                    **self._measure(epoch, logs),
+                    "sizes": self._measure_sizes(sizes, size_metrics),
+                }
+            )
         active = self._check_active(found["active"], epoch)
         logs.update(found["logs"])
         self.can_observe = self.beta.is_constant(self._model)
@@ -109,13 +110,14 @@ class Observer:
             size_metrics: As `observe` takes them.
         """
         step = steps_taken(self._model)
-        found = self._model.from_chief(
-            lambda: {
-                "kl": self._meter.measure_kl(step),
-                "sizes": self._measure_sizes(sizes, size_metrics),
-                "active": self._active(),
-            }
-        )
+        with without_gradients():
+            found = self._model.from_chief(
+                lambda: {
+                    "kl": self._meter.measure_kl(step),
+                    "sizes": self._measure_sizes(sizes, size_metrics),
+                    "active": self._active(),
+                }
+            )
         return Observation(
             epoch,
             self._meter.known_metrics,
@@ -162,7 +164,8 @@ class Observer:
 
     def size_curve(self) -> SizeCurve:
         """The size curve on validation data, from the weights as they are now."""
-        found = self._model.from_chief(lambda: self._meter.size_curve().to_dict())
+        with without_gradients():
+            found = self._model.from_chief(lambda: self._meter.size_curve().to_dict())
         return SizeCurve.from_dict(found)
 
     def last_probe(self) -> ProbeSample | None:

@@ -117,7 +117,7 @@ class StreamProbe:
     def _read(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         batches = stream = self._stream
         if isinstance(stream, keras.utils.PyDataset):
-            batches = (stream[i] for i in range(len(stream)))
+            batches = (stream[i] for i in range(stream.num_batches))
         for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             y = None if y is None or isinstance(y, Mapping) else _as_labels(to_numpy(y))

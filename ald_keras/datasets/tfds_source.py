@@ -12,7 +12,7 @@ from ald_keras._typing import JSON
 from ald_keras.datasets.dataset import RawDataset
 
 _PROBE_SECONDS = 10
-_INSTALL = "pip install tensorflow-datasets importlib_resources"
+_INSTALL = "pip install tensorflow-datasets importlib_resources tensorflow"
 
 
 def load_from_tfds(name: str, download_hint: str) -> RawDataset:

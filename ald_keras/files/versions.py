@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import platform
+
+import keras
 
 from ald_keras import __version__
 
 
 def versions() -> dict[str, str]:
-    """Versions of the library, of Python and of the packages that decide metrics."""
-    packages = ("keras", "tensorflow", "numpy", "scipy", "scikit-learn")
+    """Versions of the library, of Python and of the packages that decide metrics.
+
+    Of the backends of Keras the one that runs is among them.
+    """
+    packages = ("keras", "numpy", "scipy", "scikit-learn")
     found = {name: importlib.metadata.version(name) for name in packages}
+    backend = keras.backend.backend()
+    # Of several packages of that name, such as `tensorflow-cpu`, the one that runs.
+    found[backend] = importlib.import_module(backend).__version__
     return {"ald_keras": __version__, "python": platform.python_version(), **found}

@@ -45,7 +45,7 @@ def find_clusters(z: ArrayLike, n_clusters: int, seed: int) -> NDArray[np.int64]
             f"Received: {len(codes)} samples, n_clusters={n_clusters}"
         )
     _check_distinct(len(np.unique(codes, axis=0)), n_clusters)
-    with limit_threads(len(codes) ** 2), warnings.catch_warnings():
+    with limit_threads(codes.size * n_clusters), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans = KMeans(n_clusters, n_init=_N_INIT, random_state=seed).fit(codes)
     _check_distinct(len(np.unique(kmeans.labels_)), n_clusters)

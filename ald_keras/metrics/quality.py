@@ -24,6 +24,9 @@ UserMetric = tuple[Callable[[Any, Tensor, Tensor], float], Literal["min", "max"]
 _BLOCK_ROWS = 500
 _BLOCK_VALUES = 1 << 22
 
+# Codes that a silhouette is taken of, whose cost grows with their square.
+_SILHOUETTE_CODES = 2000
+
 FRECHET_METRICS = ("frechet_reconstruction", "frechet_generation")
 
 # What can be measured at each latent size, beside the loss.
@@ -152,7 +155,8 @@ class QualityMeter:
         seed = int(rng.integers(2**31))
         codes, k = z[:, kept], self._n_clusters
         clusters = find_clusters(codes, k, seed)
-        values = {"silhouette": silhouette(codes, k, seed, clusters)}
+        bound = max(_SILHOUETTE_CODES, k + 1)
+        values = {"silhouette": silhouette(codes, k, seed, clusters, bound)}
         if y is not None:
             values["clustering_accuracy"] = clustering_accuracy(y, clusters)
         if self._extract is not None:

@@ -4,13 +4,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import silhouette_score
 
+from ald_keras._validation import check_integer
 from ald_keras.metrics._checks import as_matrix
 from ald_keras.metrics._threads import limit_threads
 from ald_keras.metrics.clustering import centred, find_clusters
 
 
 def silhouette(
-    z: ArrayLike, n_clusters: int, seed: int, clusters: ArrayLike | None = None
+    z: ArrayLike,
+    n_clusters: int,
+    seed: int,
+    clusters: ArrayLike | None = None,
+    sample_size: int | None = None,
 ) -> float:
     """Mean silhouette of the clusters that k-means finds in latent codes.
 
@@ -24,6 +29,9 @@ def silhouette(
         seed: Integer from 0 to 2**32 - 1; the same seed and codes give the same score.
         clusters: What `find_clusters(z, n_clusters, seed)` gave, where it is known
             already. Defaults to `None`.
+        sample_size: Integer > `n_clusters`, codes that the score is taken of, chosen
+            with the seed, where there are more: its cost grows with their square.
+            Clusters are those of all codes. Defaults to `None`: all.
 
     Returns:
         Float between -1 and 1; higher means tighter, better separated clusters.
@@ -39,6 +47,12 @@ def silhouette(
     """
     if clusters is None:
         clusters = find_clusters(z, n_clusters, seed)
-    codes = centred(as_matrix(z, "z", min_rows=2))
+    codes, clusters = centred(as_matrix(z, "z", min_rows=2)), np.asarray(clusters)
+    if sample_size is not None:
+        sample_size = check_integer("sample_size", sample_size, n_clusters + 1)
+        if len(codes) > sample_size:
+            rng = np.random.default_rng(seed)
+            rows = rng.choice(len(codes), sample_size, replace=False)
+            codes, clusters = codes[rows], clusters[rows]
     with limit_threads(len(codes) ** 2):
-        return float(silhouette_score(codes, np.asarray(clusters)))
+        return float(silhouette_score(codes, clusters))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from ald_keras._typing import FitData, Store, T, Tensor
-from ald_keras.backends import from_chief, strategy_of
+from ald_keras.backends import from_chief, strategy_of, sync
 from ald_keras.likelihoods import Likelihood
 from ald_keras.metrics.arrays import for_keras
 from ald_keras.models import data_checks, keras_internals
@@ -102,8 +102,8 @@ class CheckedModel(CompiledModel):
             if shuffle and count is None:
                 guard.batches = shuffled_batches(x, y, sample_weight, size, self.seed)
             if guard.batches is None:
-                x, shuffle = for_keras(x), shuffle and not data_checks.is_stream(x)
                 y = data_checks.keep_weights(x, y, sample_weight)
+                x, shuffle = for_keras(x), shuffle and not data_checks.is_stream(x)
             else:
                 x, shuffle, size = guard.batches.dataset, False, None
                 y = sample_weight = None
@@ -217,6 +217,7 @@ class CheckedModel(CompiledModel):
         data_checks.check_end("x", x, "steps", steps)
         self.check_data("x", x)
         # A `fit` that runs and calls this has its own count.
+        sync(self)
         count = keras.ops.convert_to_numpy(self.invalid_values.result())
         self.invalid_values.reset_state()
         try:

@@ -72,6 +72,7 @@ class CompiledModel(Steps, keras_internals.PrebuiltModel):
         return config
 
     def compile_from_config(self, config: JSON) -> None:
+        config = keras_internals.of_any_backend(config)
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def prepare_steps(

@@ -14,8 +14,10 @@ from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
 from ald_keras.metrics.arrays import NamedArrays, SparseRows, is_array, to_numpy
 from ald_keras.models.keras_internals import overrides
 
-# Executions of an epoch, at least: the progress bar is to move.
+# Executions of an epoch, at least: the progress bar is to move. And the steps of one,
+# few numbers, as each is traced anew.
 _EXECUTIONS = 4
+_LENGTHS = (32, 8)
 
 _BATCH_HOOKS = (
     "on_batch_begin",
@@ -87,7 +89,8 @@ def steps_per_execution(
     steps = int(count()) if callable(count) else getattr(x, "num_batches", None) or 0
     if model.run_eagerly or any(map(_sees_each_batch, callbacks)):
         return 1
-    return max(1, min(longest_execution(model), steps // _EXECUTIONS))
+    longest = min(longest_execution(model), steps // _EXECUTIONS)
+    return next((length for length in _LENGTHS if length <= longest), 1)
 
 
 def _sees_each_batch(callback: keras.callbacks.Callback) -> bool:

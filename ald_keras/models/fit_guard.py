@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ald_keras._typing import FitData, Logs
+from ald_keras.backends import set_shared_random_state, shared_random_state
 from ald_keras.datasets.epoch_shuffled_batches import EpochShuffledBatches
 from ald_keras.metrics.divergence import check_finite
 from ald_keras.models import keras_internals
@@ -22,6 +23,8 @@ _LOGGERS = (
 )
 _SAVERS = (keras.callbacks.BackupAndRestore, keras.callbacks.ModelCheckpoint)
 _RANDOM = "random"
+# Beside those of layers, where the backend has one that some layers draw from.
+_SHARED_RANDOM = "shared random"
 
 # As `fit` takes them.
 Callbacks: TypeAlias = (
@@ -122,6 +125,9 @@ class FitGuard(keras.callbacks.Callback):
         check_finite(epoch, "loss", float(logs["loss"]))
         states = map(keras.ops.convert_to_numpy, _random_states(self.model))
         self.model.saved_state.write(epoch, _RANDOM, None, states)
+        shared = shared_random_state()
+        if shared:
+            self.model.saved_state.write(epoch, _SHARED_RANDOM, None, shared)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._weight_sums = _sums(self.model)
@@ -180,6 +186,8 @@ def restore_backup(
     random = state.read(_RANDOM)
     if random is not None and state.epoch == first - 1:
         _set_random_states(model, random.arrays)
+        shared = state.read(_SHARED_RANDOM)
+        set_shared_random_state(() if shared is None else shared.arrays)
     return first
 
 

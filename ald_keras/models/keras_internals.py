@@ -76,3 +76,18 @@ def output_index(tensor: Tensor) -> int:
 def nodes(operation: keras.Operation) -> Sequence[Any]:
     """Calls of an operation, with their `input_tensors` and `output_tensors`."""
     return operation._inbound_nodes
+
+
+def of_any_backend(config: Any) -> Any:
+    """A config in which optimizers are named as every backend knows them.
+
+    With PyTorch Keras writes the module of a subclass that only PyTorch can import.
+    """
+    if isinstance(config, list):
+        return list(map(of_any_backend, config))
+    if not isinstance(config, dict):
+        return config
+    found = {name: of_any_backend(value) for name, value in config.items()}
+    if str(found.get("module")).startswith("keras.src.backend.torch.optimizers."):
+        found["module"] = "keras.optimizers"
+    return found

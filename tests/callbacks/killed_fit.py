@@ -12,7 +12,7 @@ import sys
 
 import keras
 import numpy as np
-import tensorflow as tf
+from builders import be_deterministic
 from test_continuation import build, fit, pruning_of
 
 
@@ -33,7 +33,7 @@ def die_while_saving(count):
 
 def main():
     kind, backup, result, count = sys.argv[1:]
-    tf.config.experimental.enable_op_determinism()
+    be_deterministic()
     die_while_saving(int(count))
     saving = keras.callbacks.BackupAndRestore(backup, double_checkpoint=True)
     vae, search = fit(build(kind), kind, [*pruning_of(kind), saving])

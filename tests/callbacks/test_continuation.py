@@ -21,7 +21,8 @@ from ald_keras.datasets import EpochShuffledBatches
 DIGITS = (load_digits().data / 16.0).astype("float32")
 TRAIN, VALIDATION = DIGITS[:256], DIGITS[256:356]
 RULE = SizeCurveRule(tolerance=0.5, patience=2)
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+TESTS = pathlib.Path(__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
 EPOCHS = {"masked": 24, "gated": 48}
 OPTIONS = {
     "probe_size": 50,

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from builders import digits, small_vae
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ald_keras import ALDCallback, LatentTensorBoard
 from ald_keras.callbacks.latent_tensorboard import is_image, strip
@@ -15,6 +14,8 @@ TRAIN, VALIDATION = X[:100], X[100:]
 
 
 def read(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     return EventAccumulator(str(folder), {"images": 0, "tensors": 0}).Reload()
 
 
@@ -33,13 +34,12 @@ def fit(folder, epochs=4, x=TRAIN, validation=VALIDATION, vae=None, **options):
     return vae
 
 
-def decoded(event):
-    import tensorflow as tf
-
+def decoded(tf, event):
     strings = tf.make_ndarray(event.tensor_proto)
     return tf.io.decode_png(strings[2]).numpy()
 
 
+@pytest.mark.tensorflow
 def test_images_histogram_and_scalars(tmp_path):
     vae = fit(tmp_path, every=3, n_images=4)
     events = read(tmp_path / "latent")
@@ -57,21 +57,19 @@ def test_images_histogram_and_scalars(tmp_path):
     assert vae.active_dims == 5
 
 
-def test_they_show_the_model_as_it_is(tmp_path):
+def test_they_show_the_model_as_it_is(tmp_path, tf):
     # All 50 in the sample, so that it can be drawn again; the last epoch is written.
     vae = fit(tmp_path, every=3, n_images=4, epochs=3)
     events = read(tmp_path / "latent")
     x = VALIDATION[:4]
     made = keras.ops.convert_to_numpy(vae.decode(vae.encode(x)[0]))
     expected = np.concatenate([strip(x), strip(made)])
-    found = decoded(events.Tensors("reconstructions")[-1])
+    found = decoded(tf, events.Tensors("reconstructions")[-1])
     assert found.shape == (16, 32, 1)
     np.testing.assert_allclose(found / 255, expected, atol=1 / 255 + 1e-6)
-    first, last = (decoded(event) for event in events.Tensors("samples"))
+    first, last = (decoded(tf, event) for event in events.Tensors("samples"))
     assert not np.array_equal(first, last)
     # Three columns: left edge, right edge, count.
-    import tensorflow as tf
-
     bins = tf.make_ndarray(events.Tensors("kl_per_dimension")[-1].tensor_proto)
     kl = keras.ops.convert_to_numpy(gaussian_kl(*vae.encode(VALIDATION))).mean(axis=0)
     kl = kl[vae.latent_mask.active_indices]
@@ -79,6 +77,7 @@ def test_they_show_the_model_as_it_is(tmp_path):
     np.testing.assert_allclose((bins[0, 0], bins[-1, 1]), (kl.min(), kl.max()), 1e-4)
 
 
+@pytest.mark.tensorflow
 def test_vectors_have_a_histogram_and_no_images(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 5)).astype("float32")
     encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(8)])

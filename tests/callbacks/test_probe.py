@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from builders import stream_of
+from keras import ops
 
 from ald_keras.callbacks.probe import make_probe
 
@@ -28,15 +29,15 @@ class Endless(Batches):
         return None
 
 
-def dataset():
-    return tf.data.Dataset.from_tensor_slices((X, Y)).batch(3)
+def dataset(**options):
+    return stream_of((X, Y), 3, **options)
 
 
 SOURCES = {
     "arrays": lambda: (X, Y),
     "with weights": lambda: (X, Y, np.ones(20)),
-    "tensors": lambda: (tf.constant(X), tf.constant(Y)),
-    "tf.data": dataset,
+    "tensors": lambda: (ops.convert_to_tensor(X), ops.convert_to_tensor(Y)),
+    "stream": dataset,
     "PyDataset": Batches,
     "list of batches": lambda: [(X[:12], Y[:12]), (X[12:], Y[12:])],
 }
@@ -67,7 +68,7 @@ def test_few_samples_are_all_taken(source):
     np.testing.assert_array_equal(np.sort(x, axis=0), X)
 
 
-@pytest.mark.parametrize("source", ["arrays", "tf.data"])
+@pytest.mark.parametrize("source", ["arrays", "stream"])
 def test_every_sample_is_equally_likely(source):
     probe, counts = make_probe(SOURCES[source]()), np.zeros(20)
     rng = np.random.default_rng(0)
@@ -94,7 +95,7 @@ def test_what_counts_as_labels(labels, classes):
 
 
 def test_unlabelled_streams():
-    probe = make_probe(tf.data.Dataset.from_tensor_slices(X).batch(6))
+    probe = make_probe(stream_of(X, 6))
     assert (probe.n_samples, probe.n_classes) == (20, None)
     assert probe.sample(3, np.random.default_rng(0))[1] is None
 
@@ -102,7 +103,7 @@ def test_unlabelled_streams():
 @pytest.mark.parametrize(
     ("stream", "what"),
     [
-        (lambda: dataset().repeat(), "infinite"),
+        (lambda: dataset(endless=True), "infinite"),
         (Endless, "infinite"),
         (lambda: (batch for batch in [(X, Y)]), "only once"),
         (lambda: 3, "no stream"),

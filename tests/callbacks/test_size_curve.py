@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from builders import as_new, small_vae
+from builders import as_new, double, small_vae, xla
 
 from ald_keras import ALDCallback, ALDRule, KLWarmup, SizeCurveRule, compact
 from ald_keras.datasets import EpochShuffledBatches
@@ -124,8 +124,8 @@ def test_a_checkpoint_of_any_epoch_continues_bit_for_bit(whole, epoch):
     ("dtype", "options"),
     [
         ("mixed_bfloat16", {}),
-        ("float64", {}),
-        ("float32", {"jit_compile": True}),
+        pytest.param("float64", {}, marks=double),
+        pytest.param("float32", {"jit_compile": True}, marks=xla),
         pytest.param("float32", {"run_eagerly": True}, marks=pytest.mark.slow),
     ],
 )

@@ -119,6 +119,7 @@ def test_metadata_is_never_unpickled(tmp_path, arrays):
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.tensorflow
 def test_prepared_by_tensorflow_datasets(tmp_path, monkeypatch, arrays):
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import constants

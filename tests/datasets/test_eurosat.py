@@ -180,6 +180,7 @@ def test_damaged_zip(tmp_path):
         load_dataset("eurosat", tmp_path)
 
 
+@pytest.mark.tensorflow
 def test_prepared_by_tensorflow_datasets(tmp_path, monkeypatch, files):
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import constants

@@ -188,7 +188,7 @@ def test_files_beside_subfolders(classes):
         load(classes)
 
 
-def test_real_satellite_images(data_dir, tmp_path):
+def test_real_satellite_images(data_dir, tmp_path, tf):
     with zipfile.ZipFile(data_dir / "EuroSAT.zip") as archive:
         names = [n for n in archive.namelist() if n.endswith(("_7.jpg", "_77.jpg"))]
         archive.extractall(tmp_path, names)
@@ -206,8 +206,6 @@ def test_real_satellite_images(data_dir, tmp_path):
         )
         if y == 1
     ]
-    import tensorflow as tf
-
     decoded = [
         tf.io.decode_jpeg(
             (tmp_path / f"2750/Forest/Forest_{i}.jpg").read_bytes(),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from builders import batches_of
 from sprites_files import ACTIONS, frames_of, make_arrays, write_archive, write_npy
 
 from ald_keras.datasets import EpochShuffledBatches, LazySamples, load_dataset
@@ -103,7 +104,7 @@ def test_clips_reach_training_in_the_order_of_the_epoch(tmp_path, arrays, write)
     data = load_dataset("sprites", tmp_path)
     y = data.y_train
     batches = EpochShuffledBatches(data.x_train, y, batch_size=5, seed=2)
-    xs, ys = zip(*batches.dataset.as_numpy_iterator(), strict=True)
+    xs, ys = zip(*batches_of(batches), strict=True)
     order = batches.order(0)
     np.testing.assert_array_equal(np.concatenate(xs), np.asarray(data.x_train)[order])
     np.testing.assert_array_equal(np.concatenate(ys), y[order])

@@ -4,11 +4,14 @@ import tempfile
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 from sprites_files import ACTIONS, frames_of, make_arrays, write_archive, write_npy
 
 from ald_keras.datasets import load_dataset
-from ald_keras.datasets.sprites_builder import Sprites
+
+tfds = pytest.importorskip("tensorflow_datasets", exc_type=ImportError)
+Sprites = pytest.importorskip("ald_keras.datasets.sprites_builder").Sprites
+
+pytestmark = pytest.mark.tensorflow
 
 ARRAYS = make_arrays(characters=3, n_train=2)
 

@@ -47,6 +47,7 @@ def pairs(x, y):
     )
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_prepared_data_are_read(tfds_dir, name):
     images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
@@ -64,6 +65,7 @@ def test_prepared_data_are_read(tfds_dir, name):
     assert data.n_classes == 10
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_download_that_fails(tfds_dir, monkeypatch, name):
     for scheme in ("http", "https"):

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import ops
 
 from ald_keras.layers import ConstraintMultiplier
@@ -11,7 +10,7 @@ def values(layer):
     return {name: float(ops.convert_to_numpy(getattr(layer, name))) for name in names}
 
 
-def test_it_finds_the_multiplier_of_a_known_problem():
+def test_it_finds_the_multiplier_of_a_known_problem(tf):
     # Minimise x^2 / 2 subject to (x - 3)^2 <= 1: x = 2, and with the Lagrangian
     # x^2 / 2 + m ((x - 3)^2 - 1) its derivative x + 2 m (x - 3) vanishes at m = 1.
     layer = ConstraintMultiplier(1.0, initial=0.05, rate=0.002, decay=0.9)
@@ -33,17 +32,15 @@ def test_it_finds_the_multiplier_of_a_known_problem():
 
 def test_a_constraint_that_is_slack_lets_it_fall_to_its_bound():
     layer = ConstraintMultiplier(2.0, minimum=0.01)
-    update = tf.function(layer.update)
-    for _ in range(3000):
-        update(tf.constant(0.5))
+    for _ in range(500):
+        layer.update(np.float32(0.5))
     assert values(layer)["multiplier"] == pytest.approx(0.01)
 
 
 def test_with_tau_0_it_rises_to_its_bound():
     layer = ConstraintMultiplier(0.0, maximum=50.0)
-    update = tf.function(layer.update)
     for _ in range(1000):
-        update(tf.constant(1e-3))
+        layer.update(np.float32(1e-3))
     assert values(layer)["multiplier"] == pytest.approx(50.0)
     assert values(layer)["satisfied"] == 0.0
 

@@ -64,9 +64,7 @@ def test_draws_follow_the_seed():
     assert draws[0].tolist() == draws[1].tolist() != draws[2].tolist()
 
 
-def test_changing_the_sizes_takes_effect_in_a_compiled_function():
-    import tensorflow as tf
-
+def test_changing_the_sizes_takes_effect_in_a_compiled_function(tf):
     layer = SizeSampling(3, seed=0)
     traces = []
 

@@ -64,8 +64,7 @@ def test_tensor_and_array_agree():
     )
 
 
-def test_works_in_a_model_and_has_the_right_gradient():
-    tf = pytest.importorskip("tensorflow")
+def test_works_in_a_model_and_has_the_right_gradient(tf):
     mean, log_var = tf.constant([[0.3, -2.0]]), tf.constant([[0.1, -1.0]])
 
     @tf.function(input_signature=[tf.TensorSpec((None, 2))] * 2)

@@ -122,3 +122,15 @@ GOOD = np.arange(20.0).reshape(10, 2)
 def test_bad_input_is_refused(z, n_clusters, seed, message):
     with pytest.raises(ValueError, match=message):
         silhouette(z, n_clusters, seed)
+
+
+def test_of_many_codes_a_sample_is_taken():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    z = centres[rng.integers(3, size=6000)] + rng.normal(size=(6000, 2))
+    whole, part = (silhouette(z, 3, 0, sample_size=size) for size in (None, 1000))
+    assert part != whole
+    assert part == pytest.approx(whole, abs=0.03)
+    assert silhouette(z[:800], 3, 0, sample_size=1000) == silhouette(z[:800], 3, 0)
+    with pytest.raises(ValueError, match="sample_size"):
+        silhouette(z, 3, 0, sample_size=3)

@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from builders import digits, small_vae
 
 from ald_keras.models import keras_internals
@@ -23,7 +22,7 @@ def test_a_prebuilt_model_is_not_built_on_a_batch(monkeypatch):
     vae = compiled()
     calls = []
     monkeypatch.setattr(vae, "call", lambda *_, **__: calls.append(1))
-    monkeypatch.setattr(vae, "train_step", lambda data: {"loss": tf.constant(0.0)})
+    monkeypatch.setattr(vae, "train_step", lambda data: {"loss": keras.ops.zeros(())})
     vae.fit(X, verbose=0)
     assert calls == []
 
@@ -36,6 +35,13 @@ def test_a_backup_sets_the_epoch_that_fit_begins_with(tmp_path):
     backup.set_model(vae)
     backup.on_train_begin()
     assert keras_internals.restored_epoch(vae) == 3
+
+
+def test_optimizers_of_files_are_those_of_any_backend():
+    inner = {"module": "keras.src.backend.torch.optimizers.torch_sgd", "config": {}}
+    config = {"optimizer": {"module": "keras.optimizers", "config": {"inner": [inner]}}}
+    found = keras_internals.of_any_backend(config)["optimizer"]["config"]["inner"]
+    assert found == [{"module": "keras.optimizers", "config": {}}]
 
 
 class Begin(keras.callbacks.Callback):

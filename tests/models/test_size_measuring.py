@@ -4,10 +4,21 @@ import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from builders import digits, small_decoder, small_encoder, small_vae, traced_vae
+from builders import (
+    digits,
+    double,
+    gradients_of,
+    several_steps,
+    small_decoder,
+    small_encoder,
+    small_vae,
+    traced,
+    traced_vae,
+    xla,
+)
 
 from ald_keras import MaskedVAE, compact, likelihoods
+from ald_keras.backends.batch import Batch
 from ald_keras.metrics import gaussian_kl
 
 X = digits(160)
@@ -21,25 +32,26 @@ class FixedNoise:
 
     def __call__(self, shape, dtype):
         noise = np.random.default_rng(5).standard_normal((int(shape[0]), 8))
-        return tf.constant(noise[:, self.columns].astype(dtype))
+        return keras.ops.convert_to_tensor(noise[:, self.columns].astype(dtype))
 
 
 def sampled(vae, sizes):
     """The model with given sizes in place of drawn ones."""
-    vae.size_sampling.draw = lambda samples, rows=None: tf.constant(sizes, "float32")
+    sizes = np.array(sizes, "float32")
+    vae.size_sampling.draw = lambda samples, rows=None: sizes
     return vae
 
 
 def gradients(vae, x):
     """Gradients of the loss of a training step, by name of the variable."""
-    with tf.GradientTape() as tape:
-        from ald_keras.backends.batch import Batch
 
-        loss = vae._update_trackers(x, None, Batch(), training=True)
+    def loss():
+        return vae._update_trackers(x, None, Batch(), training=True)
+
     variables = vae.trainable_variables
-    return dict(
-        zip([v.path for v in variables], tape.gradient(loss, variables), strict=True)
-    ), float(loss)
+    paths = [variable.path for variable in variables]
+    found = dict(zip(paths, gradients_of(loss, variables), strict=True))
+    return found, float(keras.ops.convert_to_numpy(loss()))
 
 
 def test_terms_of_sampled_sizes_agree_with_a_loop_over_examples():
@@ -50,8 +62,8 @@ def test_terms_of_sampled_sizes_agree_with_a_loop_over_examples():
     vae.size_sampling.start(order, [0.1] * 8)
     sizes = np.array([1, 4, 8, 2, 7, 8], "float32")
     keep = vae.size_sampling.keep(sizes)
-    nll, kl = vae.elbo_terms(X[:6], keep=keep)
-    noise = FixedNoise(np.arange(8))((6, 8), "float32").numpy()
+    nll, kl = map(keras.ops.convert_to_numpy, vae.elbo_terms(X[:6], keep=keep))
+    noise = keras.ops.convert_to_numpy(FixedNoise(np.arange(8))((6, 8), "float32"))
     means, log_vars = (np.asarray(v) for v in vae.encode(X[:6]))
     for i, size in enumerate(sizes.astype(int)):
         mask = np.zeros(8, "float32")
@@ -92,19 +104,20 @@ def test_logged_losses_are_those_of_the_full_size():
     vae.size_sampling.start(range(8), [0.1] * 8)
     _, kl = vae.elbo_terms(X[:6])
     sampled(vae, [1, 8, 8, 2, 8, 4])
-    gradients(vae, X[:6])
+    vae._update_trackers(X[:6], None, Batch(), training=True)
     wanted = np.asarray(kl).sum(axis=1)[[1, 2, 4]].mean()
     assert float(vae.kl_tracker.result()) == pytest.approx(wanted, rel=1e-5)
     assert float(vae.loss_tracker.count) == 3.0
 
 
+@traced
 def test_switching_sizes_on_and_off_never_retraces():
     traces = []
 
     class Traced(MaskedVAE):
-        def train_step(self, data):
+        def train_step(self, *given):
             traces.append(1)
-            return super().train_step(data)
+            return super().train_step(*given)
 
     vae = Traced(small_encoder(), small_decoder(8), 8, seed=0)
     vae.compile()
@@ -131,9 +144,9 @@ def test_validation_and_inference_see_the_full_size():
     ("options", "gap"),
     [
         ({"run_eagerly": True}, 1e-4),
-        ({"steps_per_execution": 3}, 1e-4),
+        pytest.param({"steps_per_execution": 3}, 1e-4, marks=several_steps),
         # XLA draws other noise.
-        ({"jit_compile": True}, 5e-3),
+        pytest.param({"jit_compile": True}, 5e-3, marks=xla),
     ],
     ids=["eager", "several-steps", "jit"],
 )
@@ -152,7 +165,9 @@ def test_ways_to_compile_train_alike(options, gap):
     assert counts == pytest.approx([0.58 * len(X)] * 2, abs=2 * 5)
 
 
-@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("float64", marks=double), "mixed_bfloat16"]
+)
 def test_other_precisions_train_and_measure(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -332,6 +347,7 @@ def test_one_metric_needs_no_list():
     )
 
 
+@double
 def test_a_decoder_may_be_wider_than_the_encoder():
     decoder = keras.Sequential(
         [

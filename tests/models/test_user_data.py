@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-import tensorflow as tf
 from builders import digits, small_decoder, small_encoder, small_vae
 from keras import layers, ops
 
@@ -186,7 +185,7 @@ def test_added_heads_begin_with_the_variance_of_the_prior():
     vae = table_vae()
     mean, log_var = vae.encode(1e4 * TABLE)
     assert not np.any(ops.convert_to_numpy(log_var))
-    assert np.std(mean) > 1.0
+    assert np.std(np.asarray(mean)) > 1.0
 
 
 @pytest.mark.parametrize(
@@ -475,7 +474,9 @@ def test_missing_values_have_no_part_in_the_likelihood(likelihood):
     z = RNG.normal(size=(60, 4)).astype("float32")
     # One known value at a time, of which the others are the model's own mean.
     known = ops.convert_to_numpy(
-        plain.likelihood.nll_values(np.where(holes, 0.0, x), plain.decoder(z))
+        plain.likelihood.nll_values(
+            ops.convert_to_tensor(np.where(holes, 0.0, x)), plain.decoder(z)
+        )
     )
     expected = np.where(holes, 0.0, known).sum(axis=1)
     np.testing.assert_allclose(vae.nll(x, z), expected, rtol=1e-5)
@@ -535,7 +536,7 @@ def test_missing_values_are_errors_unless_said():
 
 
 @pytest.mark.parametrize("cls", [MaskedVAE, GatedVAE])
-def test_keras_exports_the_reconstruction(cls, tmp_path):
+def test_keras_exports_the_reconstruction(cls, tmp_path, tf):
     options = {"tau": 5.0} if cls is GatedVAE else {}
     vae = cls(small_encoder(), small_decoder(4), 4, **options)
     vae.latent_mask.deactivate([1])

@@ -9,7 +9,7 @@ import pathlib
 import signal
 import sys
 
-import tensorflow as tf
+from builders import be_deterministic
 
 import ald_keras.runs.run_files
 from ald_keras import train
@@ -71,7 +71,7 @@ def _die_while_saving(model, is_now):
 
 def main():
     where, count, *arguments = sys.argv[1:]
-    tf.config.experimental.enable_op_determinism()
+    be_deterministic()
     kill_at(where, int(count))
     return train.main(arguments)
 

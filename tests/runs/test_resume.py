@@ -64,7 +64,7 @@ def start(config, output, where="never", count=0):
     command = [sys.executable, SCRIPT, where, count, *arguments]
     return subprocess.Popen(
         list(map(str, [*command, "--resume", "--checkpoint-seconds", "0"])),
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env={**os.environ, "PYTHONPATH": f"{PACKAGE}{os.pathsep}{PACKAGE / 'tests'}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

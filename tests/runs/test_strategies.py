@@ -13,7 +13,6 @@ import time
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
 from builders import TINY_RUN, small_vae
 
@@ -121,6 +120,13 @@ def arguments(path, output, *more):
 
 def on_devices(count, argv):
     """A run over logical devices, in a process of its own, where they can be made."""
+    if keras.backend.backend() == "jax":  # which `environment` gives them
+        return (
+            "import sys, jax\n"
+            "from ald_keras.train import main\n"
+            f"assert len(jax.devices()) == {count}\n"
+            f"sys.exit(main({argv!r}))\n"
+        )
     return (
         "import sys, tensorflow as tf\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
@@ -133,6 +139,9 @@ def on_devices(count, argv):
     )
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch trains on one device"
+)
 @pytest.mark.parametrize(
     ("config", "count"),
     [
@@ -148,14 +157,17 @@ def test_devices_of_one_machine(config, count, single, tmp_path):
     path, expected = single(config)
     argv = arguments(path, tmp_path / "many", "--set", "strategy=mirrored")
     code = on_devices(count, argv)
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment(count))
     assert_agree(tmp_path / "many", expected)
     decisions = json.loads((expected / "decisions.json").read_text())
     if config is CURVE:
         assert "fixed" in {decision["code"] for decision in decisions}
 
 
-def environment(**more):
+def environment(devices=1, **more):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    if keras.backend.backend() == "jax":
+        more["XLA_FLAGS"] = flags
     return {**os.environ, "PYTHONPATH": str(PACKAGE), **more}
 
 
@@ -199,6 +211,7 @@ def start_workers():
         process.communicate()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [RUN, ELASTIC, CURVE, GATED])
 def test_two_workers(config, single, tmp_path, start_workers):
@@ -212,6 +225,7 @@ def test_two_workers(config, single, tmp_path, start_workers):
     )
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_a_worker_that_dies_is_an_error_and_the_run_goes_on(
     single, tmp_path, start_workers
@@ -252,6 +266,7 @@ except (ZeroDivisionError, RuntimeError) as error:
 """
 
 
+@pytest.mark.tensorflow
 def test_all_get_what_the_chief_sends():
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = []
@@ -275,6 +290,7 @@ def test_all_get_what_the_chief_sends():
     assert other[2] == "RuntimeError The chief has stopped: division by zero"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 def test_what_the_chief_cannot_do_ends_all_workers(single, tmp_path, start_workers):
     path, _ = single({**RUN, "epochs": 1})
@@ -290,6 +306,7 @@ def test_what_the_chief_cannot_do_ends_all_workers(single, tmp_path, start_worke
         assert f"{text}{tmp_path / 'two'} is not empty" in err.strip().split("\n")[-1]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     "text",
     [
@@ -352,7 +369,7 @@ def test_memory_and_traces_stay_flat(kind):
     assert sizes[299] - sizes[100] < 30.0, sizes
 
 
-def test_a_model_made_outside_the_scope_is_told():
+def test_a_model_made_outside_the_scope_is_told(tf):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     vae = small_vae(4)
     with strategy.scope():

@@ -29,10 +29,19 @@ ARTIFACTS = {
     "keras": Artifact(write_keras, read_keras, methods),
     "parts": Artifact(write_parts, read_parts, plain, parts=_PARTS),
     "saved_model": Artifact(
-        write_saved_model, read_saved_model, plain_float32, suffix=""
+        write_saved_model,
+        read_saved_model,
+        plain_float32,
+        suffix="",
+        backend="tensorflow",
     ),
     "tflite": Artifact(
-        write_tflite, read_tflite, plain_float32, suffix=".tflite", reader=_LITERT
+        write_tflite,
+        read_tflite,
+        plain_float32,
+        suffix=".tflite",
+        reader=_LITERT,
+        backend="tensorflow",
     ),
     "onnx": Artifact(
         write_onnx,
@@ -42,5 +51,6 @@ ARTIFACTS = {
         parts=_PARTS,
         writer=("onnx", "tf2onnx"),
         reader=("onnxruntime",),
+        backend="tensorflow",
     ),
 }

@@ -39,6 +39,7 @@ class Artifact:
         parts: What is added to the name of each file.
         writer: Packages that writing needs.
         reader: Packages that reading back needs.
+        backend: Keras backend that writing needs; empty for any.
     """
 
     write: Callable[[LatentVAE, Files], None]
@@ -48,6 +49,7 @@ class Artifact:
     parts: tuple[str, ...] = ("",)
     writer: tuple[str, ...] = ()
     reader: tuple[str, ...] = ()
+    backend: str = ""
 
     def beside(self, folder: pathlib.Path, size: int | None = None) -> pathlib.Path:
         """Where the output goes in a run's folder, unless another place is named.
@@ -76,7 +78,19 @@ class Artifact:
         return [output.with_name(f"{stem}{part}{self.suffix}") for part in self.parts]
 
     def check_writable(self, format: str) -> None:
-        """Raise an `ImportError` that names a package which writing needs and lacks."""
+        """Raise an error if the format cannot be written here.
+
+        Raises:
+            ImportError: That names a package which writing needs and lacks.
+            ValueError: If another Keras backend runs than the one that can write it.
+        """
+        running = keras.backend.backend()
+        if self.backend and running != self.backend:
+            raise ValueError(
+                f"`format={format!r}` needs the backend {self.backend!r}. Received: "
+                f"{running!r}. Set KERAS_BACKEND={self.backend} and export again: it "
+                "reads the same model file."
+            )
         absent = missing(self.writer)
         if absent:
             raise ImportError(

@@ -8,7 +8,6 @@ import shutil
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from builders import digits, small_vae
 
 from ald_keras import MaskedVAE
@@ -59,6 +58,8 @@ def exported(trained, tmp_path_factory):
 
 
 def run_saved_model(folder):
+    import tensorflow as tf
+
     signatures = tf.saved_model.load(str(folder)).signatures
     return {
         name: lambda name=name, **given: signatures[name](**given)
@@ -316,6 +317,8 @@ class OutsideKeras:
         return keras.ops.sum(keras.ops.square(x - output), axis=(1, 2, 3))
 
     def mean(self, output):
+        import tensorflow as tf
+
         return tf.nn.relu(output)
 
     def get_config(self):
@@ -326,6 +329,7 @@ class OutsideKeras:
         return cls()
 
 
+@pytest.mark.tensorflow
 def test_a_mean_outside_keras(tmp_path, capsys):
     masked(tmp_path, small_vae(8, likelihood=OutsideKeras()))
     assert main([str(tmp_path / "model.keras")]) == 0

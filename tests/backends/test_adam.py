@@ -1,0 +1,75 @@
+"""Adam in one operation against Keras's own."""
+
+import contextlib
+import importlib
+
+import keras
+import numpy as np
+import pytest
+from builders import BACKEND
+
+pytestmark = pytest.mark.skipif(BACKEND == "jax", reason="XLA fuses what Keras writes")
+
+decay = keras.optimizers.schedules.ExponentialDecay(1e-2, 10, 0.9)
+
+
+def fused_adam():
+    return importlib.import_module(f"ald_keras.backends.{BACKEND}_adam").fused_adam
+
+
+def weights_after(optimizer, context, dtype="float32", steps=300):
+    rng = np.random.default_rng(0)
+    variables = [
+        keras.Variable(rng.normal(size=shape), dtype=dtype) for shape in ((40, 30), 30)
+    ]
+    optimizer.build(variables)
+    for _ in range(steps):
+        # Gradients of all magnitudes, where epsilon counts and where not.
+        scale = 10.0 ** rng.uniform(-6, 0)
+        gradients = [
+            keras.ops.convert_to_tensor(rng.normal(size=v.shape) * scale, dtype)
+            for v in variables
+        ]
+        with context(optimizer):
+            optimizer.apply(gradients, variables)
+    return [keras.ops.convert_to_numpy(v) for v in [*variables, *optimizer.variables]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: keras.optimizers.Adam(1e-3),
+        lambda: keras.optimizers.Adam(decay, epsilon=1e-3, clipnorm=1.0),
+        lambda: keras.optimizers.Adam(1e-3, beta_1=0.5, beta_2=0.9, use_ema=True),
+        lambda: keras.optimizers.AdamW(1e-3, weight_decay=0.1),
+    ],
+)
+def test_one_operation_is_keras_s_adam(make):
+    fused = weights_after(make(), fused_adam())
+    plain = weights_after(make(), lambda _: contextlib.nullcontext())
+    for a, b in zip(fused, plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    assert not np.array_equal(fused[0], plain[0])  # it is another route
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype"),
+    [
+        (lambda: keras.optimizers.Adam(1e-3, amsgrad=True), "float32"),
+        (lambda: keras.optimizers.RMSprop(1e-3), "float32"),
+        (lambda: keras.optimizers.Nadam(1e-3), "float32"),
+    ],
+)
+def test_other_updates_are_keras_s_own(make, dtype):
+    fused = weights_after(make(), fused_adam(), dtype, steps=10)
+    plain = weights_after(make(), lambda _: contextlib.nullcontext(), dtype, steps=10)
+    for a, b in zip(fused, plain, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nothing_of_it_stays_behind():
+    optimizer = keras.optimizers.Adam(1e-3)
+    before = set(vars(optimizer))
+    with fused_adam()(optimizer):
+        assert set(vars(optimizer)) != before
+    assert set(vars(optimizer)) == before
