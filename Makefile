@@ -41,7 +41,7 @@ test-all: lint
 # A broken link, or a public name without docstring or entry in the reference, fails.
 docs: $(INSTALLED)
 	$(BIN)/python docs/check_reference.py
-	$(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m mkdocs build --strict
 
 docs-serve: $(INSTALLED)
 	$(BIN)/python -m mkdocs serve
