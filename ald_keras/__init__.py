@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ald_keras._after_keras import load_after_keras
 
 if TYPE_CHECKING:
+    from ald_keras import plot as plot
     from ald_keras.callbacks import (
         ALDCallback,
         GateSearch,
@@ -58,13 +59,8 @@ _MODULES = {
 
 # Rooms that are attributes of the package without an import of their own.
 _ROOMS = (
-    "callbacks",
-    "datasets",
-    "layers",
-    "likelihoods",
-    "metrics",
-    "models",
-    "rules",
+    *("callbacks", "datasets", "layers", "likelihoods"),
+    *("metrics", "models", "plot", "rules"),
 )
 
 

@@ -32,6 +32,7 @@ ROOMS = (
     "models",
     "export/formats",
     "reports",
+    "plot",
     "callbacks",
     "runs",
     "export",
