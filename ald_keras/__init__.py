@@ -1,24 +1,23 @@
 """Finds the size of a VAE's latent space during one `model.fit`."""
 
-try:
-    import keras as _keras
-except ModuleNotFoundError as error:
-    if error.name not in ("tensorflow", "jax", "torch"):
-        raise
-    raise ImportError(
-        f"Keras is to run on {error.name}, which is not installed. Install a backend: "
-        "pip install 'ald_keras[tensorflow]', or 'ald_keras[jax]' or "
-        "'ald_keras[torch]' and set KERAS_BACKEND=jax or torch"
-    ) from None
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
-from ald_keras.layers import GaussianSampling, LatentMask
-from ald_keras.metrics import SizeCurve, tau_for
-from ald_keras.models import GatedVAE, MaskedVAE
-from ald_keras.models.compaction import compact
-from ald_keras.rules import ALDRule, ElasticRule, SizeCurveRule
+from ald_keras._after_keras import load_after_keras
 
-del _keras
+if TYPE_CHECKING:
+    from ald_keras import plot as plot
+    from ald_keras.callbacks import (
+        ALDCallback,
+        GateSearch,
+        KLWarmup,
+        LatentTensorBoard,
+    )
+    from ald_keras.layers import GaussianSampling, LatentMask
+    from ald_keras.metrics import SizeCurve, tau_for
+    from ald_keras.models import GatedVAE, MaskedVAE
+    from ald_keras.models.compaction import compact
+    from ald_keras.rules import ALDRule, ElasticRule, SizeCurveRule
 
 __version__ = "0.1.0"
 
@@ -38,3 +37,45 @@ __all__ = [
     "compact",
     "tau_for",
 ]
+
+# Where each public name is. Keras takes seconds to load, which a command that only
+# reads a config can do without.
+_MODULES = {
+    "ALDCallback": "callbacks",
+    "ALDRule": "rules",
+    "ElasticRule": "rules",
+    "GateSearch": "callbacks",
+    "GatedVAE": "models",
+    "GaussianSampling": "layers",
+    "KLWarmup": "callbacks",
+    "LatentMask": "layers",
+    "LatentTensorBoard": "callbacks",
+    "MaskedVAE": "models",
+    "SizeCurve": "metrics",
+    "SizeCurveRule": "rules",
+    "compact": "models.compaction",
+    "tau_for": "metrics",
+}
+
+# Rooms that are attributes of the package without an import of their own.
+_ROOMS = (
+    *("callbacks", "datasets", "layers", "likelihoods"),
+    *("metrics", "models", "plot", "rules"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        value = globals()[name] = getattr(module, name)
+        return value
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})
+
+
+load_after_keras(f"{__name__}.{room}" for room in ("models", "callbacks"))

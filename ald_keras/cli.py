@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import pathlib
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -23,20 +24,51 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
-    def add_settings(self, description: str) -> None:
-        """Add `--set KEY=VALUE ...`, which may be given more than once.
 
-        Args:
-            description: What it replaces.
-        """
-        self.add_argument(
-            "--set",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="KEY=VALUE",
-            help=description,
-        )
+def make_parser(prog: str, docstring: str | None, example: str) -> OneLineParser:
+    """Parser of a command.
+
+    Args:
+        prog: Name of the command, which leads its errors.
+        docstring: What the command does: its module's docstring, of which the name of
+            the module is left out.
+        example: The arguments of one call, below `ald`.
+    """
+    lead, colon, rest = (docstring or "").partition("`: ")
+    text = (rest if colon else lead).strip().replace("`", "")
+    return OneLineParser(
+        prog,
+        description=text[:1].upper() + text[1:],
+        epilog=f"Example:\n  ald {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_config(
+    group: argparse._ArgumentGroup,
+    file: str = "YAML file of the run",
+    settings: str = "replace values of the config, e.g. rule.patience=9",
+    required: bool = False,
+) -> None:
+    """Add `--config`, `--set KEY=VALUE ...` and `--data-dir`.
+
+    Args:
+        group: Where in the help they stand.
+        file: What the config is. Defaults to that of a run.
+        settings: What `--set` does; it may be given more than once.
+        required: Boolean, whether there must be a config. Defaults to `False`.
+    """
+    add = group.add_argument
+    add("--config", type=pathlib.Path, required=required, metavar="FILE", help=file)
+    add(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help=settings,
+    )
+    add("--data-dir", metavar="DIR", help="folder with the data set's files")
 
 
 def run_command(prog: str, command: Callable[[], None]) -> int:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import pathlib
 import time
 from collections.abc import Sequence
 
+from ald_keras._quiet_start import load_backend
 from ald_keras._typing import JSON
-from ald_keras.backends import from_chief, together
-from ald_keras.cli import OneLineParser, run_command
+from ald_keras.cli import OneLineParser, add_config, make_parser, run_command
 from ald_keras.rules.outcome import STATUS_TITLES
-from ald_keras.runs.checkpoint import CHECKPOINT, check_config
+from ald_keras.runs.choices import list_choices
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.parts import load_parts
+from ald_keras.runs.file_names import CHECKPOINT, TENSORBOARD
 from ald_keras.runs.record import CONFIG, RECORD, load_record
-from ald_keras.runs.run_files import (
-    TENSORBOARD,
-    clear_logs,
-    holds_run,
-    write_run,
-)
 from ald_keras.runs.run_folder import run_folder
-from ald_keras.runs.strategies import open_strategy
-from ald_keras.runs.training import train
 
 
 def run(
@@ -34,7 +27,7 @@ def run(
     resume: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> JSON:
-    """Train, measure and write a run: the files of `run_files.RUN_FILES`.
+    """Train, measure and write a run: the files of `file_names.RUN_FILES`.
 
     While it trains, `checkpoint.keras` holds all that resuming the run needs; it is
     removed when the others are there.
@@ -61,6 +54,14 @@ def run(
     """
     if overwrite and resume:
         raise ValueError("`overwrite` and `resume` exclude each other. Received: both")
+    # They load Keras, which who reads a config or the help can do without.
+    from ald_keras.backends import from_chief, together
+    from ald_keras.runs.checkpoint import check_config
+    from ald_keras.runs.parts import load_parts
+    from ald_keras.runs.run_files import clear_logs, holds_run, write_run
+    from ald_keras.runs.strategies import open_strategy
+    from ald_keras.runs.training import train
+
     checkpoint = output / CHECKPOINT
     # First of all: workers find each other before TensorFlow does anything else.
     strategy = open_strategy(config.strategy)
@@ -122,33 +123,47 @@ def is_finished(output: pathlib.Path) -> bool:
     return (output / RECORD).is_file() and not (output / CHECKPOINT).exists()
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser("ald_keras.train", description=__doc__)
-    parser.add_argument("--config", type=pathlib.Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="folder with the data set's files"
+class _List(argparse.Action):
+    """Prints what a config may name, and ends the command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(list_choices())
+        parser.exit()
+
+
+def _parser(prog: str) -> OneLineParser:
+    parser = make_parser(
+        prog, __doc__, "train --config configs/digits.yaml --set epochs=50 seed=1"
     )
-    parser.add_argument(
+    add_config(parser.add_argument_group("what to train"), required=True)
+    group = parser.add_argument_group("where to write")
+    group.add_argument(
         "--output",
         type=pathlib.Path,
         metavar="DIR",
         help="folder for the run (default: saved_models/NAME_OF_CONFIG)",
     )
-    parser.add_settings("replace values of the config, e.g. rule.patience=9")
-    there = parser.add_mutually_exclusive_group()
+    there = group.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace a run")
     there.add_argument(
         "--resume", action="store_true", help="resume a run that was killed"
     )
-    parser.add_argument(
+    group.add_argument(
         "--checkpoint-seconds",
         type=float,
         default=30.0,
         metavar="SECONDS",
         help="time between two checkpoints (default: %(default)g; 0: each epoch)",
     )
-    parser.add_argument(
+    group = parser.add_argument_group("what to show")
+    group.add_argument(
         "--verbose", choices=("0", "1", "2"), help="as in fit (default: by terminal)"
+    )
+    group.add_argument(
+        "--list",
+        action=_List,
+        nargs=0,
+        help="name data sets, architectures, rules and likelihoods, and exit",
     )
     return parser
 
@@ -161,9 +176,9 @@ def _resuming_text(output: pathlib.Path) -> str:
     return f"{output}: no {CHECKPOINT} there, starting at the first epoch."
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> int:
     """Run the command; returns its exit code."""
-    parser = _parser()
+    parser = _parser(prog)
     arguments = parser.parse_args(argv)
 
     def command() -> None:
@@ -180,6 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
         if arguments.resume:
             print(_resuming_text(output))
+        load_backend()
         record = run(
             config,
             output,

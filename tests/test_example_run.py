@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ald_keras.datasets import load_dataset
-from ald_keras.export.command import load_model
+from ald_keras.files.model_files import load_model
 from ald_keras.rules import Decision
-from ald_keras.runs.run_files import RUN_FILES
+from ald_keras.runs.file_names import RUN_FILES
 
 FOLDER = pathlib.Path(__file__).parents[1] / "saved_models" / "digits-example"
 

@@ -57,6 +57,7 @@ def test_the_wheel_has_its_commands_and_version(wheel):
 
     (name,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
     text = wheel.read(name).decode()
+    assert "ald = ald_keras.__main__:main" in text
     assert "ald-train = ald_keras.train:main" in text
     assert "ald-export = ald_keras.export.command:main" in text
     assert metadata(wheel)["Version"] == ald_keras.__version__

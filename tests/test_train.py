@@ -10,9 +10,9 @@ import yaml
 from builders import TINY_RUN
 
 from ald_keras.datasets import load_dataset
-from ald_keras.export.command import export
+from ald_keras.export.exporting import export
 from ald_keras.runs.config import load_config
-from ald_keras.runs.run_files import RUN_FILES
+from ald_keras.runs.file_names import RUN_FILES
 from ald_keras.train import main, run
 
 TINY = {

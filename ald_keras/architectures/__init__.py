@@ -1,7 +1,7 @@
 """Networks by name: each a function from data shape to `(encoder, decoder)`."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -9,19 +9,9 @@ from ald_keras._validation import check_choice, check_options
 from ald_keras.architectures.conv import conv
 from ald_keras.architectures.mlp import mlp
 from ald_keras.architectures.video import video
+from ald_keras.registries import ARCHITECTURES
 
 __all__ = ["ARCHITECTURES", "build_architecture", "conv", "mlp", "video"]
-
-ARCHITECTURES: dict[str, Callable[..., tuple[keras.Model, keras.Model]]] = {
-    "mlp": mlp,
-    "conv": conv,
-    "video": video,
-}
-"""Networks by name.
-
-Each takes the data's shape and the number of latent dimensions, and `seed` and its own
-options as keyword-only arguments.
-"""
 
 
 def build_architecture(

@@ -14,7 +14,6 @@ from ald_keras.callbacks.mask_writer import write_mask
 from ald_keras.callbacks.optimizer_steps import steps_taken
 from ald_keras.callbacks.search_record import SearchRecord
 from ald_keras.metrics import SizeCurve
-from ald_keras.metrics.size_curve import DEFAULT_TOLERANCE
 from ald_keras.rules import Decision, ElasticRule, RuleState, SizeCurveRule
 from ald_keras.rules.outcome import (
     COLLAPSED,
@@ -24,6 +23,7 @@ from ald_keras.rules.outcome import (
     outcome_line,
     unfinished,
 )
+from ald_keras.rules.tolerance import DEFAULT_TOLERANCE
 
 
 class PruningRecord(SearchRecord):

@@ -2,14 +2,11 @@
 
 import os
 import pathlib
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_choice, check_integer, check_options
-from ald_keras.datasets.clustered_factors import load_clustered_factors
-from ald_keras.datasets.csv_file import load_csv
 from ald_keras.datasets.dataset import (
     Dataset,
     RawDataset,
@@ -17,46 +14,10 @@ from ald_keras.datasets.dataset import (
     encode_labels,
     scale,
 )
-from ald_keras.datasets.digits import load_digits
-from ald_keras.datasets.dsprites import load_dsprites
-from ald_keras.datasets.eurosat import load_eurosat
-from ald_keras.datasets.h5ad_file import load_h5ad
-from ald_keras.datasets.image_folder import load_image_folder
 from ald_keras.datasets.lazy_samples import LazySamples
-from ald_keras.datasets.linear_gaussian import load_linear_gaussian
-from ald_keras.datasets.mnist import load_fashion_mnist, load_mnist
-from ald_keras.datasets.npz_file import load_npz
-from ald_keras.datasets.parquet_file import load_parquet
-from ald_keras.datasets.rare_factors import load_rare_factors
-from ald_keras.datasets.rendered_shapes import load_rendered_shapes
-from ald_keras.datasets.smooth_map import load_smooth_map
 from ald_keras.datasets.splits import split_validation
-from ald_keras.datasets.sprites import load_sprites
 from ald_keras.metrics.arrays import NamedArrays
-
-DATASETS: dict[str, Callable[..., RawDataset]] = {
-    "digits": load_digits,
-    "mnist": load_mnist,
-    "fashion_mnist": load_fashion_mnist,
-    "eurosat": load_eurosat,
-    "sprites": load_sprites,
-    "dsprites": load_dsprites,
-    "linear_gaussian": load_linear_gaussian,
-    "smooth_map": load_smooth_map,
-    "clustered_factors": load_clustered_factors,
-    "rare_factors": load_rare_factors,
-    "rendered_shapes": load_rendered_shapes,
-    "npz": load_npz,
-    "image_folder": load_image_folder,
-    "csv": load_csv,
-    "parquet": load_parquet,
-    "h5ad": load_h5ad,
-}
-"""Loaders by name.
-
-A loader takes the data folder (or `None`), and its options as keyword-only arguments;
-an option without a default must be given.
-"""
+from ald_keras.registries import DATASETS
 
 
 def load_dataset(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 from keras import ops
 
+from ald_keras._gate_options import check_warmup
 from ald_keras._typing import Tensor
-from ald_keras._validation import check_integer, check_real
+from ald_keras._validation import check_real
 
 # Steps that a run is taken to have while that is not known.
 _UNKNOWN_STEPS = 10_000
@@ -20,27 +20,6 @@ _MEMORY, _SHORTEST = 0.01, 10
 # Multiples of `tau` that one step may add to the average: what a network gives that has
 # not learned anything yet would be remembered for ever.
 _LARGEST_EXCESS = 4.0
-
-
-def check_warmup(name: str, value: object) -> int | float:
-    """A warm-up: steps, or a share of a run.
-
-    Args:
-        name: The argument's name.
-        value: What was received.
-
-    Raises:
-        ValueError: If it is neither an integer >= 0 nor a float in [0, 1).
-    """
-    if isinstance(value, (float, np.floating)) and 0.0 <= value < 1.0:
-        return float(value)
-    try:
-        return check_integer(name, value, 0)
-    except ValueError as error:
-        raise ValueError(
-            f"`{name}` must be an integer >= 0, in steps, or a float in [0, 1), a "
-            f"share of the run. Received: {name}={value!r}"
-        ) from error
 
 
 @dataclass

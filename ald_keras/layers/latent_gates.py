@@ -7,10 +7,9 @@ import math
 import keras
 from keras import ops
 
+from ald_keras._gate_options import ESTIMATORS
 from ald_keras._typing import Store, Tensor
 from ald_keras._validation import check_choice, check_integer, check_real
-
-ESTIMATORS = ("arm", "disarm")
 
 
 @keras.saving.register_keras_serializable("ald_keras")

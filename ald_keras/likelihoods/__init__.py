@@ -45,6 +45,7 @@ from ald_keras.likelihoods.density import (
 from ald_keras.likelihoods.joint import JointLikelihood
 from ald_keras.likelihoods.linked import Bernoulli, NegativeBinomial, Poisson
 from ald_keras.likelihoods.missing import MissingValues
+from ald_keras.registries import LIKELIHOODS
 
 __all__ = [
     "LIKELIHOODS",
@@ -66,18 +67,6 @@ __all__ = [
     "weighted_nll",
     "with_missing",
 ]
-
-LIKELIHOODS = {
-    "bernoulli": Bernoulli,
-    "gaussian": Gaussian,
-    "gaussian_learned_variance": GaussianLearnedVariance,
-    "gaussian_optimal_sigma": GaussianOptimalSigma,
-    "laplace": Laplace,
-    "negative_binomial": NegativeBinomial,
-    "poisson": Poisson,
-}
-"""Classes of the likelihoods by the names that `likelihood=` takes."""
-
 
 AnyLikelihood: TypeAlias = str | Likelihood | Mapping[str, str | Likelihood]
 """As a model takes it: a name, an object, or one of these for each modality."""

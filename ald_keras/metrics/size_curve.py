@@ -14,14 +14,11 @@ import numpy as np
 from ald_keras._typing import JSON
 from ald_keras._validation import check_integer
 from ald_keras.metrics.size_curve_csv import OWN_COLUMNS, read_fields, write_columns
-from ald_keras.rules.tolerance import parse_tolerance
+from ald_keras.rules.tolerance import DEFAULT_TOLERANCE, parse_tolerance
+from ald_keras.rules.tolerance import TOLERANCE as TOLERANCE
 
 LOSS = "loss"
 _TERMS = (LOSS, "reconstruction", "kl")
-
-# The loss that a smaller latent space may cost, as a share of the gain.
-TOLERANCE = 0.005
-DEFAULT_TOLERANCE = f"{TOLERANCE:.1%}"
 
 
 # What no metric of a user's own may be called.

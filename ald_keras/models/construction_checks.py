@@ -8,20 +8,8 @@ from collections.abc import Mapping
 import keras
 
 from ald_keras._typing import Shape
-from ald_keras._validation import check_real
 from ald_keras.likelihoods import JointLikelihood, Likelihood
 from ald_keras.models import activations, graph
-
-
-def check_tau(tau: object, gated: bool) -> float:
-    """The bound on the error as a float; a `ValueError` if out of range."""
-    tau = check_real("tau", tau, at_least=0.0, float32=True)
-    if tau == 0 and gated:
-        raise ValueError(
-            "`tau` must be above 0, since no network has an error of 0 and no gate "
-            "would ever close. Received: tau=0. For the lowest error pass gated=False."
-        )
-    return tau
 
 
 def check_decoder(decoder: keras.Model, likelihood: Likelihood) -> None:

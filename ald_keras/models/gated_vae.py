@@ -12,12 +12,12 @@ from keras import ops
 from keras.ops import convert_to_numpy as to_numpy
 from numpy.typing import ArrayLike
 
+from ald_keras._gate_options import check_tau
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag, check_real
 from ald_keras.backends.batch import Batch
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood
-from ald_keras.models.construction_checks import check_tau
 from ald_keras.models.first_step import DataErrors, prepare
 from ald_keras.models.gate_warnings import UNDECIDED, unsettled_gates
 from ald_keras.models.lagrangian import (

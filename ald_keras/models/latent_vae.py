@@ -46,6 +46,18 @@ class LatentVAE(LatentNetworks):
         """
         return plain.plain_decoder(self)
 
+    def summary(self, *args: Any, **kwargs: Any) -> None:
+        """Print the layers, as `keras.Model.summary` does, and the active dimensions.
+
+        Args:
+            *args: As `keras.Model.summary` takes them.
+            **kwargs: The same; `print_fn` is called once more, with the last line.
+        """
+        super().summary(*args, **kwargs)
+        given = args[2] if len(args) > 2 else None
+        write = kwargs.get("print_fn") or given or print
+        write(f" Active latent dimensions: {self.active_dims} of {self.latent_dim}")
+
     def export(
         self,
         filepath: Any,

@@ -64,10 +64,10 @@ def draw_run(facts: RunFacts) -> tuple[list[Drawing], list[str]]:
     left_out = []
     view = facts.view
     for drawn in (
-        _kl(view),
-        _traversals(view),
-        _codes(view),
-        _reconstructions(view, facts.baseline),
+        draw_kl(view),
+        draw_traversals(view),
+        draw_codes(view),
+        draw_reconstructions(view, facts.baseline),
         _samples(view),
     ):
         if isinstance(drawn, str):
@@ -142,7 +142,8 @@ def _comparison(facts: RunFacts) -> Drawing:
     return Drawing("comparison", scratch_figure([pruned], [scratch]), caption, alt)
 
 
-def _kl(view: ModelView) -> Drawing | str:
+def draw_kl(view: ModelView) -> Drawing:
+    """Bars of the KL of each dimension."""
     caption = (
         f"Mean KL divergence of each latent dimension on the {view.part}. Pruned "
         "dimensions have none."
@@ -154,7 +155,8 @@ def _kl(view: ModelView) -> Drawing | str:
     return Drawing("kl", kl_figure(view.kl, view.active), caption, alt)
 
 
-def _traversals(view: ModelView) -> Drawing | str:
+def draw_traversals(view: ModelView) -> Drawing | str:
+    """One sample with one dimension at a time set to other values, or why not."""
     traversals = view.traversals
     if traversals is None:
         return "Traversals are left out: the data are no images."
@@ -179,7 +181,8 @@ def _traversals(view: ModelView) -> Drawing | str:
     return Drawing("traversals", figure, caption, alt)
 
 
-def _codes(view: ModelView) -> Drawing | str:
+def draw_codes(view: ModelView) -> Drawing | str:
+    """Codes on two principal components, or why there is no such map."""
     if len(view.active) < 2:
         return "The map of the codes is left out: one dimension is active."
     codes = view.codes[:, view.active].astype("float64")
@@ -207,14 +210,20 @@ def _codes(view: ModelView) -> Drawing | str:
     return Drawing("codes", figure, caption, alt)
 
 
-def _reconstructions(view: ModelView, baseline: Baseline | None) -> Drawing | str:
+def draw_reconstructions(
+    view: ModelView, baseline: Baseline | None = None
+) -> Drawing | str:
+    """Samples above what models make of them, or why they are left out."""
     versions = {"original": view.originals}
     unpruned = ""
     if baseline is not None and baseline.reconstructed is not None:
         size = baseline.record["active_dims"]
         versions[f"unpruned ({size})"] = baseline.reconstructed
         unpruned = f"what {baseline.title} of {size} dimensions makes of them, "
-    versions |= {"masked": view.masked, "compact": view.compacted}
+    if view.compacted is None:
+        versions["reconstruction"] = view.masked
+    else:
+        versions |= {"masked": view.masked, "compact": view.compacted}
     caption = (
         f"Samples of the {view.part}, {unpruned}what the masked model of "
         f"{len(view.kl)} dimensions makes of them, and the exported one of "

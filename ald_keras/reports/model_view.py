@@ -60,7 +60,7 @@ class ModelView:
         class_names: A name a class, or `None`.
         originals: A few samples, shape `(n, *data_shape)`.
         masked: What the masked model makes of them, through the posterior means.
-        compacted: The same of the compact model.
+        compacted: The same of the compact model, or `None` where that was not made.
         prior: What is decoded from samples of the prior.
         traversals: `Traversals`, or `None` where data are no images.
     """
@@ -73,7 +73,7 @@ class ModelView:
     class_names: Sequence[str] | None
     originals: np.ndarray
     masked: np.ndarray
-    compacted: np.ndarray
+    compacted: np.ndarray | None
     prior: np.ndarray
     traversals: Traversals | None
 
@@ -85,6 +85,7 @@ def view_model(
     class_names: Sequence[str] | None = None,
     part: str = "test part",
     seed: int = 0,
+    with_compact: bool = True,
 ) -> ModelView:
     """Look at a model through a sample of data.
 
@@ -95,6 +96,8 @@ def view_model(
         class_names: A name a class, or `None`. Defaults to `None`.
         part: Text, what data these are. Defaults to `"test part"`.
         seed: Integer >= 0 of what is drawn. Defaults to 0.
+        with_compact: Boolean, whether the model is made compact too, to compare.
+            Defaults to `True`.
     """
     rng = np.random.default_rng(seed)
     x = as_array("x", x)
@@ -105,7 +108,7 @@ def view_model(
     z_mean, z_log_var = _encode(model, sample)
     kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
     shown = np.sort(rng.choice(most, min(_SHOWN, most), replace=False))
-    small = compact(model, keep_optimizer=False)
+    small = compact(model, keep_optimizer=False) if with_compact else None
     prior = rng.standard_normal((_PRIOR, model.latent_dim)).astype("float32")
     active = [int(index) for index in model.latent_mask.active_indices]
     return ModelView(
@@ -117,7 +120,9 @@ def view_model(
         class_names=class_names,
         originals=model.data_values(sample[shown]),
         masked=_decode(model, z_mean[shown], sample[shown]),
-        compacted=_decode(small, _encode(small, sample[shown])[0], sample[shown]),
+        compacted=None
+        if small is None
+        else _decode(small, _encode(small, sample[shown])[0], sample[shown]),
         # Under the conditions of the sample, which a conditional model needs.
         prior=_decode(model, prior, sample[np.arange(_PRIOR) % most]),
         traversals=_traverse(model, z_mean[shown[0]], kl, active, sample[shown[:1]]),

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from ald_keras._validation import check_real
 from ald_keras.rules.frozen import Immutable
 
+# The loss that a smaller latent space may cost, as a share of the gain.
+TOLERANCE = 0.005
+DEFAULT_TOLERANCE = f"{TOLERANCE:.1%}"
+
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
 
 

@@ -17,8 +17,6 @@ from ald_keras.files.model_files import load_weights
 from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.runs.config import UNUSED
 
-CHECKPOINT = "checkpoint.keras"
-
 _KEY = "run"
 
 # Keys that may change when a run is resumed: they do not change its result.

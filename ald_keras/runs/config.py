@@ -17,10 +17,9 @@ from ald_keras._validation import (
     check_flag,
     check_integer,
     check_known,
-    check_text,
 )
 from ald_keras.files.text_files import parse_yaml, read_yaml
-from ald_keras.likelihoods import LIKELIHOODS
+from ald_keras.registries import LIKELIHOODS
 from ald_keras.rules import RULES
 from ald_keras.rules.interval import AUTO, check_interval
 from ald_keras.rules.rule import samples_sizes
@@ -30,6 +29,8 @@ from ald_keras.runs.config_parts import (
     GecoConfig,
     Named,
     ProbeConfig,
+    check_architecture,
+    check_data,
     read_section,
     section,
 )
@@ -48,9 +49,6 @@ UNUSED = {
     "fixed": {"rule", "interval", "geco"},
     "geco": {"rule", "interval"},
 }
-
-# Arguments of `load_dataset` that stand elsewhere in a config.
-_NO_OPTIONS = ("name", "data_dir", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +108,6 @@ class Config:
     strategy: str = "none"
 
     def __post_init__(self) -> None:
-        check_text("dataset", self.dataset)
         for name in ("latent_dim", "epochs", "batch_size"):
             check_integer(name, getattr(self, name), 1, LARGEST_INT32)
         # Keras seeds NumPy's older generator, and gates take the seed after this one.
@@ -120,11 +117,8 @@ class Config:
         check_choice("likelihood", self.likelihood, LIKELIHOODS)
         check_choice("method", self.method, METHODS)
         check_choice("strategy", self.strategy, STRATEGIES)
-        for key in self.data:
-            if key in _NO_OPTIONS:
-                raise ValueError(f"`data` has no option {key!r}.")
-        if self.data.get("dir") is not None:
-            check_text("data.dir", self.data["dir"])
+        check_data(self.dataset, self.data)
+        check_architecture(self.architecture)
         rule = self.make_rule()
         check_interval(self.interval, samples_sizes(rule))
         if self.method == "geco":

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ald_keras._gate_options import ESTIMATORS, check_tau, check_warmup
 from ald_keras._validation import (
     check_choice,
     check_flag,
@@ -16,9 +17,13 @@ from ald_keras._validation import (
     check_real,
     check_text,
 )
-from ald_keras.layers.constraint_multiplier import check_warmup
-from ald_keras.layers.latent_gates import ESTIMATORS
-from ald_keras.models.construction_checks import check_tau
+from ald_keras.registries import ARCHITECTURES, DATASETS
+
+# Arguments of `load_dataset` that stand elsewhere in a config.
+_NO_OPTIONS = ("name", "data_dir", "seed")
+
+# Options under `data` that all data sets have: the folder, and two of `load_dataset`.
+DATA_OPTIONS = ("dir", "limit", "val_fraction")
 
 _Section = TypeVar("_Section")
 
@@ -75,6 +80,23 @@ class Named:
     def to_dict(self) -> dict[str, object]:
         """The mapping that `from_value` reads."""
         return {"name": self.name, **self.options}
+
+
+def check_data(dataset: object, options: Mapping[str, object]) -> None:
+    """Raise a `ValueError` unless there is such a data set, with such options."""
+    name = check_choice("dataset", dataset, DATASETS)
+    for key in options:
+        if key in _NO_OPTIONS:
+            raise ValueError(f"`data` has no option {key!r}.")
+    if options.get("dir") is not None:
+        check_text("data.dir", options["dir"])
+    DATASETS.check_options(f"Data set {name!r}", name, options, DATA_OPTIONS)
+
+
+def check_architecture(architecture: Named) -> None:
+    """Raise a `ValueError` unless there is such an architecture, with such options."""
+    name = check_choice("architecture", architecture.name, ARCHITECTURES)
+    ARCHITECTURES.check_options(f"Architecture {name!r}", name, architecture.options)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,9 +24,16 @@ from ald_keras.models.compaction import compact
 from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.reports import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
-from ald_keras.runs.checkpoint import CHECKPOINT
 from ald_keras.runs.config import Config
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
+from ald_keras.runs.file_names import (
+    CHECKPOINT,
+    CURVE,
+    ERROR_FILE,
+    REPORT,
+    RUN_FILES,
+    TENSORBOARD,
+)
 from ald_keras.runs.parts import RunParts
 from ald_keras.runs.record import (
     CONFIG,
@@ -38,23 +45,11 @@ from ald_keras.runs.record import (
 )
 from ald_keras.runs.training import Search
 
-REPORT = "report.html"
-CURVE = "size_curve.csv"
-RUN_FILES = (
-    *("model.keras", "history.csv", "decisions.json", CONFIG, RECORD),
-    *(CURVE, REPORT),
-)
-
 # An export of one size.
 _EXPORTED = re.compile(r"compact-(\d{1,9})(?:-|\.|$)")
 
 # Test samples that the size curve is measured on, at most.
 _CURVE_SAMPLES = 10_000
-
-# Beside what a run of an experiment that failed has left: why.
-ERROR_FILE = "error.txt"
-
-TENSORBOARD = "tensorboard"
 
 
 def write_run(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ald_keras.backends import open_strategy as open_in_backend
-
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
@@ -24,4 +22,7 @@ def open_strategy(name: str) -> Any:
     """
     if name not in STRATEGIES:
         raise ValueError(f"`strategy` must be one of {STRATEGIES}. Received: {name!r}")
+    # Loads the backend, which who reads a config can do without.
+    from ald_keras.backends import open_strategy as open_in_backend
+
     return open_in_backend(name)

@@ -12,7 +12,8 @@ from builders import digits, small_vae
 from keras import layers
 
 from ald_keras import MaskedVAE
-from ald_keras.export.command import export, main
+from ald_keras.export.command import main
+from ald_keras.export.exporting import export
 
 X = digits(64)
 

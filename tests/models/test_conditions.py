@@ -23,7 +23,7 @@ from ald_keras import (
     compact,
     tau_for,
 )
-from ald_keras.export.command import export
+from ald_keras.export.exporting import export
 from ald_keras.likelihoods import JointLikelihood, NegativeBinomial
 from ald_keras.metrics.arrays import NamedArrays
 

@@ -88,7 +88,7 @@ def test_settings_replace_what_the_file_says(tmp_path):
 @given(
     st.fixed_dictionaries(
         {
-            "dataset": st.text(min_size=1),
+            "dataset": st.sampled_from(["digits", "mnist", "smooth_map"]),
             "latent_dim": st.integers(1, 1000),
             "epochs": st.integers(1, 1000),
             "batch_size": st.integers(1, 1000),
@@ -116,10 +116,9 @@ _TEXTS = st.text(max_size=20)
 _PLAIN = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), _TEXTS
 )
+_VALUES = st.one_of(_PLAIN, st.lists(_PLAIN, max_size=3))
 _OPTIONS = st.dictionaries(
-    _TEXTS.filter(lambda key: key not in ("", "name", "data_dir", "seed", "dir")),
-    st.one_of(_PLAIN, st.lists(_PLAIN, max_size=3)),
-    max_size=3,
+    _TEXTS.filter(lambda key: key not in ("", "name")), _VALUES, max_size=3
 )
 
 
@@ -127,13 +126,16 @@ _OPTIONS = st.dictionaries(
 @given(
     st.fixed_dictionaries(
         {
-            "dataset": _TEXTS,
+            "dataset": st.just("csv"),
+            "data": st.fixed_dictionaries(
+                {"path": _TEXTS},
+                optional={"delimiter": _VALUES, "limit": _VALUES, "dir": _TEXTS},
+            ),
             "latent_dim": st.integers(1, 2**31 - 1),
             "epochs": st.integers(1, 2**31 - 1),
         },
         optional={
-            "data": _OPTIONS,
-            "architecture": _OPTIONS,
+            "architecture": st.fixed_dictionaries({"hidden": _VALUES}),
             "optimizer": st.builds(
                 lambda name, more: {**more, "name": name}, _TEXTS, _OPTIONS
             ),

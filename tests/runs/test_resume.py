@@ -17,8 +17,9 @@ import yaml
 from builders import TINY_RUN
 
 import ald_keras.train
-from ald_keras.runs.checkpoint import CHECKPOINT, check_config
+from ald_keras.runs.checkpoint import check_config
 from ald_keras.runs.config import load_config
+from ald_keras.runs.file_names import CHECKPOINT
 from ald_keras.runs.parts import load_parts
 from ald_keras.runs.run_folder import run_folder
 from ald_keras.runs.training import build_model

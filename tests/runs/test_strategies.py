@@ -26,7 +26,7 @@ from ald_keras import (
     SizeCurveRule,
 )
 from ald_keras.architectures import build_architecture
-from ald_keras.runs.checkpoint import CHECKPOINT
+from ald_keras.runs.file_names import CHECKPOINT
 from ald_keras.runs.strategies import open_strategy
 from ald_keras.train import main
 

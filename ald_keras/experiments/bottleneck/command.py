@@ -19,15 +19,20 @@ from ald_keras.experiments.bottleneck.plan import (
     BottleneckPlan,
     read_reference,
 )
-from ald_keras.experiments.bottleneck.result import KIND
-from ald_keras.experiments.core.command import experiment_parser, run_experiment
+from ald_keras.experiments.core.command import (
+    Kind,
+    experiment_parser,
+    run_experiment,
+)
 from ald_keras.experiments.core.settings import read_base
 
 
-def make_parser() -> OneLineParser:
+def make_parser(prog: str = "ald_keras.experiments.bottleneck") -> OneLineParser:
     """Parser of the command's arguments."""
-    parser = experiment_parser("bottleneck", __doc__)
-    add = parser.add_argument
+    parser, group = experiment_parser(
+        prog, __doc__, "bottleneck --config configs/digits_bottleneck.yaml"
+    )
+    add = group.add_argument
     sizes: JSON = {"type": int, "nargs": "+", "metavar": "N"}
     add(
         "--references",
@@ -68,6 +73,14 @@ def make_plan(arguments: argparse.Namespace) -> BottleneckPlan:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _load_kind() -> Kind:
+    from ald_keras.experiments.bottleneck.result import KIND
+
+    return KIND
+
+
+def main(
+    argv: Sequence[str] | None = None, prog: str = "ald_keras.experiments.bottleneck"
+) -> int:
     """Run the command; returns its exit code."""
-    return run_experiment(KIND, make_parser(), argv, make_plan)
+    return run_experiment("bottleneck", make_parser(prog), argv, make_plan, _load_kind)

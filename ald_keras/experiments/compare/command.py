@@ -16,8 +16,11 @@ from collections.abc import Sequence
 
 from ald_keras.experiments.compare.comparison import load_comparison
 from ald_keras.experiments.compare.plan import DECIDED, ComparisonPlan
-from ald_keras.experiments.compare.result import KIND
-from ald_keras.experiments.core.command import experiment_parser, run_experiment
+from ald_keras.experiments.core.command import (
+    Kind,
+    experiment_parser,
+    run_experiment,
+)
 from ald_keras.experiments.core.settings import check_settings, with_data_dir
 
 
@@ -31,6 +34,19 @@ def _make_plan(arguments: argparse.Namespace) -> ComparisonPlan:
     return ComparisonPlan(comparison, arguments.seeds)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _load_kind() -> Kind:
+    from ald_keras.experiments.compare.result import KIND
+
+    return KIND
+
+
+def main(
+    argv: Sequence[str] | None = None, prog: str = "ald_keras.experiments.compare"
+) -> int:
     """Run the command; returns its exit code."""
-    return run_experiment(KIND, experiment_parser("compare", __doc__), argv, _make_plan)
+    parser, _ = experiment_parser(
+        prog, __doc__, "compare --config configs/digits_compare.yaml --seeds 3"
+    )
+    return run_experiment(
+        *("compare", parser, argv, _make_plan, _load_kind), report_needs_config=True
+    )

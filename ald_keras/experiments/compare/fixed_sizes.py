@@ -18,8 +18,9 @@ from ald_keras.experiments.compare.roles import worker_name
 from ald_keras.experiments.compare.trials import trial_job
 from ald_keras.experiments.core.jobs import Job
 from ald_keras.files.model_files import load_model
+from ald_keras.runs.file_names import TENSORBOARD
 from ald_keras.runs.parts import RunParts, load_parts
-from ald_keras.runs.run_files import TENSORBOARD, write_run
+from ald_keras.runs.run_files import write_run
 from ald_keras.runs.training import build_model, fit_model
 
 OBJECTIVE = "val_loss"

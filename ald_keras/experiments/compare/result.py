@@ -104,7 +104,7 @@ def comparison_failures(output: pathlib.Path, settings: JSON) -> dict[str, str]:
     return {name: why for name, why in find_failures(output).items() if name in own}
 
 
-KIND = Kind("compare", comparison_result, comparison_failures, report_needs_config=True)
+KIND = Kind("compare", comparison_result, comparison_failures)
 
 
 def answers(summary: ComparisonSummary) -> list[str]:

@@ -35,8 +35,9 @@ from ald_keras.experiments.compare.trials import (
 )
 from ald_keras.experiments.core.jobs import Job
 from ald_keras.experiments.core.runs import is_done
+from ald_keras.runs.file_names import ERROR_FILE
 from ald_keras.runs.record import read_record
-from ald_keras.runs.run_files import ERROR_FILE, clear_logs
+from ald_keras.runs.run_files import clear_logs
 
 # Seconds between two questions of a worker to its chief.
 _PAUSE = 0.5

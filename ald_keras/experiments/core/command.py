@@ -10,8 +10,9 @@ from typing import Protocol
 
 from rich.console import Console
 
+from ald_keras._quiet_start import load_backend
 from ald_keras._typing import JSON
-from ald_keras.cli import OneLineParser, run_command
+from ald_keras.cli import OneLineParser, add_config, make_parser, run_command
 from ald_keras.experiments.core.manifest import (
     MANIFEST,
     Manifest,
@@ -52,8 +53,6 @@ class Kind:
             or a file is damaged.
         find_failures: From the same to what has failed and is not whole now. Defaults
             to what the last command and a killed one have left.
-        report_needs_config: Boolean, whether `--report` needs `--config`, which then
-            decides what is reported on. Defaults to `False`.
     """
 
     name: str
@@ -61,34 +60,54 @@ class Kind:
     find_failures: Callable[[pathlib.Path, JSON], dict[str, str]] = (
         lambda output, settings: find_failures(output)
     )
-    report_needs_config: bool = False
 
 
 def experiment_parser(
-    name: str, description: str | None, runs: str = "everything", seeds: int = 1
-) -> OneLineParser:
+    prog: str,
+    docstring: str | None,
+    example: str,
+    runs: str = "everything",
+    seeds: int = 1,
+) -> tuple[OneLineParser, argparse._ArgumentGroup]:
     """Parser with the arguments that all of these commands have.
 
     Args:
-        name: The command's module below `ald_keras.experiments`.
-        description: What the command does.
+        prog: Name of the command, which leads its errors.
+        docstring: What the command does: its module's docstring.
+        example: The arguments of one call, below `ald`.
         runs: What `--seeds` counts the runs of. Defaults to `"everything"`.
         seeds: Integer >= 1, its default. Defaults to 1.
+
+    Returns:
+        The parser, and its group of arguments on what is run.
     """
-    parser = OneLineParser(f"ald_keras.experiments.{name}", description=description)
-    add = parser.add_argument
-    add("--config", type=pathlib.Path, metavar="FILE", help="a run's config")
-    add("--data-dir", metavar="DIR", help="folder with the data set's files")
-    add("--output", type=pathlib.Path, metavar="DIR", help="folder for all runs")
-    add("--seeds", type=int, default=seeds, help=f"runs of {runs} (default: {seeds})")
-    parser.add_settings("replace values of the config in all runs")
-    add("--report", action="store_true", help="only print the table of what is there")
-    return parser
+    parser = make_parser(prog, docstring, example)
+    add_config(
+        parser.add_argument_group("what the runs share"),
+        "a run's config",
+        "replace values of the config in all runs",
+    )
+    group = parser.add_argument_group("where to write, and what to show")
+    group.add_argument(
+        "--output", type=pathlib.Path, metavar="DIR", help="folder for all runs"
+    )
+    group.add_argument(
+        "--report", action="store_true", help="only print the table of what is there"
+    )
+    group = parser.add_argument_group("what to run")
+    group.add_argument(
+        "--seeds",
+        type=int,
+        default=seeds,
+        metavar="N",
+        help=f"runs of {runs} (default: {seeds})",
+    )
+    return parser, group
 
 
-def add_variants(parser: OneLineParser, example: str) -> None:
+def add_variants(group: argparse._ArgumentGroup, example: str) -> None:
     """Add `--variant`: settings to run beside the others."""
-    parser.add_argument(
+    group.add_argument(
         "--variant",
         nargs="+",
         action="extend",
@@ -99,61 +118,72 @@ def add_variants(parser: OneLineParser, example: str) -> None:
 
 
 def run_experiment(
-    kind: Kind,
+    name: str,
     parser: OneLineParser,
     argv: Sequence[str] | None,
     make_plan: Callable[[argparse.Namespace], Plan],
+    load_kind: Callable[[], Kind],
+    report_needs_config: bool = False,
 ) -> int:
     """Run a command: carry out what is missing, then print and write the results.
 
     Args:
-        kind: Its kind of experiment.
+        name: Name of its kind of experiment.
         parser: What `experiment_parser` returned, with further arguments.
         argv: The arguments, or `None` for the process's.
         make_plan: Reads the plan from the arguments.
+        load_kind: Gives its kind, and loads what sums up the runs: Keras among it.
+        report_needs_config: Boolean, whether `--report` needs `--config`, which then
+            decides what is reported on. Defaults to `False`.
 
     Returns:
         The exit code.
     """
-    arguments = _parse(parser, argv, kind)
+    arguments = _parse(parser, argv, name, report_needs_config)
     output, console = arguments.output, Console()
 
     def report() -> None:
-        manifest = read_manifest(output, kind.name)
-        if kind.report_needs_config:
+        manifest = read_manifest(output, name)
+        if report_needs_config:
             settings = make_plan(arguments).settings()
             manifest = dataclasses.replace(manifest, settings=settings)
+        load_backend()
+        kind = load_kind()
         failures = kind.find_failures(output, manifest.settings)
         report_on(kind, output, manifest, failures, console)
 
     def run() -> None:
         plan = make_plan(arguments)
         plan.check(output)
-        manifest = Manifest(kind.name, plan.settings())
+        manifest = Manifest(name, plan.settings())
         if (output / MANIFEST).is_file():
-            read_manifest(output, kind.name)
+            read_manifest(output, name)
         if plan.reports:
             manifest.write(output)
         with Runner(output, console) as runner:
             plan.run(runner)
         if plan.reports:
-            report_on(kind, output, manifest, runner.failures, console)
+            load_backend()
+            report_on(load_kind(), output, manifest, runner.failures, console)
         raise_failures(runner.failures)
 
     return run_command(parser.prog, report if arguments.report else run)
 
 
 def _parse(
-    parser: OneLineParser, argv: Sequence[str] | None, kind: Kind
+    parser: OneLineParser,
+    argv: Sequence[str] | None,
+    name: str,
+    report_needs_config: bool,
 ) -> argparse.Namespace:
     """The arguments, with the output's folder chosen where none is given."""
     arguments = parser.parse_args(argv)
     only_reports = arguments.report and arguments.output is not None
-    if arguments.config is None and (kind.report_needs_config or not only_reports):
+    if arguments.config is None and (report_needs_config or not only_reports):
         parser.error("the following arguments are required: --config")
     if arguments.output is None:
-        name = f"{kind.name}-{arguments.config.stem}"
-        arguments.output = pathlib.Path("saved_models", name)
+        folder = f"{name}-{arguments.config.stem}"
+        arguments.output = pathlib.Path("saved_models", folder)
     return arguments
 
 

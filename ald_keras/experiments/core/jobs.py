@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from ald_keras._typing import JSON
 from ald_keras.files.text_files import read_json, write_json, write_yaml
 from ald_keras.runs.config import UNUSED, Config, load_config
-from ald_keras.runs.run_files import ERROR_FILE
+from ald_keras.runs.file_names import ERROR_FILE
 
 # Groups of networks of fixed size, and of those that lose idle dimensions at once.
 FIXED, ONE_SHOT = "fixed", "oneshot"

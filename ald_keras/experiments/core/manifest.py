@@ -7,8 +7,8 @@ import pathlib
 
 from ald_keras.files.text_files import read_json, write_json
 from ald_keras.files.versions import versions
+from ald_keras.runs.file_names import ERROR_FILE
 from ald_keras.runs.record import read_record
-from ald_keras.runs.run_files import ERROR_FILE
 
 MANIFEST = "experiment.json"
 

@@ -9,7 +9,7 @@ from ald_keras.experiments.core.manifest import Manifest
 from ald_keras.experiments.core.result import Result
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.experiment_report import write_experiment_report
-from ald_keras.runs.run_files import REPORT
+from ald_keras.runs.file_names import REPORT
 
 
 def write_report(

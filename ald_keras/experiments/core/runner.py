@@ -15,9 +15,8 @@ from rich.console import Console
 from ald_keras.experiments.core.jobs import Job
 from ald_keras.experiments.core.progress import Board
 from ald_keras.experiments.core.runs import is_done
-from ald_keras.runs.checkpoint import CHECKPOINT
+from ald_keras.runs.file_names import CHECKPOINT, ERROR_FILE
 from ald_keras.runs.record import read_record
-from ald_keras.runs.run_files import ERROR_FILE
 
 
 class Runner:

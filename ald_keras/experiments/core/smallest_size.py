@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 
-from ald_keras.metrics.size_curve import TOLERANCE
+from ald_keras.rules.tolerance import TOLERANCE
 
 # Sizes trained on each side of the smallest sufficient one.
 MARGIN = 3

@@ -6,8 +6,6 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from scipy import stats
-
 from ald_keras._typing import JSON
 from ald_keras.experiments.core.result import Row
 from ald_keras.experiments.core.runs import Run
@@ -107,6 +105,9 @@ def t_interval(
     if len(values) < 2:
         return None, None
     mean, sd = statistics.fmean(values), statistics.stdev(values)
+    # Loads slowly, and only a summary needs it.
+    from scipy import stats
+
     half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1)) * sd
     half /= math.sqrt(len(values))
     return mean - half, mean + half

@@ -12,21 +12,24 @@ from collections.abc import Sequence
 
 from ald_keras.cli import OneLineParser
 from ald_keras.experiments.core.command import (
+    Kind,
     add_variants,
     experiment_parser,
     run_experiment,
 )
 from ald_keras.experiments.core.settings import read_base
 from ald_keras.experiments.curve.plan import SIZES, CurvePlan
-from ald_keras.experiments.curve.result import KIND
 from ald_keras.experiments.stability.plan import DECIDED, make_groups
 from ald_keras.runs.config import ELASTIC, load_config
 
 
-def make_parser() -> OneLineParser:
+def make_parser(prog: str = "ald_keras.experiments.curve") -> OneLineParser:
     """Parser of the command's arguments."""
-    parser = experiment_parser("curve", __doc__, "the elastic network", seeds=1)
-    add = parser.add_argument
+    parser, group = experiment_parser(
+        *(prog, __doc__, "curve --config configs/mnist_curve.yaml --sizes 4 8 16"),
+        runs="the elastic network",
+    )
+    add = group.add_argument
     add(
         "--sizes",
         type=int,
@@ -34,8 +37,13 @@ def make_parser() -> OneLineParser:
         metavar="N",
         help="sizes from scratch (default: 4 to 20, 24, 32 and the full size)",
     )
-    add("--fixed-seeds", type=int, help="runs of each size (default: as --seeds)")
-    add_variants(parser, "more:rule.share=0.6")
+    add(
+        "--fixed-seeds",
+        type=int,
+        metavar="N",
+        help="runs of each size (default: as --seeds)",
+    )
+    add_variants(group, "more:rule.share=0.6")
     return parser
 
 
@@ -58,6 +66,14 @@ def make_plan(arguments: argparse.Namespace) -> CurvePlan:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _load_kind() -> Kind:
+    from ald_keras.experiments.curve.result import KIND
+
+    return KIND
+
+
+def main(
+    argv: Sequence[str] | None = None, prog: str = "ald_keras.experiments.curve"
+) -> int:
     """Run the command; returns its exit code."""
-    return run_experiment(KIND, make_parser(), argv, make_plan)
+    return run_experiment("curve", make_parser(prog), argv, make_plan, _load_kind)

@@ -11,9 +11,9 @@ from ald_keras.experiments.core.saved_runs import scratch_points
 from ald_keras.experiments.core.statistics import metrics_by_size
 from ald_keras.experiments.curve.summary import elbo_at, read_size_curves
 from ald_keras.metrics import SizeCurve
-from ald_keras.metrics.size_curve import TOLERANCE
 from ald_keras.reports.drawings import Drawing
 from ald_keras.reports.figures import SizeLine, size_curve_figure
+from ald_keras.rules.tolerance import TOLERANCE
 
 
 def draw_curves(runs: Sequence[Run]) -> list[Drawing]:

@@ -11,7 +11,7 @@ from ald_keras.experiments.core.command import Kind
 from ald_keras.experiments.core.result import Cells, Result, Row, number, pair
 from ald_keras.experiments.core.runs import read_runs
 from ald_keras.experiments.curve.summary import BELOW, CurveSummary, summarize_curves
-from ald_keras.metrics.size_curve import TOLERANCE
+from ald_keras.rules.tolerance import TOLERANCE
 
 if TYPE_CHECKING:
     from ald_keras.reports.drawings import Drawing

@@ -17,7 +17,7 @@ from ald_keras.experiments.core.statistics import (
     metrics_by_size,
 )
 from ald_keras.metrics import SizeCurve
-from ald_keras.metrics.size_curve import TOLERANCE
+from ald_keras.rules.tolerance import TOLERANCE
 from ald_keras.runs.run_files import load_curve
 
 # A curve is to agree with sizes from scratch from so far below the smallest sufficient

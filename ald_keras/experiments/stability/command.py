@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ald_keras.cli import OneLineParser
 from ald_keras.experiments.core.command import (
+    Kind,
     add_variants,
     experiment_parser,
     run_experiment,
@@ -21,15 +22,31 @@ from ald_keras.experiments.stability.plan import (
     StabilityPlan,
     make_groups,
 )
-from ald_keras.experiments.stability.result import KIND
 
 
-def make_parser() -> OneLineParser:
+def make_parser(prog: str = "ald_keras.experiments.stability") -> OneLineParser:
     """Parser of the command's arguments."""
-    parser = experiment_parser("stability", __doc__, "each rule and start", seeds=5)
-    add = parser.add_argument
-    add("--starts", type=int, nargs="+", default=[100, 80, 64], metavar="N")
-    add("--rules", nargs="*", default=["size_curve", "ald"], metavar="RULE")
+    parser, group = experiment_parser(
+        *(prog, __doc__, "stability --config configs/digits.yaml --starts 32 16"),
+        runs="each rule and start",
+        seeds=5,
+    )
+    add = group.add_argument
+    add(
+        "--starts",
+        type=int,
+        nargs="+",
+        default=[100, 80, 64],
+        metavar="N",
+        help="latent dimensions at the start (default: 100 80 64)",
+    )
+    add(
+        "--rules",
+        nargs="*",
+        default=["size_curve", "ald"],
+        metavar="RULE",
+        help="rules to compare (default: size_curve ald)",
+    )
     add(
         "--sizes",
         type=int,
@@ -37,9 +54,15 @@ def make_parser() -> OneLineParser:
         metavar="N",
         help="fixed sizes (default: found, those around the smallest sufficient one)",
     )
-    add("--fixed-seeds", type=int, default=3, help="runs of each size (default: 3)")
+    add(
+        "--fixed-seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="runs of each size (default: 3)",
+    )
     add("--baselines", action="store_true", help="add one-shot removal and estimates")
-    add_variants(parser, "quick:rule.patience=3")
+    add_variants(group, "quick:rule.patience=3")
     return parser
 
 
@@ -59,6 +82,14 @@ def make_plan(arguments: argparse.Namespace) -> StabilityPlan:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _load_kind() -> Kind:
+    from ald_keras.experiments.stability.result import KIND
+
+    return KIND
+
+
+def main(
+    argv: Sequence[str] | None = None, prog: str = "ald_keras.experiments.stability"
+) -> int:
     """Run the command; returns its exit code."""
-    return run_experiment(KIND, make_parser(), argv, make_plan)
+    return run_experiment("stability", make_parser(prog), argv, make_plan, _load_kind)

@@ -14,8 +14,8 @@ from ald_keras.experiments.compare import hp_runner
 from ald_keras.experiments.compare.command import main
 from ald_keras.experiments.core.manifest import read_manifest
 from ald_keras.experiments.figures.command import main as draw
+from ald_keras.runs.file_names import ERROR_FILE
 from ald_keras.runs.record import read_record
-from ald_keras.runs.run_files import ERROR_FILE
 
 SEARCH = {"sizes": [2, 3, 5], "rules": ["size_curve"]}
 

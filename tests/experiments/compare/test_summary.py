@@ -11,7 +11,7 @@ from ald_keras.experiments.compare.summary import compare_runs
 from ald_keras.experiments.compare.trials import write_end
 from ald_keras.experiments.core.command import report_on
 from ald_keras.experiments.core.manifest import Manifest
-from ald_keras.experiments.figures.command import draw
+from ald_keras.experiments.figures.drawing import draw
 
 BOUND = {"tau": 3.0, "tolerance": 0.02, "error": 3.0, "undecided_gates": 0}
 

@@ -6,7 +6,7 @@ import pytest
 
 from ald_keras.experiments.core.jobs import JOB_FILE, Job, read_job
 from ald_keras.experiments.core.runs import find_runs, is_done, read_runs
-from ald_keras.runs.run_files import ERROR_FILE
+from ald_keras.runs.file_names import ERROR_FILE
 
 
 def test_a_job_is_read_back_from_its_folder(tiny, tmp_path):

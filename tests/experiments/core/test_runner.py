@@ -10,7 +10,7 @@ from rich.console import Console
 from ald_keras.experiments.core.jobs import Job
 from ald_keras.experiments.core.runner import Runner, run_module
 from ald_keras.experiments.core.runs import is_done
-from ald_keras.runs.checkpoint import CHECKPOINT
+from ald_keras.runs.file_names import CHECKPOINT
 
 WRITE = """folder = pathlib.Path(argv[argv.index("--output") + 1])
     (folder / "run.json").write_text(json.dumps({"active_dims": 3, "argv": argv}))"""

@@ -12,7 +12,8 @@ from figure_checks import check_figure, decode
 
 from ald_keras.datasets import load_dataset
 from ald_keras.experiments.core.saved_runs import load_facts
-from ald_keras.experiments.figures.command import main, to_the_end
+from ald_keras.experiments.figures.command import main
+from ald_keras.experiments.figures.drawing import to_the_end
 from ald_keras.files.model_files import load_model
 from ald_keras.reports.drawings import draw_run
 from ald_keras.runs.config import Config

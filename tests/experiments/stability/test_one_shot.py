@@ -7,7 +7,7 @@ import pytest
 from ald_keras.datasets import load_dataset
 from ald_keras.experiments.stability.one_shot import idle_units, main, one_shot
 from ald_keras.runs.config import Config
-from ald_keras.runs.run_files import RUN_FILES
+from ald_keras.runs.file_names import RUN_FILES
 from ald_keras.train import run
 
 

@@ -12,7 +12,8 @@ from builders import digits, small_vae
 
 from ald_keras import MaskedVAE
 from ald_keras.architectures import build_architecture
-from ald_keras.export.command import export, main
+from ald_keras.export.command import main
+from ald_keras.export.exporting import export
 from ald_keras.export.formats import ARTIFACTS
 from ald_keras.export.formats.float32 import float32
 

@@ -1,0 +1,1 @@
+"""A first config, and the schema that an editor checks configs by: `ald init`."""
