@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ald_keras._after_keras import load_after_keras
+from ald_keras._after_keras import load_after_keras, name_missing_backend
 
 if TYPE_CHECKING:
     from ald_keras import plot as plot
@@ -66,12 +66,18 @@ _ROOMS = (
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-        value = globals()[name] = getattr(module, name)
+        value = globals()[name] = getattr(_load(_MODULES[name]), name)
         return value
     if name in _ROOMS:
-        return importlib.import_module(f"{__name__}.{name}")
+        return _load(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _load(module: str) -> Any:
+    try:
+        return importlib.import_module(f"{__name__}.{module}")
+    except ModuleNotFoundError as error:
+        raise name_missing_backend(error) from None
 
 
 def __dir__() -> list[str]:

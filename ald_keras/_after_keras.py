@@ -77,3 +77,14 @@ class _Watch(importlib.abc.MetaPathFinder):
             sys.meta_path.remove(self)
             for module in self._modules:
                 importlib.import_module(module)
+
+
+def name_missing_backend(error: ImportError) -> ImportError:
+    """The error that says how to install a backend, where it is what Keras lacks."""
+    if error.name not in ("tensorflow", "jax", "torch"):
+        return error
+    return ImportError(
+        f"Keras is to run on {error.name}, which is not installed. Install a backend: "
+        "pip install 'ald_keras[tensorflow]', or 'ald_keras[jax]' or "
+        "'ald_keras[torch]' and set KERAS_BACKEND=jax or torch"
+    )

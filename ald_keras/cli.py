@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from ald_keras._after_keras import name_missing_backend
+
 # What wrong input raises; anything else is a fault of the library.
 _INPUT_ERRORS = (ImportError, OSError, RuntimeError, TypeError, ValueError)
 # The second is TensorFlow's, which need not be loaded here.
@@ -89,6 +91,8 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
         out_of_memory = {cls.__name__ for cls in type(error).__mro__} & _MEMORY_ERRORS
         if not out_of_memory and not isinstance(error, _INPUT_ERRORS):
             raise
+        if isinstance(error, ImportError):
+            error = name_missing_backend(error)
         hint = "not enough memory: " if out_of_memory else ""
         print(f"{prog}: {hint}{_one_line(error)}", file=sys.stderr)
         return 2
