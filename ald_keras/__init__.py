@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         GateSearch,
         KLWarmup,
         LatentTensorBoard,
+        SearchProgress,
     )
     from ald_keras.layers import GaussianSampling, LatentMask
     from ald_keras.metrics import SizeCurve, tau_for
@@ -33,6 +34,7 @@ __all__ = [
     "LatentMask",
     "LatentTensorBoard",
     "MaskedVAE",
+    "SearchProgress",
     "SizeCurve",
     "compact",
     "tau_for",
@@ -51,6 +53,7 @@ _MODULES = {
     "LatentMask": "layers",
     "LatentTensorBoard": "callbacks",
     "MaskedVAE": "models",
+    "SearchProgress": "callbacks",
     "SizeCurve": "metrics",
     "SizeCurveRule": "rules",
     "compact": "models.compaction",

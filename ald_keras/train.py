@@ -157,7 +157,11 @@ def _parser(prog: str) -> OneLineParser:
     )
     group = parser.add_argument_group("what to show")
     group.add_argument(
-        "--verbose", choices=("0", "1", "2"), help="as in fit (default: by terminal)"
+        "--verbose",
+        choices=("0", "1", "2"),
+        default="1",
+        help="0: nothing; 1: size, loss, KL and phase, a line an epoch, and a line a "
+        "decision; 2: all metrics (default: %(default)s)",
     )
     group.add_argument(
         "--list",
@@ -192,7 +196,6 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> in
                 }
             )
         output = arguments.output or pathlib.Path("saved_models", arguments.config.stem)
-        verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
         if arguments.resume:
             print(_resuming_text(output))
         load_backend()
@@ -200,7 +203,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> in
             config,
             output,
             arguments.overwrite,
-            verbose,
+            int(arguments.verbose),
             arguments.resume,
             arguments.checkpoint_seconds,
         )

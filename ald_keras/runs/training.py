@@ -11,7 +11,13 @@ import keras
 from ald_keras._typing import JSON, FitData
 from ald_keras.architectures import build_architecture
 from ald_keras.backends import from_chief, is_chief, together
-from ald_keras.callbacks import ALDCallback, GateSearch, KLWarmup, LatentTensorBoard
+from ald_keras.callbacks import (
+    ALDCallback,
+    GateSearch,
+    KLWarmup,
+    LatentTensorBoard,
+    SearchProgress,
+)
 from ald_keras.datasets import (
     Dataset,
     LazySamples,
@@ -179,7 +185,8 @@ def fit_model(
         *more: Further callbacks.
         initial_epoch: Integer >= 0, epochs that the model was trained before. Defaults
             to 0.
-        verbose: As `fit` takes it. Defaults to `"auto"`.
+        verbose: As `fit` takes it, but that 1, and `"auto"`, print the lines of
+            `SearchProgress`. Defaults to `"auto"`.
 
     Returns:
         The `History`, and the `ALDCallback` or `GateSearch` or `None`.
@@ -188,7 +195,10 @@ def fit_model(
     if config.beta.warmup:
         callbacks.append(KLWarmup(config.beta.warmup))
     search = _search(config, data, extractor)
-    callbacks += [*([] if search is None else [search]), *more]
+    callbacks += [*([] if search is None else [search])]
+    if verbose:
+        callbacks.append(SearchProgress(search))
+    callbacks += more
     validation: FitData = (data.x_val, data.y_val)
     validation_batch_size: int | None = max(config.batch_size, 256)
     if isinstance(data_of(data.x_val), LazySamples):

@@ -49,7 +49,12 @@ def _parser(prog: str) -> OneLineParser:
     add_config(group)
     add("--output", type=pathlib.Path, metavar="DIR", help="folder for the run")
     add("--overwrite", action="store_true", help="replace a run")
-    add("--verbose", choices=("0", "1", "2"), help="as in train (default: by terminal)")
+    add(
+        "--verbose",
+        choices=("0", "1", "2"),
+        default="1",
+        help="as in train (default: %(default)s)",
+    )
     return parser
 
 
@@ -71,14 +76,13 @@ def _train(arguments: argparse.Namespace) -> pathlib.Path:
     if arguments.data_dir is not None:
         data = {**config.data, "dir": str(arguments.data_dir)}
         config = dataclasses.replace(config, data=data)
-    verbose = "auto" if arguments.verbose is None else int(arguments.verbose)
     load_backend()
     from ald_keras.experiments.figures.drawing import to_the_end
     from ald_keras.train import run
 
     # The report follows with the figures.
     config = dataclasses.replace(to_the_end(config), report=False)
-    run(config, arguments.output, arguments.overwrite, verbose)
+    run(config, arguments.output, arguments.overwrite, int(arguments.verbose))
     return arguments.output
 
 
