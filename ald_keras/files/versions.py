@@ -6,8 +6,6 @@ import importlib
 import importlib.metadata
 import platform
 
-import keras
-
 from ald_keras import __version__
 
 
@@ -16,6 +14,9 @@ def versions() -> dict[str, str]:
 
     Of the backends of Keras the one that runs is among them.
     """
+    # Loaded where a run writes its record; commands that only read do without.
+    import keras
+
     packages = ("keras", "numpy", "scipy", "scikit-learn")
     found = {name: importlib.metadata.version(name) for name in packages}
     backend = keras.backend.backend()

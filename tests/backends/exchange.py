@@ -12,7 +12,7 @@ import numpy as np
 from builders import digits, small_vae, to_numpy
 
 from ald_keras import ALDCallback, ALDRule, compact
-from ald_keras.export.command import export
+from ald_keras.export.exporting import export
 
 X = digits(200)
 TRAIN, VALIDATION = X[:150], X[150:]

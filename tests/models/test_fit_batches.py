@@ -136,7 +136,7 @@ def test_arrays_are_checked_once_and_streams_in_each_step():
     assert not vae.checks_batches
     batches = [X[i : i + 10] for i in range(0, 60, 10)]
     bad = [*batches, np.full((10, 8, 8, 1), 2.0, "float32")]
-    vae.fit(((batch,) for batch in batches), verbose=0)
+    vae.fit(((batch,) for batch in batches), steps_per_epoch=6, verbose=0)
     assert vae.checks_batches
     with pytest.raises(ValueError, match="640 other values"):
-        vae.fit(((batch,) for batch in bad), verbose=0)
+        vae.fit(((batch,) for batch in bad), steps_per_epoch=7, verbose=0)

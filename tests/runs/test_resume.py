@@ -16,7 +16,7 @@ import pytest
 import yaml
 from builders import TINY_RUN
 
-import ald_keras.train
+import ald_keras.runs.training
 from ald_keras.runs.checkpoint import check_config
 from ald_keras.runs.config import load_config
 from ald_keras.runs.file_names import CHECKPOINT
@@ -299,7 +299,7 @@ def test_a_run_that_replaces_another_is_not_taken_for_it(tiny, tmp_path, monkeyp
     assert command(tiny, folder) == 0
     before = json.loads((folder / "run.json").read_text())["versions"]
     with monkeypatch.context() as patch:
-        patch.setattr(ald_keras.train, "train", lambda *_: 1 / 0)
+        patch.setattr(ald_keras.runs.training, "train", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             command(tiny, folder, "--overwrite")
     assert command(tiny, folder, "--resume") == 0
