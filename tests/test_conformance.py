@@ -21,6 +21,7 @@ from ald_keras import (
     LatentMask,
     LatentTensorBoard,
     MaskedVAE,
+    SearchProgress,
     SizeCurve,
     SizeCurveRule,
     layers,
@@ -121,7 +122,7 @@ RULES = {
     ),
 }
 # Held by a `fit` and made anew for each: they have no config to go round with.
-CALLBACKS = (ALDCallback, GateSearch, KLWarmup, LatentTensorBoard)
+CALLBACKS = (ALDCallback, GateSearch, KLWarmup, LatentTensorBoard, SearchProgress)
 # Plain values, tested where they live.
 VALUES = (SizeCurve,)
 
