@@ -15,6 +15,7 @@ ROOMS = (
     "ald_keras.callbacks",
     "ald_keras.rules",
     "ald_keras.metrics",
+    "ald_keras.plot",
     "ald_keras.likelihoods",
     "ald_keras.layers",
     "ald_keras.datasets",
@@ -22,7 +23,11 @@ ROOMS = (
 )
 
 # Public names that are words of their own in a text.
-_COMMON = {"Action", "Direction", "conv", "mlp", "silhouette", "video"}
+_COMMON = {
+    *("Action", "Direction", "conv", "mlp", "silhouette", "video"),
+    *("codes", "history", "kl", "reconstructions", "samples", "size_curve"),
+    "traversals",
+}
 
 _KEPT = re.compile(
     r"(```.*?```|^#[^\n]*$|^    [^\n]*$|\[[^\]\n]*\]\([^)\n]*\))",
