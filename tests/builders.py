@@ -23,7 +23,7 @@ several_steps = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras executes single steps with PyTorch"
 )
 xla = pytest.mark.skipif(BACKEND == "torch", reason="torch.compile takes minutes")
-# And where JAX is told nothing of it by `JAX_ENABLE_X64`.
+# And where `JAX_ENABLE_X64` is not set.
 double = pytest.mark.skipif(BACKEND == "jax", reason="JAX computes in 32 bits")
 # And of one that asks which branch runs, outside of a step.
 eager = pytest.mark.skipif(BACKEND == "jax", reason="JAX traces both branches")

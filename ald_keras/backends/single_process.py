@@ -81,7 +81,7 @@ class Stream(keras.utils.PyDataset):
             raise IndexError(f"{index} is no number of {len(source)} batches")
         if self._served is not None:
             # Within a pass the order is the source's, also where `fit` asks in one of
-            # its own, as it does unless it is told `shuffle=False`.
+            # its own, as it does without `shuffle=False`.
             index = self._served % len(source)
             self._served += 1
         if index == 0 or self._order is None:
