@@ -59,6 +59,18 @@ def check_integer(
     return _integer(name, value, _integer_text(minimum, maximum), minimum, maximum)
 
 
+def check_frequency(name: str, value: object) -> str | int:
+    """Epochs between two of something, or `"auto"`.
+
+    Raises:
+        WrongTypeError: If it is neither `"auto"` nor an integer.
+        ValueError: If it is below 1.
+    """
+    if value == "auto":
+        return "auto"
+    return _integer(name, value, "'auto' or an integer of at least 1", 1, None)
+
+
 def check_seed(seed: object, name: str = "seed") -> int | None:
     """A seed, or `None` where randomness may differ from call to call.
 
@@ -99,17 +111,21 @@ def check_real(
         WrongTypeError: If `value` is no real number.
         ValueError: If it is out of range, or not finite where it has to be.
     """
-    limits = {
-        "above": above,
-        "of at least": at_least,
-        "below": below,
-        "of at most": at_most,
-    }
-    words = [f"{word} {end:g}" for word, end in limits.items() if end is not None]
-    kind = ["finite"] * finite + ["float32"] * float32
-    expected = " ".join(["a", *kind, "number", " and ".join(words)]).strip()
+
+    def message() -> str:
+        ends = {
+            "above": above,
+            "of at least": at_least,
+            "below": below,
+            "of at most": at_most,
+        }
+        words = [f"{word} {end:g}" for word, end in ends.items() if end is not None]
+        kind = ["finite"] * finite + ["float32"] * float32
+        expected = " ".join(["a", *kind, "number", " and ".join(words)]).strip()
+        return _message(name, expected, value)
+
     if _is_bool(value) or not isinstance(value, numbers.Real):
-        raise WrongTypeError(_message(name, expected, value))
+        raise WrongTypeError(message())
     number = float(value)
     in_range = (
         (above is None or number > above)
@@ -119,7 +135,7 @@ def check_real(
     )
     largest = LARGEST_FLOAT32 if float32 else sys.float_info.max
     if not in_range or (finite and not abs(number) <= largest):
-        raise ValueError(_message(name, expected, value))
+        raise ValueError(message())
     return number
 
 
@@ -159,41 +175,6 @@ def check_shape(name: str, value: Any) -> tuple[int, ...]:
     if isinstance(value, str) or not shape or min(shape) < 1:
         raise ValueError(_message(name, expected, value))
     return shape
-
-
-def check_indices(
-    name: str, values: Iterable[object], n_dims: int | None = None
-) -> tuple[int, ...]:
-    """Dimension indices as a tuple of strictly increasing plain ints.
-
-    Args:
-        name: The argument's name.
-        values: Indices in ascending order.
-        n_dims: Number of latent dimensions, which every index must lie below.
-            Defaults to `None`: no upper end.
-
-    Raises:
-        WrongTypeError: If an index is no integer.
-        ValueError: If an index is negative, `n_dims` or more, repeated or out of order.
-    """
-    indices = tuple(check_integer(name, value, 0) for value in values)
-    if any(b <= a for a, b in zip(indices, indices[1:], strict=False)):
-        expected = "in ascending order without repetition"
-        raise ValueError(_message(name, expected, indices))
-    if n_dims is not None and indices and indices[-1] >= n_dims:
-        expected = f"below the number of latent dimensions, {n_dims}"
-        raise ValueError(_message(name, expected, indices))
-    return indices
-
-
-def check_active(
-    name: str, values: Iterable[object], n_dims: int | None = None
-) -> tuple[int, ...]:
-    """Like `check_indices`, for active dimensions; none at all is a `ValueError`."""
-    indices = check_indices(name, values, n_dims)
-    if not indices:
-        raise ValueError(_message(name, "at least one dimension", ()))
-    return indices
 
 
 def check_mapping(name: str, value: object) -> Mapping[str, Any]:

@@ -5,11 +5,9 @@ import pytest
 
 from ald_keras._validation import (
     WrongTypeError,
-    check_active,
     check_choice,
     check_fields,
     check_flag,
-    check_indices,
     check_integer,
     check_known,
     check_mapping,
@@ -19,6 +17,7 @@ from ald_keras._validation import (
     check_shape,
     check_text,
 )
+from ald_keras.rules.indices import check_active, check_indices
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])

@@ -130,7 +130,8 @@ def compiled(model: keras.Model, function: Callable[..., Tensor]) -> Any:
     """A function of tensors and of a model's weights, to be called many times."""
     if model.compiled and model.run_eagerly:
         return function
-    return tf.function(function, reduce_retracing=True)
+    # As Keras compiles its own steps: layers are not rewritten by AutoGraph.
+    return tf.function(function, reduce_retracing=True, autograph=False)
 
 
 def without_gradients() -> contextlib.AbstractContextManager[None]:

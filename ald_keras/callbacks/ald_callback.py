@@ -15,16 +15,14 @@ from ald_keras.callbacks.argument_checks import (
     choose_rule,
 )
 from ald_keras.callbacks.continuation import save_state
-from ald_keras.callbacks.epoch_meter import EpochMeter
 from ald_keras.callbacks.mask_writer import continue_sampling, sample_sizes
-from ald_keras.callbacks.observer import Observer
+from ald_keras.callbacks.observer import Observer, observer_of
 from ald_keras.callbacks.probe import as_probe
 from ald_keras.callbacks.pruning_record import PruningRecord
 from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.features import Features
 from ald_keras.metrics.quality import UserMetric
 from ald_keras.rules import (
-    BASELINE_NLL,
     ElasticRule,
     Observation,
     PruningRule,
@@ -43,11 +41,11 @@ class ALDCallback(PruningRecord):
     loss at every size, or `ALDRule`, that of the paper on adaptive latent dimension
     reduction (arXiv 2312.06280).
 
-    At the end of each epoch it measures silhouette, reconstruction loss and Frechet
-    distances on a fresh sample of validation data, asks the rule, writes the mask of
-    the model and puts the metrics into `logs`: `val_silhouette`,
+    At the end of each epoch it asks the rule, writes the mask of the model and puts
+    metrics of a fresh sample of validation data into `logs`: `val_silhouette`,
     `val_frechet_reconstruction`, `val_frechet_generation`, and `val_NAME` for each
-    metric of the user's.
+    metric of the user's. What no one reads is measured in every tenth epoch alone (see
+    `metrics_freq`), and `logs` hold the last values in between.
 
     A decision at the end of an epoch takes effect when the next one begins: until then,
     mask and weights are those that the epoch's metrics belong to, also in what
@@ -93,8 +91,12 @@ class ALDCallback(PruningRecord):
         interval: Optimizer steps between two evaluations of a rule that samples sizes:
             an integer >= 1, or `"epoch"`, or `"auto"`: an epoch, where it has 20 to
             250 steps; equal parts of a longer one; several short ones. All lengths of
-            such a rule count these intervals. Metrics are measured each epoch in any
-            case. Defaults to `"auto"`.
+            such a rule count these intervals. Defaults to `"auto"`.
+        metrics_freq: Integer >= 1, epochs between two measurements of the metrics in
+            `logs`; they are measured in the first and the last epoch too. Or `"auto"`:
+            each epoch where the rule reads one of them, a callback of the same `fit`
+            monitors one, or there are `metrics`; else every tenth. Defaults to
+            `"auto"`.
 
     Attributes:
         decisions: List of `Decision`, all that changed or fixed the size, with reason.
@@ -129,6 +131,7 @@ class ALDCallback(PruningRecord):
         verbose: int = 0,
         elastic: bool = False,
         interval: str | int = "auto",
+        metrics_freq: str | int = "auto",
     ):
         super().__init__()
         self.rule: PruningRule[Any] = choose_rule(rule, elastic)
@@ -140,7 +143,7 @@ class ALDCallback(PruningRecord):
         self.seed = seed
         self.stop_training = stop_training
         self.verbose = verbose
-        self.interval = interval
+        self.interval, self.metrics_freq = interval, metrics_freq
         # Read by `fit`, which else calls it after several steps.
         self.sees_each_batch = not isinstance(interval, str)
         check_arguments(self)
@@ -159,7 +162,7 @@ class ALDCallback(PruningRecord):
         params = self.params or {}
         first = self.model.first_epoch
         epochs = int(params.get("epochs") or first + 1)
-        self._observer = self._make_observer(first, epochs)
+        self._observer = observer_of(self, first, epochs)
         self.model.call_after_fit(self._end)
         interval = self.interval if samples_sizes(self.rule) else EPOCH
         self._clock = EvaluationClock(interval, params.get("steps"))
@@ -170,20 +173,6 @@ class ALDCallback(PruningRecord):
             self.state = self.rule.restart(self.state, mask.active_indices)
         self.state = continue_sampling(self.model, self.rule, self.state)
         self._resume_saved()
-
-    def _make_observer(self, first: int, epochs: int) -> Observer:
-        meter = EpochMeter(
-            self.model,
-            self.probe,
-            self.probe_size,
-            self.n_clusters,
-            self.features,
-            self.metrics,
-            self.seed,
-            BASELINE_NLL in self.rule.metrics,
-        )
-        directions = {name: direction for name, (_, direction) in self.metrics.items()}
-        return Observer(self.model, meter, directions, first, epochs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._check_mask(epoch)

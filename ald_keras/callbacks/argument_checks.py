@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ald_keras._validation import check_flag, check_integer
+from ald_keras._validation import check_flag, check_frequency, check_integer
 from ald_keras.metrics.arrays import is_array
 from ald_keras.metrics.quality import FRECHET_METRICS, SIZE_METRICS
 from ald_keras.rules import (
@@ -63,6 +63,7 @@ def check_arguments(callback: ALDCallback) -> None:
             f"`rule` must be a rule such as ALDRule(). Received: rule={callback.rule!r}"
         )
     check_interval(callback.interval, samples_sizes(callback.rule))
+    check_frequency("metrics_freq", callback.metrics_freq)
     check_integer("probe_size", callback.probe_size, 3)
     check_integer("seed", callback.seed, 0)
     if callback.n_clusters is not None:

@@ -15,7 +15,15 @@ from ald_keras.metrics import SizeCurve
 from ald_keras.metrics.baseline import baseline_nll
 from ald_keras.metrics.divergence import check_finite
 from ald_keras.metrics.features import Features
-from ald_keras.metrics.quality import QualityMeter, UserMetric, row_blocks
+from ald_keras.metrics.kl import gaussian_kl
+from ald_keras.metrics.quality import (
+    FRECHET_METRICS,
+    Posterior,
+    QualityMeter,
+    UserMetric,
+    encode_in_blocks,
+    row_blocks,
+)
 from ald_keras.rules import BASELINE_NLL, OBJECTIVE, SizeMeasurement
 
 # Make random numbers that no epoch draws.
@@ -30,6 +38,12 @@ _CURVE_SAMPLES, _CURVE_VALUES = 2000, 1 << 26
 # Features of validation data are taken once where there are no more samples than this
 # many times those of an epoch; of more, most would be taken for nothing.
 _KEPT_FEATURES = 8
+
+# What `measure` may put into `logs`, beside the user's own.
+LOGGED = (
+    *("val_silhouette", "val_clustering_accuracy", "probe_reconstruction_loss"),
+    *(f"val_{name}" for name in FRECHET_METRICS),
+)
 
 # Data values of a sample that is kept.
 _KEPT_VALUES = 1 << 22
@@ -92,13 +106,13 @@ class EpochMeter:
             self._quality.check_data(self._probe.batches())
         self._on_validation_data = probe is None
         self._baseline_nll = self._measure_baseline_nll() if needs_baseline else None
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[Tensor, Tensor, Posterior] | None = None
 
     def last_probe(self) -> ProbeSample | None:
         """Some samples of the last epoch, few enough to be kept; `None` before it."""
         if self._last is None:
             return None
-        x, y = self._last
+        x, y, _ = self._last
         rows = max(16, _KEPT_VALUES // max(1, math.prod(self._model.data_shape)))
         # By their numbers, for a copy: a slice would hold all of them.
         kept = x[np.arange(rows)] if rows < len(x) else x
@@ -129,8 +143,13 @@ class EpochMeter:
             step: Integer >= 0, the optimizer's step, which decides the sample.
         """
         rng = np.random.default_rng([self._seed, step, _STEP_STREAM])
-        self._last = self._probe.sample(self._probe_size, rng)
-        return self._quality.mean_kl(self._last[0])
+        return _mean_kl(self._take(*self._probe.sample(self._probe_size, rng)))
+
+    def _take(self, x: Tensor, y: Tensor) -> Posterior:
+        """Encode what is measured on from now on."""
+        posterior = encode_in_blocks(self._model, x)
+        self._last = x, y, posterior
+        return posterior
 
     def measure_sizes(
         self, step: int, sizes: Sequence[int], metrics: Sequence[str]
@@ -145,23 +164,25 @@ class EpochMeter:
         if self._last is None:
             raise RuntimeError("Sizes are measured after the epoch's metrics.")
         rng = np.random.default_rng([self._seed, step, _CURVE_STREAM])
-        meter = self._model.size_meter(self._last[0], int(rng.integers(2**31)))
+        x, y, posterior = self._last
+        seed = int(rng.integers(2**31))
+        meter = self._model.size_meter(x, seed, posterior)
         meter.measure(sizes)
         found, increase, errors = meter.increases()
-        values = meter.further(
-            metrics, found, self._last[1], self._quality, self._user_metrics
-        )
+        values = meter.further(metrics, found, y, self._quality, self._user_metrics)
         loss = meter.terms()[OBJECTIVE][-1]
         return SizeMeasurement(found, tuple(increase), tuple(errors), loss, values)
 
     def measure(
-        self, epoch: int, logs: Logs
+        self, epoch: int, logs: Logs, all_metrics: bool
     ) -> tuple[dict[str, float], tuple[float, ...]]:
         """Metrics by name, and the mean KL of each dimension.
 
         Args:
             epoch: Integer >= 0, the epoch that has ended.
             logs: What Keras measured in it; what is new is put into it.
+            all_metrics: Boolean, measure silhouette, Frechet distances and the user's
+                metrics too.
 
         Raises:
             ValueError: If a metric is not finite.
@@ -169,6 +190,19 @@ class EpochMeter:
         # First, as nothing can be measured of a model that has diverged.
         check_finite(epoch, "loss", float(logs["loss"]))
         rng = np.random.default_rng([self._seed, epoch])
+        metrics = {OBJECTIVE: float(logs["loss"]), **self.known_metrics}
+        if all_metrics:
+            more, posterior = self._measure_all(logs, rng)
+            metrics |= more
+        else:
+            posterior = self._take(*self._probe.sample(self._probe_size, rng))
+        for name, value in metrics.items():
+            check_finite(epoch, name, value)
+        return metrics, _mean_kl(posterior)
+
+    def _measure_all(
+        self, logs: Logs, rng: np.random.Generator
+    ) -> tuple[dict[str, float], Posterior]:
         real = None
         if self._keeps and isinstance(self._probe, ArrayProbe):
             # Not before there is something to measure.
@@ -178,8 +212,8 @@ class EpochMeter:
             (x, y), real = self._probe.take(rows), self._real[rows]
         else:
             x, y = self._probe.sample(self._probe_size, rng)
-        self._last = x, y
-        metrics, kl = self._quality.measure(x, y, rng, real)
+        posterior = self._take(x, y)
+        metrics = self._quality.measure(x, y, posterior, rng, real)
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         if self._validated_every_epoch():
             metrics["reconstruction"] = float(logs["val_reconstruction_loss"])
@@ -187,11 +221,7 @@ class EpochMeter:
             loss, _ = self._quality.elbo_terms(self._probe.batches(), rng)
             metrics["reconstruction"] = loss
             logs["probe_reconstruction_loss"] = loss
-        metrics[OBJECTIVE] = float(logs["loss"])
-        metrics |= self.known_metrics
-        for name, value in metrics.items():
-            check_finite(epoch, name, value)
-        return metrics, kl
+        return metrics, posterior
 
     def _may_keep_features(self) -> bool:
         """Whether it pays to take the features of all validation data once."""
@@ -223,3 +253,7 @@ class EpochMeter:
             and validation is not None
             and validation.frequency == 1
         )
+
+
+def _mean_kl(posterior: Posterior) -> tuple[float, ...]:
+    return tuple(map(float, gaussian_kl(*posterior).mean(axis=0)))

@@ -119,11 +119,14 @@ class PrunableModel(
     def from_chief(self, function: Callable[[], JSON]) -> JSON:
         """What a function gives, called once where several workers train together."""
 
+    def is_monitored(self, names: Iterable[str]) -> bool:
+        """Whether a callback of this `fit` decides by one of some entries of `logs`."""
+
     def training_samples(self, count: int) -> Tensor:
         """At most so many samples of the training data, or `None`."""
 
     def size_curve(self, x: Tensor, y: Tensor = None, *, seed: int = 0) -> SizeCurve:
         """Loss at every latent size."""
 
-    def size_meter(self, x: Tensor, seed: int) -> Any:
+    def size_meter(self, x: Tensor, seed: int, posterior: Any = None) -> Any:
         """Measures the model at one latent size after another."""

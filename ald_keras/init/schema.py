@@ -63,14 +63,16 @@ def config_schema() -> JSON:
         "likelihood": _choice(LIKELIHOODS),
         "method": {"enum": list(METHODS)},
         "strategy": {"enum": list(STRATEGIES)},
-        "interval": {
-            "anyOf": [{"enum": ["auto", "epoch"]}, {"type": "integer", "minimum": 1}]
-        },
+        "interval": _count_or("auto", "epoch"),
         "beta": {"anyOf": [{"type": "number", "minimum": 0}, _section(BetaConfig)]},
         "geco": _section(GecoConfig),
         "probe": _section(ProbeConfig),
     }
     values["geco"]["properties"]["estimator"]["enum"] = list(ESTIMATORS)
+    freq = values["probe"]["properties"]["metrics_freq"]
+    values["probe"]["properties"]["metrics_freq"] = _count_or("auto") | {
+        "description": freq["description"]
+    }
     hints = typing.get_type_hints(Config)
     properties = {}
     for field in dataclasses.fields(Config):
@@ -96,6 +98,10 @@ def config_schema() -> JSON:
         "required": ["dataset", "latent_dim", "epochs"],
         "additionalProperties": False,
     }
+
+
+def _count_or(*words: str) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(words)}, {"type": "integer", "minimum": 1}]}
 
 
 def _choice(registry: Registry) -> JSON:

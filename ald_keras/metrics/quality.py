@@ -18,6 +18,9 @@ from ald_keras.metrics.kl import gaussian_kl
 from ald_keras.metrics.model_protocol import MaskedModel
 from ald_keras.metrics.silhouette import silhouette
 
+# Means and log variances of codes, `(samples, latent_dim)` each.
+Posterior = tuple[np.ndarray, np.ndarray]
+
 UserMetric = tuple[Callable[[Any, Tensor, Tensor], float], Literal["min", "max"]]
 
 # Samples that are encoded, decoded and measured at a time, and data values of these.
@@ -101,37 +104,28 @@ class QualityMeter:
         self,
         x: Tensor,
         y: Tensor,
+        posterior: Posterior,
         rng: np.random.Generator,
         real: np.ndarray | None = None,
-    ) -> tuple[dict[str, float], tuple[float, ...]]:
-        """Metrics by name, and the mean KL of each latent dimension.
+    ) -> dict[str, float]:
+        """Metrics by name.
 
         Args:
             x: Data of shape `(samples, *data_shape)`: an array, or what gives arrays
                 when it is sliced.
             y: Labels of shape `(samples,)` or `None`.
+            posterior: What `encode_in_blocks` gives for `x`.
             rng: Generator of the posterior and prior samples.
             real: What `features_of` gave for `x`, or `None` to take them here.
                 Defaults to `None`.
         """
         model = self._model
-        z_mean, z_log_var = encode_in_blocks(model, x)
-        z = sample_codes(z_mean, z_log_var, rng)
+        z = sample_codes(*posterior, rng)
         active = model.latent_mask.active_indices
         values = self.measure_codes(z, active, y, rng, x, real)
         for name, (function, _) in self._user_metrics.items():
             values[name] = float(function(model, as_given(x), y))
-        kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var)).mean(axis=0)
-        return values, tuple(map(float, kl))
-
-    def mean_kl(self, x: Tensor) -> tuple[float, ...]:
-        """Mean KL of each latent dimension, in nats.
-
-        Args:
-            x: Data of shape `(samples, *data_shape)`.
-        """
-        kl = ops.convert_to_numpy(gaussian_kl(*encode_in_blocks(self._model, x)))
-        return tuple(map(float, kl.mean(axis=0)))
+        return values
 
     def measure_codes(
         self,
@@ -209,7 +203,7 @@ def row_blocks(samples: int, data_shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, samples, rows)]
 
 
-def encode_in_blocks(model: MaskedModel, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def encode_in_blocks(model: MaskedModel, x: Tensor) -> Posterior:
     """Posterior means and log variances of many samples, `(samples, latent_dim)` each.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -167,6 +167,11 @@ class CheckedModel(CompiledModel):
         """
         if self._fit_guard is not None:
             self._fit_guard.check_savers()
+
+    def is_monitored(self, names: Iterable[str]) -> bool:
+        """Whether a callback of this `fit` decides by one of some entries of `logs`."""
+        guard = self._fit_guard
+        return guard is not None and guard.is_monitored(names)
 
     def weights_were_restored(self) -> bool:
         """Whether, since training ended, a callback has restored other weights.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import keras
@@ -85,6 +85,10 @@ class FitGuard(keras.callbacks.Callback):
                     "weights and the state of the search belong to different moments. "
                     f"Received: save_freq={callback.save_freq!r}"
                 )
+
+    def is_monitored(self, names: Iterable[str]) -> bool:
+        """Whether a callback decides by one of some entries of `logs`."""
+        return any(getattr(c, "monitor", None) in tuple(names) for c in self._callbacks)
 
     def weights_were_restored(self) -> bool:
         """Whether weights are no longer those that training left."""

@@ -20,6 +20,7 @@ from ald_keras.likelihoods import (
 )
 from ald_keras.metrics.arrays import as_array
 from ald_keras.metrics.features import Features
+from ald_keras.metrics.quality import Posterior
 from ald_keras.metrics.size_curve import SizeCurve
 from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.models.size_measuring import SizeMeter, SizeMetric, measure_size_curve
@@ -179,14 +180,17 @@ class MaskedVAE(LatentVAE):
             self, x, y, sizes, metrics, n_clusters, features, seed
         )
 
-    def size_meter(self, x: Any, seed: int) -> SizeMeter:
+    def size_meter(
+        self, x: Any, seed: int, posterior: Posterior | None = None
+    ) -> SizeMeter:
         """Measures this model at one latent size after another, as it is now.
 
         Args:
             x: Array of shape `(samples, *data_shape)`, at least two samples.
             seed: Integer >= 0 of the posterior samples.
+            posterior: As `SizeMeter` takes it. Defaults to `None`.
         """
-        return SizeMeter(self, x, seed)
+        return SizeMeter(self, x, seed, posterior)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

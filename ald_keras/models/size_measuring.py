@@ -19,6 +19,7 @@ from ald_keras.metrics.quality import (
     FRECHET_METRICS,
     SIZE_METRICS,
     SQUARED_ERROR,
+    Posterior,
     QualityMeter,
     encode_in_blocks,
     row_blocks,
@@ -50,16 +51,24 @@ class SizeMeter:
         x: Array, or what gives arrays when it is sliced, shape
             `(samples, *data_shape)`, at least two samples.
         seed: Integer >= 0 of the posterior samples.
+        posterior: What `encode_in_blocks` gives for `x`, where it is known already.
+            Defaults to `None`.
 
     Attributes:
         order: The active dimensions, the most important one first: by the model's
             `size_sampling` while it is on, else by mean KL.
     """
 
-    def __init__(self, model: MaskedVAE, x: Tensor, seed: int) -> None:
+    def __init__(
+        self,
+        model: MaskedVAE,
+        x: Tensor,
+        seed: int,
+        posterior: Posterior | None = None,
+    ) -> None:
         self._model, self._x, self._seed = model, x, seed
         self._blocks = row_blocks(len(x), model.data_shape)
-        z_mean, z_log_var = encode_in_blocks(model, x)
+        z_mean, z_log_var = posterior or encode_in_blocks(model, x)
         kl = ops.convert_to_numpy(gaussian_kl(z_mean, z_log_var))
         rng = np.random.default_rng(seed)
         self._z = sample_codes(z_mean, z_log_var, rng)

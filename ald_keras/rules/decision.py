@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from ald_keras._validation import (
-    check_fields,
-    check_indices,
-    check_integer,
-    check_mapping,
-    check_real,
-)
+from ald_keras._validation import check_fields, check_integer, check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.indices import check_indices
 
 Action = Literal[
     "wait", "prune", "try", "keep", "restore", "open", "sample", "stop", "restart"

@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ald_keras._validation import (
-    check_active,
-    check_integer,
-    check_mapping,
-    check_real,
-)
+from ald_keras._validation import check_integer, check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.indices import check_active
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 
 Direction = Literal["min", "max"]

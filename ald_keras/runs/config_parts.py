@@ -11,6 +11,7 @@ from ald_keras._gate_options import ESTIMATORS, check_tau, check_warmup
 from ald_keras._validation import (
     check_choice,
     check_flag,
+    check_frequency,
     check_integer,
     check_known,
     check_mapping,
@@ -111,12 +112,15 @@ class ProbeConfig:
             `"auto"`.
         weights: File with Inception's weights, or `None` to fetch them. Defaults to
             `None`.
+        metrics_freq: Integer >= 1, epochs between two measurements, or `"auto"`.
+            Defaults to `"auto"`.
     """
 
     size: int = 500
     n_clusters: int | None = None
     features: str = "auto"
     weights: str | None = None
+    metrics_freq: str | int = "auto"
 
     def __post_init__(self) -> None:
         check_integer("probe.size", self.size, 3)
@@ -125,6 +129,7 @@ class ProbeConfig:
             check_text("probe.weights", self.weights)
         if self.n_clusters is not None:
             check_integer("probe.n_clusters", self.n_clusters, 2)
+        check_frequency("probe.metrics_freq", self.metrics_freq)
 
 
 @dataclasses.dataclass(frozen=True)

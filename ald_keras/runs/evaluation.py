@@ -12,7 +12,7 @@ from ald_keras._typing import Tensor
 from ald_keras.metrics import active_units
 from ald_keras.metrics.arrays import rows_of
 from ald_keras.metrics.features import Features
-from ald_keras.metrics.quality import QualityMeter, row_blocks
+from ald_keras.metrics.quality import QualityMeter, encode_in_blocks, row_blocks
 from ald_keras.models.latent_vae import LatentVAE
 
 # Clusters and features are measured on a sample: a silhouette takes memory that grows
@@ -56,7 +56,8 @@ def evaluate_model(
     nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))
     part = rows_of(x, sample)
-    quality, _ = meter.measure(part, None if y is None else y[sample], rng)
+    classes = None if y is None else y[sample]
+    quality = meter.measure(part, classes, encode_in_blocks(model, part), rng)
     means, errors = _means_and_errors(model, (x[rows] for rows in blocks), rng)
     return {
         "active_dims": model.active_dims,

@@ -232,4 +232,5 @@ def _search(
         probe_size=config.probe.size,
         features=extractor,
         seed=config.seed,
+        metrics_freq=config.probe.metrics_freq,
     )

@@ -9,6 +9,7 @@ from ald_keras import ALDCallback
 from ald_keras.callbacks import epoch_meter
 from ald_keras.metrics import build_extractor
 from ald_keras.metrics.quality import QualityMeter
+from ald_keras.rules import ALDRule
 
 X = digits(160)
 TRAIN, VALIDATION = X[:100], X[100:]
@@ -18,7 +19,8 @@ FRECHET = ("val_frechet_reconstruction", "val_frechet_generation")
 def fit(validation=VALIDATION, **options):
     vae = small_vae(4, seed=0)
     vae.compile(keras.optimizers.Adam(1e-2))
-    pruning = ALDCallback(n_clusters=3, probe_size=20, **options)
+    options = {"n_clusters": 3, "probe_size": 20, "metrics_freq": 1, **options}
+    pruning = ALDCallback(**options)
     return vae.fit(
         TRAIN, epochs=3, validation_data=validation, callbacks=[pruning], verbose=0
     ).history
@@ -60,6 +62,51 @@ def test_features_of_a_function_are_taken_anew():
     fit(features=mean)
     # Of data, reconstructions and samples, in each epoch.
     assert seen == [20] * 9
+
+
+def measured_epochs(epochs, callbacks=(), **options):
+    """Epochs in which the features of reconstructions were taken."""
+    epoch, seen = [0], []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda number, logs: epoch.__setitem__(0, number)
+    )
+
+    def mean(images):
+        seen.append(epoch[0])
+        return np.asarray(images).mean(axis=(1, 2))
+
+    vae = small_vae(4, seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    pruning = ALDCallback(n_clusters=3, probe_size=20, features=mean, **options)
+    history = vae.fit(
+        TRAIN,
+        epochs=epochs,
+        validation_data=VALIDATION,
+        callbacks=[note, pruning, *callbacks],
+        verbose=0,
+    ).history
+    assert len(history["val_silhouette"]) == epochs
+    return sorted(set(seen)), history["val_silhouette"]
+
+
+def test_metrics_that_no_one_reads_are_measured_seldom():
+    epochs, values = measured_epochs(23)
+    assert epochs == [0, 9, 19, 22]
+    assert len(set(values)) == 4
+    assert values[9:19] == [values[9]] * 10
+    assert measured_epochs(5, metrics_freq=2)[0] == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rule": ALDRule()},
+        {"metrics": {"ones": (lambda model, x, y: 1.0, "min")}},
+        {"callbacks": [keras.callbacks.EarlyStopping("val_silhouette", mode="max")]},
+    ],
+)
+def test_metrics_that_are_read_are_measured_each_epoch(options):
+    assert measured_epochs(2, **options)[0] == [0, 1]
 
 
 def test_data_that_features_are_not_for_are_refused_before_training(monkeypatch):

@@ -42,8 +42,8 @@ def kill_at(where, count):
     elif where == "measuring":
         measure = EpochMeter.measure
 
-        def measured(self, epoch, logs):
-            result = measure(self, epoch, logs)
+        def measured(self, *args):
+            result = measure(self, *args)
             if is_now():
                 die()
             return result

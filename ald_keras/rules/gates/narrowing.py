@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ald_keras._validation import check_indices
 from ald_keras.rules.decision import Decision
 from ald_keras.rules.gates.state import GateState
 from ald_keras.rules.gates.steps import GateObservation, decide
+from ald_keras.rules.indices import check_indices
 
 if TYPE_CHECKING:
     from ald_keras.rules.gates.rule import GateRule

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from ald_keras._validation import check_fields, check_indices, check_integer, check_real
+from ald_keras._validation import check_fields, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
 from ald_keras.rules.gates.weights import GateWeights
+from ald_keras.rules.indices import check_indices
 
 PHASES = ("reach", "narrow", "select", "trial", "done")
 

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
-from ald_keras._validation import (
-    check_active,
-    check_fields,
-    check_integer,
-    check_mapping,
-    check_real,
-)
+from ald_keras._validation import check_fields, check_integer, check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.indices import check_active
 from ald_keras.rules.observation import Observation
 
 StateT = TypeVar("StateT", bound="ALDState")

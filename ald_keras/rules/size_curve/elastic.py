@@ -7,15 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
-from ald_keras._validation import (
-    check_active,
-    check_fields,
-    check_indices,
-    check_integer,
-    check_real,
-)
+from ald_keras._validation import check_fields, check_integer, check_real
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.indices import check_active, check_indices
 from ald_keras.rules.observation import Observation
 from ald_keras.rules.size_curve.reasons import SETTLING, moved
 from ald_keras.rules.size_curve.sampled_sizes import (

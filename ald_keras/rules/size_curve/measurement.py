@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from ald_keras._validation import (
-    check_fields,
-    check_indices,
-    check_integer,
-    check_mapping,
-    check_real,
-)
+from ald_keras._validation import check_fields, check_integer, check_mapping, check_real
 from ald_keras.rules.frozen import FrozenMapping, Immutable
+from ald_keras.rules.indices import check_indices
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from ald_keras._validation import (
-    check_active,
-    check_fields,
-    check_flag,
-    check_indices,
-    check_integer,
-    check_real,
-)
+from ald_keras._validation import check_fields, check_flag, check_integer, check_real
 from ald_keras.rules.frozen import Immutable
+from ald_keras.rules.indices import check_active, check_indices
 from ald_keras.rules.size_curve.measurement import SizeMeasurement
 from ald_keras.rules.size_curve.sampled_sizes import SampledSizes
 from ald_keras.rules.size_curve.spectra import Spectrum, informative_dims
