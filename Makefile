@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Nor is the advertisement of the theme.
 export NO_MKDOCS_2_WARNING ?= 1
 
-.PHONY: demo test test-all test-backends test-backends-part lint docs docs-serve benchmarks clean
+.PHONY: demo test test-all test-backends test-backends-part lint docs notebooks docs-serve dist benchmarks clean
 
 $(INSTALLED): requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -43,6 +43,10 @@ docs: $(INSTALLED)
 	$(BIN)/python docs/check_reference.py
 	$(BIN)/python -m mkdocs build --strict
 
+# Runs the notebooks in examples/ and keeps their outputs.
+notebooks: $(INSTALLED)
+	PYTHONPATH=. $(BIN)/python docs/notebooks.py
+
 docs-serve: $(INSTALLED)
 	$(BIN)/python -m mkdocs serve
 
@@ -69,6 +73,12 @@ test-backends: .venv-jax/.installed .venv-torch/.installed
 test-backends-part: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
 	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(WORKERS) -m "$(MARKS)" $(PART)
+
+# Builds the source archive, from it the wheel, and tries both elsewhere.
+dist: $(INSTALLED)
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python tests/check_dist.py dist
 
 # Other backends: tests/benchmarks/backends.py says how.
 ROWS := tensorflow tensorflow/plain tensorflow/callback tensorflow/gated

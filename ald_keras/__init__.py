@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ald_keras.models.compaction import compact
     from ald_keras.rules import ALDRule, ElasticRule, SizeCurveRule
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "ALDCallback",

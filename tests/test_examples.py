@@ -1,53 +1,75 @@
-"""The programs in `examples/` run, and find what they say."""
+"""The notebooks in `examples/` run, and find what they say."""
 
 import importlib.util
+import json
+import os
 import pathlib
 
-import matplotlib
-import numpy as np
 import pytest
 
-FOLDER = pathlib.Path(__file__).parents[1] / "examples"
+nbformat = pytest.importorskip("nbformat")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:ALD. the size is not fixed"),
-]
+ROOT = pathlib.Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
-@pytest.fixture(params=["single_cells", "missing_values", "anomalies"])
-def example(request):
+def executed(path, expression, monkeypatch):
+    """What an expression gives in the kernel of a notebook that has run."""
     spec = importlib.util.spec_from_file_location(
-        request.param, FOLDER / f"{request.param}.py"
+        "notebooks", ROOT / "docs/notebooks.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    print_it = f"import json; print(json.dumps({expression}))"
+    notebook = module.execute(path, [print_it])
+    return json.loads(notebook.cells[-1].outputs[0]["text"])
 
 
-def check_cells(results, *_):
-    known, unknown = results["with the batch"], results["without"]
-    assert known["types"] > unknown["types"]
-    assert known["dimensions"] < unknown["dimensions"]
+def is_digits(found):
+    return 3 <= found <= 5
 
 
-def check_table(errors, _):
-    mean, *_, vae = errors.values()
-    assert vae < 0.7 * mean
+CHECKS = {
+    "digits": ("small.latent_dim", is_digits),
+    "convolutional": ("small.latent_dim", is_digits),
+    "export": (
+        "[small.latent_dim, 'as before: True' in run.stdout]",
+        lambda found: is_digits(found[0]) and found[1],
+    ),
+    "against_keras_tuner": (
+        "[curve.smallest_size('0.5%'), min(losses, key=losses.get)]",
+        lambda found: is_digits(found[0]) and found[1] in range(3, 9),
+    ),
+    "single_cells": (
+        "[results['with the batch'], results['without']]",
+        lambda found: found[0][0] < found[1][0] and found[0][1] > found[1][1],
+    ),
+    "missing_values": (
+        "list(errors.values())",
+        lambda found: found[-1] < 0.7 * found[0],
+    ),
+    "anomalies": (
+        "[list(auc.values()), digits]",
+        lambda found: min(found[0]) > 0.85 and found[1]["1"][1] > 0.7,
+    ),
+}
 
 
-def check_anomalies(rows, _):
-    assert np.mean([row[2] for row in rows]) > 0.6
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_finds_what_it_says(path, monkeypatch):
+    expression, check = CHECKS[path.stem]
+    assert check(executed(path, expression, monkeypatch))
 
 
-def test_an_example_finds_what_it_says(example, tmp_path):
-    matplotlib.use("agg")
-    options, check = {
-        "single_cells": ({"epochs": 60}, check_cells),
-        "missing_values": ({"epochs": 60}, check_table),
-        "anomalies": ({"epochs": 40, "classes": (1, 8)}, check_anomalies),
-    }[example.__name__]
-    found = example.main(**options)
-    check(*found)
-    example.draw(*found, path=tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").stat().st_size > 10_000
+def test_notebooks_keep_small_outputs_of_a_run_in_order():
+    assert [path.stem for path in NOTEBOOKS] == sorted(CHECKS)
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, as_version=4).cells
+        counts = [c.execution_count for c in cells if c.cell_type == "code"]
+        assert counts == list(range(1, len(counts) + 1)), path.name
+        kinds = {o.output_type for c in cells for o in c.get("outputs", [])}
+        assert "error" not in kinds
+        assert path.stat().st_size < 300_000, path.name

@@ -61,6 +61,12 @@ def test_each_figure_is_one_call(kind, request):
     check(plot.history(history, callback))
 
 
+def test_a_notebook_shows_a_figure(trained):
+    display = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    found, _ = display.format(plot.size_curve(trained[2]))
+    assert found["image/png"].startswith(b"\x89PNG")
+
+
 def test_the_curve_of_a_callback_or_of_a_call(trained):
     vae, _, callback = trained
     check(plot.size_curve(callback))

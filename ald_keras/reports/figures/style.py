@@ -76,10 +76,17 @@ def new_figure(height: float) -> Figure:
     Args:
         height: Float, inches.
     """
-    figure = Figure(figsize=(WIDTH, height))
+    figure = _Shown(figsize=(WIDTH, height))
     figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.06)
     FigureCanvasAgg(figure)
     return figure
+
+
+class _Shown(Figure):
+    """A figure that a notebook shows where `matplotlib.pyplot` was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self, dpi=80)
 
 
 @styled
