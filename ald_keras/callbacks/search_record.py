@@ -102,6 +102,13 @@ class SearchRecord(keras.callbacks.Callback, abc.ABC):
             print(decision_line(decision))
         print(self.result())
 
+    def progress(self) -> keras.callbacks.ProgbarLogger:
+        """What `fit` shows in place of Keras's progress bar."""
+        # It needs this class.
+        from ald_keras.callbacks.search_progress import SearchProgress
+
+        return SearchProgress(self)
+
     def __deepcopy__(self, memo: dict[int, object]) -> SearchRecord:
         """A copy without the model and data that a `fit` left here."""
         new = type(self).__new__(type(self))

@@ -74,7 +74,9 @@ class CheckedModel(CompiledModel):
         Labels are not used by the loss; they serve callbacks. Validation data are in
         `validation_data` while this runs. The order of callbacks that log or save
         does not matter: `CSVLogger`, `RemoteMonitor` and `TensorBoard` come after all
-        others, `ModelCheckpoint` and `BackupAndRestore` after these.
+        others, `ModelCheckpoint` and `BackupAndRestore` after these. With an
+        `ALDCallback` or a `GateSearch`, `verbose=1` shows `SearchProgress` in place of
+        Keras's progress bar.
 
         Raises:
             ValueError: If arrays hold values outside the likelihood's support,
@@ -114,7 +116,7 @@ class CheckedModel(CompiledModel):
                 batch_size=size,
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=surround(callbacks, self, epochs, guard),
+                callbacks=surround(callbacks, self, epochs, guard, verbose),
                 validation_data=data_checks.keep_validation_weights(validation_data),
                 shuffle=shuffle,
                 class_weight=class_weight,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -196,30 +196,44 @@ def restore_backup(
 
 
 def surround(
-    callbacks: Callbacks, model: keras.Model, epochs: int, guard: FitGuard
+    callbacks: Callbacks,
+    model: keras.Model,
+    epochs: int,
+    guard: FitGuard,
+    verbose: str | int,
 ) -> Callbacks:
     """The callbacks of a `fit` in their order, between those of the model.
 
-    Loggers come after the callbacks that put metrics into `logs`, those that save the
-    model after these; others stay in the order given.
+    One that has a method `progress` gives what is shown in place of Keras's progress
+    bar, unless another callback takes its place. Loggers come after the callbacks that
+    put metrics into `logs`, those that save the model after these; others stay in the
+    order given.
 
     Args:
         callbacks: As `fit` was given them. A `CallbackList` is changed in place.
         model: Model with `first_epoch`.
         epochs: Integer as `fit` was given it.
         guard: The callback that comes first.
+        verbose: As `fit` was given it.
     """
     last = FitStart(model.first_epoch)
     own = (FitGuard, FitStart)
     others = [c for c in as_list(callbacks) if not isinstance(c, own)]
-    ordered = [guard, *sorted(others, key=_place), last]
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        return ordered
+        others += _progress(others) if verbose in ("auto", 1) else []
+        return [guard, *sorted(others, key=_place), last]
+    ordered = [guard, *sorted(others, key=_place), last]
     for callback in (guard, last):
         callback.set_model(model)
         callback.set_params({"epochs": epochs})
     callbacks.callbacks[:] = ordered
     return callbacks
+
+
+def _progress(others: list[keras.callbacks.Callback]) -> list[Any]:
+    if any(isinstance(other, keras.callbacks.ProgbarLogger) for other in others):
+        return []
+    return [c.progress() for c in others if hasattr(c, "progress")][:1]
 
 
 def _place(callback: keras.callbacks.Callback) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 from builders import digits, small_vae
@@ -33,7 +34,7 @@ def fit(capsys, verbose, epochs=3, callbacks=None):
         epochs=epochs,
         verbose=verbose,
         batch_size=16,
-        callbacks=[search, SearchProgress(search)],
+        callbacks=[search] if callbacks is None else callbacks(search),
     )
     return capsys.readouterr().out, search, vae
 
@@ -59,6 +60,16 @@ def test_a_line_an_epoch_and_a_line_a_decision(capsys):
     # Beside these, the outcome.
     assert len(lines) == len(epochs) + len(decided) + 1
     assert "reconstruction_loss" not in text
+
+
+def test_it_may_be_given_too(capsys):
+    text, _, _ = fit(capsys, 1)
+    given, *_ = fit(capsys, 1, callbacks=lambda it: [it, SearchProgress(it)])
+    assert given == text
+    bar, *_ = fit(
+        capsys, 1, callbacks=lambda search: [search, keras.callbacks.ProgbarLogger()]
+    )
+    assert "val_reconstruction_loss: " in bar
 
 
 def test_verbose_0_prints_nothing(capsys):
