@@ -32,14 +32,22 @@ def fused_adam(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
 
     def update(grads: Sequence[Any], variables: Sequence[Any], rate: Any) -> None:
         indices = [adam._get_variable_index(variable) for variable in variables]
+        values = [variable.value for variable in variables]
+        momentums = [adam._momentums[i].value for i in indices]
+        velocities = [adam._velocities[i].value for i in indices]
+        # PyTorch 2.13 pairs values by their place in memory.
+        if not all(v.is_contiguous() for v in (*values, *momentums, *velocities)):
+            type(adam)._parallel_update_step(adam, grads, variables, rate)
+            return
         step = float(adam.iterations.value) + 1.0
         # Of the step that is taken; a tensor for each, as an optimizer of PyTorch has.
-        steps = [torch.tensor(step)] * len(variables)
+        steps = [torch.tensor(step, device=value.device) for value in values]
         torch._fused_adam_(
-            [variable.value for variable in variables],
-            list(grads),
-            [adam._momentums[i].value for i in indices],
-            [adam._velocities[i].value for i in indices],
+            values,
+            # Keras transposes the kernels of convolutions, and so their gradients.
+            [grad.contiguous() for grad in grads],
+            momentums,
+            velocities,
             [],
             steps,
             lr=float(rate),

@@ -94,4 +94,4 @@ class CompiledModel(Steps, keras_internals.PrebuiltModel):
             self.steps_per_execution = chosen_steps(self, x, callbacks)
         if before != (self.steps_per_execution, self.checks_batches):
             # They hold what they were traced with.
-            self.train_function = self.test_function = None
+            self.train_function = self.test_function = self.predict_function = None

@@ -6,7 +6,9 @@ import importlib
 import keras
 import numpy as np
 import pytest
-from builders import BACKEND
+from builders import BACKEND, digits
+
+from ald_keras import MaskedVAE
 
 pytestmark = pytest.mark.skipif(BACKEND == "jax", reason="XLA fuses what Keras writes")
 
@@ -73,3 +75,32 @@ def test_nothing_of_it_stays_behind():
     with fused_adam()(optimizer):
         assert set(vars(optimizer)) != before
     assert set(vars(optimizer)) == before
+
+
+def trained():
+    """Weights of a convolutional network after some steps of `fit`."""
+    keras.utils.set_random_seed(0)
+    x, z = keras.Input((8, 8, 1)), keras.Input((4,))
+    features = keras.layers.Conv2D(3, 3, strides=2, activation="relu")(x)
+    images = keras.layers.Conv2DTranspose(1, 3)(keras.layers.Reshape((1, 1, 4))(z))
+    images = keras.layers.Reshape((8, 8, 1))(
+        keras.layers.Dense(64)(keras.layers.Flatten()(images))
+    )
+    vae = MaskedVAE(
+        keras.Model(x, keras.layers.Flatten()(features)),
+        keras.Model(z, images),
+        4,
+        seed=0,
+    )
+    vae.compile(keras.optimizers.Adam(1e-2))
+    vae.fit(digits(64), batch_size=16, epochs=3, shuffle=False, verbose=0)
+    return vae.get_weights()
+
+
+def test_convolutions_are_trained_as_by_keras(monkeypatch):
+    fused = trained()
+    module = importlib.import_module(f"ald_keras.backends.{BACKEND}")
+    monkeypatch.setattr(module, "fused_adam", lambda _: contextlib.nullcontext())
+    plain = trained()
+    for a, b in zip(fused, plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
