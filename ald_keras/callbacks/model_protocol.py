@@ -95,6 +95,9 @@ class ValidatedModel(Protocol):
     def check_data(self, name: str, data: object) -> None:
         """Raise a `ValueError` naming `name` if data are not fit to train on."""
 
+    def named(self, data: Any) -> Any:
+        """Several inputs in a list by their names; anything else as it is."""
+
 
 class BetaModel(Protocol):
     """A model whose loss weighs the KL."""

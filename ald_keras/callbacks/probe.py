@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -76,14 +76,22 @@ class StreamProbe:
         stream: `tf.data.Dataset`, `keras.utils.PyDataset` or another iterable of
             batches `x`, `(x, y)` or `(x, y, sample_weight)`.
         steps: Batches that are read, or `None` for all. Defaults to `None`.
+        named: Gives several inputs in a list their names. Defaults to `None`: there
+            are none.
 
     Raises:
         ValueError: If the stream is infinite or can be read only once.
     """
 
-    def __init__(self, stream: FitData, steps: int | None = None):
+    def __init__(
+        self,
+        stream: FitData,
+        steps: int | None = None,
+        named: Callable[[FitData], FitData] | None = None,
+    ):
         _check_rereadable(stream)
         self._stream, self._steps = stream, steps
+        self._named = named or (lambda x: x)
         self.n_samples, labelled = 0, True
         labels: set[object] = set()
         for x, y in self._read():
@@ -121,7 +129,7 @@ class StreamProbe:
         for batch in itertools.islice(batches, self._steps):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
             y = None if y is None or isinstance(y, Mapping) else _as_labels(to_numpy(y))
-            yield to_numpy(x), y
+            yield to_numpy(self._named(x)), y
 
 
 def as_probe(probe: FitData) -> FitData:
@@ -132,8 +140,17 @@ def as_probe(probe: FitData) -> FitData:
     return as_array("probe", probe)
 
 
-def make_probe(data: FitData, steps: int | None = None) -> ArrayProbe | StreamProbe:
-    """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or `steps` of a stream.
+def make_probe(
+    data: FitData,
+    steps: int | None = None,
+    named: Callable[[FitData], FitData] | None = None,
+) -> ArrayProbe | StreamProbe:
+    """The probe for `x`, `(x, y)`, `(x, y, sample_weight)` or a stream.
+
+    Args:
+        data: The data.
+        steps: As `StreamProbe` takes it. Defaults to `None`.
+        named: As `StreamProbe` takes it. Defaults to `None`.
 
     Raises:
         ValueError: If a stream is infinite or can be read only once.
@@ -142,7 +159,7 @@ def make_probe(data: FitData, steps: int | None = None) -> ArrayProbe | StreamPr
     if is_array(first):
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return ArrayProbe(x, y)
-    return StreamProbe(data, steps)
+    return StreamProbe(data, steps, named)
 
 
 def open_probe(model: ValidatedModel, probe: object) -> ArrayProbe | StreamProbe:
@@ -165,7 +182,7 @@ def open_probe(model: ValidatedModel, probe: object) -> ArrayProbe | StreamProbe
             "`ALDCallback` needs validation data: pass `validation_data` or "
             "`validation_split` to fit, or `probe=x`. Received: none."
         )
-    return make_probe(validation.data, validation.steps)
+    return make_probe(validation.data, validation.steps, model.named)
 
 
 def count_clusters(

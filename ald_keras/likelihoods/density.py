@@ -100,10 +100,19 @@ class GaussianOptimalSigma(DensityBase):
 
     def __init__(self, min_variance: float = 1e-6):
         self.min_variance = check_real("min_variance", min_variance, above=0.0)
+        self._variance: float | None = None
+
+    def fitted_to(self, x: Tensor, output: Tensor) -> GaussianOptimalSigma:
+        """The likelihood with the variance of these data, whatever the batch."""
+        fitted = GaussianOptimalSigma(self.min_variance)
+        variance = ops.mean(ops.square(x - output))
+        fitted._variance = float(ops.convert_to_numpy(variance))
+        return fitted
 
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         squared = ops.square(x - output)
-        variance = ops.maximum(ops.mean(squared), self.min_variance)
+        variance = ops.mean(squared) if self._variance is None else self._variance
+        variance = ops.maximum(variance, self.min_variance)
         return 0.5 * squared / variance + 0.5 * (ops.log(variance) + LOG_2PI)
 
     def get_config(self) -> dict[str, object]:

@@ -28,6 +28,10 @@ class JointLikelihood(DensityBase):
             model says.
         output_shapes: Likewise, of the decoder's outputs. Defaults to `None`.
 
+    Attributes:
+        activations: Last activation of the decoder for each modality whose likelihood
+            reads means, as far as the model has said.
+
     Raises:
         TypeError: If a likelihood has no `nll_values` or no `best_constant`.
     """
@@ -48,6 +52,7 @@ class JointLikelihood(DensityBase):
                 )
         self.likelihoods: dict[str, Any] = dict(likelihoods)
         self._shapes, self._output_shapes = shapes, output_shapes
+        self.activations: dict[str, str | None] = {}
         self.allows_missing = any(
             getattr(each, "allows_missing", False) for each in likelihoods.values()
         )
@@ -84,7 +89,10 @@ class JointLikelihood(DensityBase):
         for name, likelihood in self.likelihoods.items():
             resolve = getattr(likelihood, "resolve", None)
             found[name] = resolve(activations[name]) if resolve else likelihood
-        return JointLikelihood(found, shapes, output_shapes)
+        bound = JointLikelihood(found, shapes, output_shapes)
+        means = (n for n, one in found.items() if getattr(one, "reads_means", False))
+        bound.activations = {name: activations[name] for name in means}
+        return bound
 
     def copy(self) -> JointLikelihood:
         """The same, for another model: weights are each model's own."""
@@ -95,6 +103,18 @@ class JointLikelihood(DensityBase):
     def unpack(self, x: Tensor) -> dict[str, Tensor]:
         """Packed data, shape `(batch, values)`, as each modality's tensor by name."""
         return unpacked(x, self.shapes)
+
+    def fitted_to(self, x: Tensor, output: Tensor) -> JointLikelihood:
+        """The likelihoods with variances of these data, whatever the batch."""
+        data = self.unpack(x)
+        outputs = unpacked(output, self._known(self._output_shapes))
+        fitted = {
+            name: one.fitted_to(data[name], outputs[name])
+            if hasattr(one, "fitted_to")
+            else one
+            for name, one in self.likelihoods.items()
+        }
+        return JointLikelihood(fitted, self._shapes, self._output_shapes)
 
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         return self._of_each(lambda one, x, out: one.nll_values(x, out), x, output)

@@ -186,6 +186,7 @@ def as_labels(labels: Tensor) -> Tensor:
     if isinstance(labels, (Mapping, NamedArrays)):
         return None  # `fit(x, x)`, as for an autoencoder of Keras
     labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+    labels = np.asarray(labels) if isinstance(labels, (list, tuple)) else labels
     if getattr(getattr(labels, "dtype", None), "kind", None) in ("O", "U", "S", "T"):
         _, labels = np.unique(np.asarray(labels, str), return_inverse=True)
     return labels

@@ -68,9 +68,9 @@ def final_activation_of(output: Tensor) -> str | None:
     return _activation_of(operation)
 
 
-def output_range(model: keras.Model) -> tuple[float, float]:
-    """The smallest and the largest value that a model's last activation can give."""
-    return _RANGES.get(final_activation(model) or "", (-math.inf, math.inf))
+def range_of(activation: str | None) -> tuple[float, float]:
+    """The smallest and the largest value that an activation can give."""
+    return _RANGES.get(activation or "", (-math.inf, math.inf))
 
 
 def _activation_of(operation: keras.Operation) -> str | None:

@@ -85,11 +85,13 @@ class CheckedModel(CompiledModel):
         """
         given = x, y, validation_data
         x, y, validation_data = data_checks.as_arrays(*given, self.named)
+        sample_weight = data_checks.as_weights(sample_weight)
         data_checks.check_class_weight(class_weight, x, y)
         if validation_split and validation_data is None:
             whole = x, y, sample_weight
             parts = data_checks.split_arrays(whole, validation_split)
             (x, y, sample_weight), validation_data = parts
+        sample_weight = for_keras(sample_weight)
         self.check_data("x", x)
         self.check_data("validation_data", validation_data)
         name, steps = "validation_steps", kwargs.get("validation_steps")
@@ -137,7 +139,7 @@ class CheckedModel(CompiledModel):
         """
         if self._training_data is None:
             return None
-        return data_checks.first_samples(self._training_data, count)
+        return data_checks.first_samples(self._training_data, count, self.named)
 
     def from_chief(self, function: Callable[[], T]) -> T:
         """What a function gives, called once where several workers train together.
@@ -256,7 +258,11 @@ class CheckedModel(CompiledModel):
         self.invalid_values.reset_state()
         if count:
             received = f"{count} other values in this epoch's batches"
-            raise data_checks.outside_support("x", self.likelihood, received)
+            name = "x"
+            if self.validation_data is not None:
+                # Arrays were checked before; of two streams, either may be meant.
+                name = f"{'x` or `' * self.checks_batches}validation_data"
+            raise data_checks.outside_support(name, self.likelihood, received)
 
     def named(self, data: FitData) -> FitData:
         """Several inputs in a list by their names; anything else as it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,12 +33,15 @@ def is_stream(data: object) -> bool:
     return hasattr(data, "element_spec") or hasattr(data, "__next__")
 
 
-def first_samples(data: FitData, count: int) -> Any:
+def first_samples(
+    data: FitData, count: int, named: Callable[[FitData], FitData]
+) -> Any:
     """Some samples of training data, spread over arrays, the first ones of a stream.
 
     Args:
         data: What `fit` was given as `x`.
         count: Integer >= 1, how many at most.
+        named: As `as_arrays` takes it.
 
     Returns:
         Array of shape `(samples, *data_shape)`, arrays by name, or `None` for a stream
@@ -57,7 +60,7 @@ def first_samples(data: FitData, count: int) -> Any:
     parts: list[Any] = []
     for batch in batches:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        parts.append(to_numpy(x))
+        parts.append(to_numpy(named(x)))
         if sum(map(len, parts)) >= count:
             break
         if isinstance(data, keras.utils.PyDataset) and len(parts) == data.num_batches:
@@ -104,10 +107,39 @@ def as_arrays(
     if isinstance(validation_data, (list, tuple)) and validation_data:
         first, *labels = validation_data
         labels[:1] = [as_labels(label) for label in labels[:1]]
-        validation_data = (as_array("validation_data", named(first)), *labels)
+        first = as_array("validation_data", named(first))
+        validation_data = (_held(first), *labels)
     elif not is_stream(validation_data):
-        validation_data = as_array("validation_data", validation_data)
-    return as_array("x", named(x)), as_labels(y), validation_data
+        validation_data = _held(as_array("validation_data", validation_data))
+    return _held(as_array("x", named(x))), as_labels(y), validation_data
+
+
+def _held(data: FitData) -> FitData:
+    """A tensor as an array; other data as they are."""
+    return to_numpy(data) if keras.ops.is_tensor(data) else data
+
+
+def as_weights(sample_weight: Any) -> Any:
+    """Sample weights as an array, or arrays by name.
+
+    Raises:
+        ValueError: If one is negative or not finite.
+    """
+    if isinstance(sample_weight, (list, tuple)):
+        sample_weight = np.asarray(sample_weight, "float32")
+    if isinstance(sample_weight, Mapping):
+        sample_weight = as_array("sample_weight", sample_weight)
+    named = isinstance(sample_weight, NamedArrays)
+    for part in sample_weight.parts.values() if named else [sample_weight]:
+        values = None if part is None else to_numpy(part[:])
+        if values is None or (np.isfinite(values).all() and (values >= 0).all()):
+            continue
+        wrong = values[~(np.isfinite(values) & (values >= 0))]
+        raise ValueError(
+            "`sample_weight` must be finite and not negative. "
+            f"Received: {len(wrong)} other values, such as {wrong[0]}"
+        )
+    return sample_weight
 
 
 def check_array(
@@ -140,8 +172,10 @@ def check_array(
     if kind.kind not in "biuf" and "float" not in kind.name:
         raise ValueError(f"`{name}` must hold real numbers. Received: dtype={kind}")
     rows = max(1, _BLOCK_VALUES // max(1, math.prod(shape)))
+    known = False
     for start in range(0, len(x), rows):
         block = np.asarray(x[start : start + rows], dtype="float32")
+        known = known or not np.isnan(block).all()
         good = keras.ops.convert_to_numpy(in_support(likelihood, block))
         if not good.all():
             raise outside_support(name, likelihood, _described(block[~good]))
@@ -152,6 +186,12 @@ def check_array(
                 f"decoder's last activation. Received: {_described(block[~good])}. End "
                 "the decoder without an activation (linear), or scale the data."
             )
+    if not known:
+        raise ValueError(
+            f"`{name}` must hold known values. Received: NaN alone. Means of columns "
+            "with missing values are NaN themselves: scale with `np.nanmean` and "
+            "`np.nanstd`."
+        )
 
 
 def _described(values: np.ndarray) -> str:
@@ -231,11 +271,12 @@ def split_arrays(
             "`validation_split` must lie between 0 and 1. "
             f"Received: validation_split={fraction}"
         )
-    if not all(array is None or is_array(array) for array in arrays):
-        raise ValueError(
-            "`validation_split` needs arrays: pass `validation_data` with a stream. "
-            f"Received: x of type {type(arrays[0]).__name__}"
-        )
+    for name, array in zip(("x", "y", "sample_weight"), arrays, strict=False):
+        if array is not None and not is_array(array):
+            raise ValueError(
+                "`validation_split` needs arrays: pass `validation_data` with a "
+                f"stream. Received: {name} of type {type(array).__name__}"
+            )
     samples = len(arrays[0])
     cut = math.floor(samples * (1.0 - fraction))
     if cut in (0, samples):

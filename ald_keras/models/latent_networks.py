@@ -19,7 +19,8 @@ from ald_keras.likelihoods import (
     soft_limit,
 )
 from ald_keras.metrics.arrays import is_array
-from ald_keras.models import activations, graph
+from ald_keras.models import graph
+from ald_keras.models.activations import final_activation, range_of
 from ald_keras.models.checked_model import CheckedModel
 from ald_keras.models.construction_checks import (
     check_code,
@@ -92,7 +93,7 @@ class LatentNetworks(CheckedModel):
     def data_range(self) -> tuple[float, float]:
         """Smallest and largest value of data that the decoder can give."""
         if getattr(self.likelihood, "reads_means", False):
-            return activations.output_range(self.decoder)
+            return range_of(final_activation(self.decoder))
         return -math.inf, math.inf
 
     @property
@@ -130,7 +131,8 @@ class LatentNetworks(CheckedModel):
         if isinstance(self.likelihood, JointLikelihood):
             for key, likelihood in self.likelihood.likelihoods.items():
                 values, known = array.parts[key], self.model_inputs.shapes[key]
-                check_array(f"{name}['{key}']", values, likelihood, known)
+                reach = range_of(self.likelihood.activations.get(key))
+                check_array(f"{name}['{key}']", values, likelihood, known, reach)
             return
         values, shape = self.model_inputs.data(array), self.data_shape
         check_array(name, values, self.likelihood, shape, self.data_range)

@@ -210,7 +210,8 @@ class LatentVAE(LatentNetworks):
 
         With one posterior sample the ELBO; with more the importance-weighted bound of
         Burda, Grosse and Salakhutdinov (2016, arXiv 1509.00519, Eq. 8), which is closer
-        to the log-likelihood.
+        to the log-likelihood. Under `gaussian_optimal_sigma` there is one variance for
+        all of `x`, that of at most 2,000 samples of it.
 
         Args:
             x: Array of shape `(n, *data_shape)`.

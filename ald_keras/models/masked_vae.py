@@ -222,6 +222,7 @@ class MaskedVAE(LatentVAE):
         # A decoder may end in float32 behind an encoder in float64.
         kl = ops.cast(ops.sum(kl, axis=-1), nll.dtype)
         if sample_weight is not None:
+            self._check_weight(sample_weight)
             weight = ops.cast(ops.reshape(sample_weight, ops.shape(nll)), nll.dtype)
             nll, kl = nll * weight, kl * weight
         penalties = [ops.cast(penalty, nll.dtype) for penalty in self.losses]
@@ -249,6 +250,15 @@ class MaskedVAE(LatentVAE):
         """Whether weights are those of values, of the data's shape, not of samples."""
         shape = tuple(sample_weight.shape[1:])
         return math.prod(shape) > 1 and shape == self.data_shape
+
+    def _check_weight(self, sample_weight: Tensor) -> None:
+        shape = tuple(sample_weight.shape[1:])
+        if None not in shape and math.prod(shape) != 1:
+            raise ValueError(
+                "`sample_weight` must have shape (samples,), or that of the data, "
+                f"(samples, {', '.join(map(str, self.data_shape))}). "
+                f"Received: shape (samples, {', '.join(map(str, shape))})"
+            )
 
     def _objective(self, nll: Tensor, kl: Tensor, penalties: list[Tensor]) -> Tensor:
         return sum(penalties, nll + ops.cast(self.beta, nll.dtype) * kl)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from ald_keras.likelihoods import JointLikelihood
+from ald_keras.likelihoods import JointLikelihood, Likelihood
 from ald_keras.models import graph
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def plain_encoder(model: LatentVAE) -> keras.Model:
-    """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero."""
+    """Copy of the encoder, data to `(z_mean, z_log_var)`; pruned columns are zero.
+
+    It reads missing values as the model does.
+    """
     for head in (model.z_mean, model.z_log_var):
         graph.check_plain(head)
     copy = keras.models.clone_model(model.encoder)
@@ -30,7 +33,24 @@ def plain_encoder(model: LatentVAE) -> keras.Model:
         if id(weight) in zeroed:
             value[..., pruned] = 0.0
         new.assign(value)
-    return copy
+    return _filling(copy, model.likelihood)
+
+
+def _filling(encoder: keras.Model, likelihood: Likelihood) -> keras.Model:
+    """The encoder, with 0 in the place of missing values where they are allowed."""
+    parts: dict[str, Any] = {encoder.inputs[0].name: likelihood}
+    if isinstance(likelihood, JointLikelihood):
+        parts = likelihood.likelihoods
+    fills = {name: one.fill for name, one in parts.items() if hasattr(one, "fill")}
+    if not fills:
+        return encoder
+    inputs = [
+        keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in encoder.inputs
+    ]
+    read = [fills[t.name](t) if t.name in fills else t for t in inputs]
+    outputs = encoder(read if len(read) > 1 else read[0])
+    inputs = inputs if len(inputs) > 1 else inputs[0]
+    return keras.Model(inputs, outputs, name=encoder.name)
 
 
 def plain_decoder(model: LatentVAE) -> keras.Model:
@@ -48,7 +68,7 @@ def plain_decoder(model: LatentVAE) -> keras.Model:
     inputs, output = copy.inputs, copy.outputs[0]
     if isinstance(model.likelihood, JointLikelihood):
         # What is computed of its output may be named as layers of a loaded model are.
-        inputs = [keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in inputs]
+        inputs = _inputs_like(copy)
         output = copy(inputs if len(inputs) > 1 else inputs[0])
     try:
         data = model.likelihood.mean(output)
@@ -60,6 +80,10 @@ def plain_decoder(model: LatentVAE) -> keras.Model:
         ) from error
     read = inputs if len(inputs) > 1 else inputs[0]
     return keras.Model(read, model.unpacked(data), name=model.decoder.name)
+
+
+def _inputs_like(model: keras.Model) -> list[keras.KerasTensor]:
+    return [keras.Input(t.shape[1:], dtype=t.dtype, name=t.name) for t in model.inputs]
 
 
 def _pruned(model: LatentVAE) -> np.ndarray:

@@ -661,3 +661,42 @@ def test_arrays_by_name_are_taken_together():
     np.testing.assert_array_equal(taken.parts["b"], [[2, 3], [6, 7]])
     with pytest.raises(ValueError, match="as many samples each"):
         NamedArrays({"a": np.arange(4), "b": np.arange(3)})
+
+
+def test_a_modality_beyond_its_output_is_an_error():
+    vae = joint_vae(likelihood={"rna": "gaussian", "surface": "gaussian"})
+    z = keras.Input((5,))
+    outputs = {
+        "surface": layers.Reshape((2, 3))(layers.Dense(6)(z)),
+        "rna": layers.Dense(4, "relu")(z),
+    }
+    vae = MaskedVAE(
+        vae.encoder,
+        keras.Model(z, outputs),
+        5,
+        {"rna": "gaussian", "surface": "gaussian"},
+    )
+    vae.compile("adam")
+    with pytest.raises(ValueError, match=r"`x\['rna'\]` must lie in \[0, inf\]"):
+        vae.fit({**BOTH, "rna": COUNTS - 1.0}, verbose=0)
+
+
+def test_streams_of_lists_are_observed():
+    both = X, ONE_HOT
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, i):
+            rows = slice(60 * i, 60 * i + 60)
+            return (tuple(part[rows] for part in both),)
+
+    vae = MaskedVAE(*networks(), 5, likelihood="gaussian", seed=0)
+    vae.compile("adam")
+    callback = ALDCallback(n_clusters=3)
+    history = vae.fit(
+        Batches(), validation_data=Batches(), verbose=0, callbacks=[callback]
+    ).history
+    assert np.isfinite(history["val_silhouette"]).all()
+    assert callback.curve is not None

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.sparse
-from builders import BACKEND, digits, small_vae, weights_of
+from builders import BACKEND, digits, small_vae, to_numpy, weights_of
 
 from ald_keras import ALDCallback
 from ald_keras.metrics.arrays import SparseRows
@@ -140,3 +140,13 @@ def test_arrays_are_checked_once_and_streams_in_each_step():
     assert vae.checks_batches
     with pytest.raises(ValueError, match="640 other values"):
         vae.fit(((batch,) for batch in bad), steps_per_epoch=7, verbose=0)
+
+
+def test_predict_gives_all_rows_whatever_ran_before():
+    vae = small_vae(4)
+    vae.compile("adam")
+    before = vae.predict(X, batch_size=10, verbose=0)
+    vae.fit(X, batch_size=10, verbose=0)
+    after = vae.predict(X, batch_size=10, verbose=0)
+    assert len(before) == len(after) == len(X)
+    np.testing.assert_allclose(after, to_numpy(vae.reconstruct(X)), atol=1e-5)

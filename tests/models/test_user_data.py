@@ -412,6 +412,20 @@ def test_anomalies_have_a_low_elbo():
     assert vae.elbo(noise).max() < np.quantile(vae.elbo(x), 0.05)
 
 
+def test_a_score_depends_on_no_batch():
+    vae = table_vae(likelihood="gaussian_optimal_sigma")
+    vae.z_log_var.bias.assign([-20.0] * 4)  # what noise a sample gets does not count
+    x = TABLE.to_numpy("float32")
+    scores = vae.elbo(x)
+    np.testing.assert_allclose(vae.elbo(x, batch_size=1), scores, rtol=1e-4)
+    squared = np.square(x - np.asarray(vae.reconstruct(x)))
+    fitted = vae.likelihood.fitted_to(x, ops.convert_to_tensor(vae.reconstruct(x)))
+    expected = 0.5 * squared / squared.mean() + 0.5 * np.log(2 * np.pi * squared.mean())
+    np.testing.assert_allclose(
+        fitted.nll(x[:3], vae.reconstruct(x[:3])), expected[:3].sum(axis=1), rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize("change", [{"samples": 0}, {"batch_size": 0}, {"seed": -1}])
 def test_bad_arguments_of_a_score(change):
     with pytest.raises(ValueError, match=next(iter(change))):
@@ -511,6 +525,23 @@ def test_a_table_with_missing_values_from_fit_to_file(tmp_path):
     # Better than the mean of each column.
     error = np.mean((guess - whole)[holes] ** 2)
     assert error < 0.6 * np.mean((whole - np.nanmean(x, axis=0))[holes] ** 2)
+
+
+def test_a_plain_encoder_reads_missing_values_as_the_model_does(tmp_path):
+    x, _ = holed(TABLE.to_numpy("float32"))
+    vae = table_vae(missing="nan")
+    vae.latent_mask.deactivate([1])
+    vae.encoder_model().save(tmp_path / "encoder.keras")
+    plain = keras.saving.load_model(tmp_path / "encoder.keras")
+    for found, expected in zip(plain(x), vae.encode(x), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_table_without_a_known_value_is_an_error():
+    x, _ = holed(TABLE.to_numpy())
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0)
+    with pytest.raises(ValueError, match="`x` must hold known values.*nanmean"):
+        table_vae(missing="nan").fit(scaled, verbose=0)
 
 
 def test_missing_values_are_errors_unless_said():
