@@ -108,13 +108,13 @@ def as_arrays(
         first, *labels = validation_data
         labels[:1] = [as_labels(label) for label in labels[:1]]
         first = as_array("validation_data", named(first))
-        validation_data = (_held(first), *labels)
+        validation_data = (_as_numpy(first), *labels)
     elif not is_stream(validation_data):
-        validation_data = _held(as_array("validation_data", validation_data))
-    return _held(as_array("x", named(x))), as_labels(y), validation_data
+        validation_data = _as_numpy(as_array("validation_data", validation_data))
+    return _as_numpy(as_array("x", named(x))), as_labels(y), validation_data
 
 
-def _held(data: FitData) -> FitData:
+def _as_numpy(data: FitData) -> FitData:
     """A tensor as an array; other data as they are."""
     return to_numpy(data) if keras.ops.is_tensor(data) else data
 
