@@ -12,8 +12,9 @@ from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import hold_out
 from ald_keras.datasets.tables import (
     ColumnRoles,
-    as_numbers,
+    categories,
     check_missing,
+    known_numbers,
     one_hot,
     with_conditions,
 )
@@ -57,7 +58,7 @@ def load_npz(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or pickled, or its keys do not fit together.
     """
-    check_missing(missing)
+    may_miss = check_missing(missing)
     file = pathlib.Path(data_dir or "", path).expanduser()
     names = ColumnRoles(None, conditions).conditions
     more = (f"{name}{part}" for name in names for part in ("", "_train", "_test"))
@@ -76,29 +77,31 @@ def load_npz(
                 f"Received: test_fraction={test_fraction}"
             )
         y_test = _flatten_labels(arrays.get("y_test"))
-        _share_categories(arrays, names)
-        x = _with_conditions(file, x, arrays, names, "_train")
-        x_test = _with_conditions(file, arrays["x_test"], arrays, names, "_test")
+        _share_categories(arrays, names, may_miss)
+        x = _with_conditions(file, x, arrays, names, "_train", may_miss)
+        x_test = _with_conditions(
+            file, arrays["x_test"], arrays, names, "_test", may_miss
+        )
         return RawDataset(str(file), x, y, x_test, y_test)
     if "y_test" in arrays:
         raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
-    x = _with_conditions(file, x, arrays, names, "")
+    x = _with_conditions(file, x, arrays, names, "", may_miss)
     return hold_out(str(file), x, y, fraction, data_seed)
 
 
 def _share_categories(
-    arrays: dict[str, npt.NDArray[np.generic]], names: Sequence[str]
+    arrays: dict[str, npt.NDArray[np.generic]], names: Sequence[str], may_miss: bool
 ) -> None:
     """Make texts of a training and a test part columns of the same categories."""
     for name in names:
         parts = [f"{name}_train", f"{name}_test"]
         if not all(part in arrays and arrays[part].ndim == 1 for part in parts):
             continue
-        if all(as_numbers(arrays[part]) is not None for part in parts):
+        both = np.concatenate([arrays[part] for part in parts])
+        if known_numbers("conditions", name, both, may_miss) is not None:
             continue
-        both = np.concatenate([arrays[part].astype(str) for part in parts])
-        known = np.unique(np.char.strip(both)).tolist()
+        known = categories(both)
         for part in parts:
             arrays[part] = one_hot(arrays[part], known=known)
 
@@ -109,6 +112,7 @@ def _with_conditions(
     arrays: Mapping[str, npt.NDArray[np.generic]],
     names: Sequence[str],
     part: str,
+    may_miss: bool,
 ) -> Any:
     """The data, with conditions where there are some."""
     if not names:
@@ -116,7 +120,8 @@ def _with_conditions(
     absent = [f"{name}{part}" for name in names if f"{name}{part}" not in arrays]
     if absent:
         raise ValueError(f"{file}: must hold {absent}. Received: {sorted(arrays)}")
-    return with_conditions(x, {name: arrays[f"{name}{part}"] for name in names})
+    columns = {name: arrays[f"{name}{part}"] for name in names}
+    return with_conditions(x, columns, may_miss)
 
 
 def read_arrays(

@@ -59,7 +59,7 @@ def load_parquet(
     frame = _read(file)
     columns = [str(name) for name in frame.columns]
     frame.columns = columns
-    roles.check_known(str(file), columns)
+    roles.positions(str(file), columns)
     features = [name for name in columns if name not in roles.texts]
     wrong = [n for n in features if getattr(frame[n].dtype, "kind", "O") not in "biuf"]
     if wrong:
@@ -77,9 +77,14 @@ def load_parquet(
             f"{file}: must hold finite numbers. Received: others in {bad[:20]}. With "
             "missing='nan' missing values are left out of the likelihood."
         )
-    texts = {name: frame[name].tolist() for name in roles.texts}
-    x, y = assemble(numbers, texts, roles, may_miss)
-    return hold_out(str(file), x, y, test_fraction, data_seed)
+    texts = {name: _values(frame[name]) for name in roles.texts}
+    x, y, found = assemble(numbers, features, texts, roles, may_miss)
+    return hold_out(str(file), x, y, test_fraction, data_seed, columns=found)
+
+
+def _values(column: Any) -> list[Any]:
+    """A column's values; `None` where one is missing, whatever pandas has for it."""
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def _read(file: pathlib.Path) -> Any:

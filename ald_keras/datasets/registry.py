@@ -88,6 +88,7 @@ def load_dataset(
         y_test=test_labels,
         n_classes=None if class_names is None else len(class_names),
         class_names=class_names,
+        columns=raw.columns,
     )
 
 
