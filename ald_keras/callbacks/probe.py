@@ -208,7 +208,11 @@ def _check_rereadable(stream: object) -> None:
 
 
 def _are_equal(y: Tensor, x: Tensor) -> bool:
-    return y is not None and np.array_equal(to_numpy(y), x)
+    # Shapes first: what is sparse or lazy would be read row by row.
+    shapes = [getattr(each, "shape", None) for each in (y, x)]
+    if None in shapes or tuple(shapes[0]) != tuple(shapes[1]):
+        return False
+    return np.array_equal(to_numpy(y), x[:])
 
 
 def _as_labels(y: np.ndarray) -> np.ndarray | None:
