@@ -121,28 +121,34 @@ def test_labels_must_be_as_many_as_the_data():
         make_probe((X, Y[:19]))
 
 
-class Unread:
-    """Data that must not be read whole."""
+class CountedReads:
+    """Data that count how often they are read."""
 
     dtype = np.dtype("float32")
 
     def __init__(self, shape):
-        self.shape, self.ndim = shape, len(shape)
+        self.shape, self.ndim, self.reads = shape, len(shape), 0
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, rows):
-        raise AssertionError("read")
+        self.reads += 1
+        if isinstance(rows, int) and rows >= len(self):
+            raise IndexError(rows)
+        return np.zeros(self.shape, "float32")[rows]
 
 
 @pytest.mark.parametrize("make", [lambda x: x, lambda x: NamedArrays({"x": x})])
 def test_labels_are_told_from_data_by_their_shape(make):
-    probe = make_probe((make(Unread((30, 5))), np.arange(30) % 3))
-    assert probe.n_classes == 3
+    data = CountedReads((30, 5))
+    assert make_probe((make(data), np.arange(30) % 3)).n_classes == 3
+    assert data.reads == 0
 
 
 def test_sparse_data_stay_sparse_beside_labels(monkeypatch):
     rows = SparseRows(sp.csr_matrix(np.eye(30)))
-    monkeypatch.setattr(SparseRows, "__getitem__", Unread.__getitem__)
+    counted = CountedReads((30, 30))
+    monkeypatch.setattr(SparseRows, "__getitem__", lambda _, key: counted[key])
     assert ArrayProbe(rows, np.arange(30) % 3).n_classes == 3
+    assert counted.reads == 0
