@@ -209,8 +209,9 @@ def _check_rereadable(stream: object) -> None:
 
 def _are_equal(y: Tensor, x: Tensor) -> bool:
     # Shapes first: what is sparse or lazy would be read row by row.
-    shapes = [getattr(each, "shape", None) for each in (y, x)]
-    if None in shapes or tuple(shapes[0]) != tuple(shapes[1]):
+    if not (hasattr(y, "shape") and hasattr(x, "shape")):
+        return False
+    if tuple(y.shape) != tuple(x.shape):
         return False
     return np.array_equal(to_numpy(y), x[:])
 
