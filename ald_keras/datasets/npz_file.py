@@ -36,6 +36,7 @@ def load_npz(
 
     The file holds the samples as `x` or `x_train`, their labels (if any) as `y` or
     `y_train`, and perhaps a test part as `x_test` and `y_test`. Other keys are ignored.
+    uint8 is divided by 255, floats keep their values.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
@@ -67,7 +68,7 @@ def load_npz(
     if x is None:
         raise ValueError(
             f"{file}: must hold the samples as 'x' or 'x_train'. "
-            f"Received: {sorted(arrays) or 'no known key'}"
+            f"Received: {_held_keys(file)}. Save them so: np.savez(path, x=samples)."
         )
     y = _flatten_labels(_pick(file, arrays, "y"))
     if "x_test" in arrays:
@@ -156,6 +157,12 @@ def read_arrays(
         if "pickle" in str(error).lower():
             error = ValueError("pickled objects are not read, only plain arrays")
         raise ValueError(f"{path}: not a readable npz file ({error})") from error
+
+
+def _held_keys(path: pathlib.Path) -> list[str]:
+    """Names of all arrays of a file that `read_arrays` has read."""
+    with np.load(path, allow_pickle=False) as archive:
+        return sorted(archive)[:20]
 
 
 def _array(archive: Mapping[str, object], key: str) -> npt.NDArray[np.generic]:
