@@ -34,9 +34,12 @@ def load_parquet(
         data_dir: Folder at which a relative `path` starts, or `None`.
         path: The file.
         label_column: Name of the column of labels. Defaults to `None`: no labels.
-        conditions: As `load_csv` takes it. Defaults to none.
-        categorical: As `load_csv` takes it. Defaults to none.
-        missing: As `load_csv` takes it. Defaults to `None`.
+        conditions: Names of columns that become conditions of the model, each by its
+            own name: numbers as they are, texts one-hot. Defaults to none.
+        categorical: Names of columns of the data that hold categories, which become
+            one column of 0 and 1 for each. They come last. Defaults to none.
+        missing: `"nan"` reads missing values as NaN, or `None`: they are errors.
+            Defaults to `None`.
         test_fraction: Share of the rows held out as test part, in (0, 1).
             Defaults to 0.1.
         data_seed: Non-negative integer that chooses the test part. Defaults to 0: the

@@ -27,6 +27,9 @@ _NO_OPTIONS = ("name", "data_dir", "seed")
 # Options under `data` that all data sets have: the folder, and some of `load_dataset`.
 DATA_OPTIONS = ("dir", "limit", "val_fraction", "standardize", "noise")
 
+# Arguments of an architecture that are no options of a config.
+NETWORK_ARGUMENTS = ("seed", "conditions")
+
 _Section = TypeVar("_Section")
 
 # Keys with a name and its options, and the name where only options are given.
