@@ -36,7 +36,8 @@ def load_csv(
 ) -> RawDataset:
     """Load a UTF-8 table of features, and perhaps of labels and conditions.
 
-    Values are not scaled: a likelihood that wants [0, 1] needs them so in the file.
+    Values are not scaled here: see `standardize` of `load_dataset`. A likelihood that
+    wants [0, 1] needs them so in the file.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
