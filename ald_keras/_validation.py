@@ -146,6 +146,18 @@ def check_flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def check_scaling(standardize: object, noise: object) -> tuple[bool, float]:
+    """Whether columns are standardised, and by how much they are divided then."""
+    flag = check_flag("standardize", standardize)
+    number = check_real("noise", noise, above=0.0)
+    if number != 1.0 and not flag:
+        raise ValueError(
+            "`noise` must be left out where `standardize` is not true: it counts in "
+            f"standard deviations. Received: noise={noise!r}"
+        )
+    return flag, number
+
+
 def check_text(name: str, value: object) -> str:
     """A text; a `WrongTypeError` if it is none."""
     if not isinstance(value, str):

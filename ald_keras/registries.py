@@ -7,8 +7,10 @@ written here as text.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
+import json
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -20,6 +22,23 @@ _PACKAGE = pathlib.Path(__file__).parent
 
 # The first line on an argument in a docstring.
 _ARGUMENT = re.compile(r"    (\w+): (.*)")
+
+
+# A sentence and what follows it.
+_SENTENCE = re.compile(r"(.*?\.)(?:\s|$)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of something that a config names.
+
+    Args:
+        text: The sentence that its docstring begins with.
+        default: Its default as YAML, or `None` where it must be given.
+    """
+
+    text: str
+    default: str | None
 
 
 class Registry(MutableMapping[str, Any]):
@@ -90,6 +109,25 @@ class Registry(MutableMapping[str, Any]):
         pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
         return {argument.arg: default is None for argument, default in pairs}
 
+    def describe(self, name: str) -> dict[str, Option]:
+        """What a function's docstring says of each option, without loading it.
+
+        Raises:
+            KeyError: If the name is unknown.
+        """
+        node = self._source(name)
+        if isinstance(node, ast.ClassDef):
+            return {}
+        texts = argument_texts(ast.get_docstring(node))
+        pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+        return {
+            key.arg: Option(
+                first_sentence(texts.get(key.arg, "")),
+                None if default is None else as_plain_yaml(default),
+            )
+            for key, default in pairs
+        }
+
     def check_options(
         self,
         what: str,
@@ -126,6 +164,20 @@ class Registry(MutableMapping[str, Any]):
 def first_line(docstring: str | None) -> str:
     """The sentence that a docstring begins with, without its full stop."""
     return (docstring or "").strip().partition("\n")[0].removesuffix(".")
+
+
+def first_sentence(text: str) -> str:
+    """The first of a text's sentences, all of it where there is only one."""
+    found = _SENTENCE.match(text)
+    return found[1] if found else text
+
+
+def as_plain_yaml(default: ast.expr) -> str:
+    """A default as a config writes it; an expression as it stands in the source."""
+    try:
+        return json.dumps(ast.literal_eval(default))
+    except (TypeError, ValueError):
+        return ast.unparse(default)
 
 
 def argument_texts(docstring: str | None) -> dict[str, str]:

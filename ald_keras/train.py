@@ -7,12 +7,13 @@ import contextlib
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ald_keras._quiet_start import load_backend
 from ald_keras._typing import JSON
 from ald_keras.cli import OneLineParser, add_config, make_parser, run_command
 from ald_keras.rules.outcome import STATUS_TITLES
-from ald_keras.runs.choices import list_choices
+from ald_keras.runs.choices import list_choices, list_options
 from ald_keras.runs.config import Config, load_config
 from ald_keras.runs.file_names import CHECKPOINT, TENSORBOARD
 from ald_keras.runs.record import CONFIG, RECORD, load_record
@@ -126,9 +127,17 @@ def is_finished(output: pathlib.Path) -> bool:
 class _List(argparse.Action):
     """Prints what a config may name, and ends the command."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(list_choices())
-        parser.exit()
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _: object,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        def command() -> None:
+            print(list_choices() if values is None else list_options(values))
+
+        parser.exit(run_command(parser.prog, command))
 
 
 def _parser(prog: str) -> OneLineParser:
@@ -166,8 +175,10 @@ def _parser(prog: str) -> OneLineParser:
     group.add_argument(
         "--list",
         action=_List,
-        nargs=0,
-        help="name data sets, architectures, rules and likelihoods, and exit",
+        nargs="?",
+        metavar="NAME",
+        help="name data sets, architectures, rules and likelihoods, or the options of "
+        "one of them, and exit",
     )
     return parser
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -14,10 +15,11 @@ from ald_keras.export.command import FORMATS
 from ald_keras.export.formats import ARTIFACTS
 from ald_keras.init.command import schema_text
 from ald_keras.init.schema import config_schema
-from ald_keras.init.template import TEMPLATE
+from ald_keras.init.template import template
 from ald_keras.registries import ARCHITECTURES, DATASETS, LIKELIHOODS
 from ald_keras.rules import RULES
 from ald_keras.runs.config import Config, load_config
+from ald_keras.runs.config_parts import DATA_OPTIONS
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
 DIGITS = str(CONFIGS / "digits.yaml")
@@ -31,6 +33,9 @@ QUICK = [
     (["trian"], 2),
     *(([name, "--help"], 0) for name in COMMANDS),
     (["train", "--list"], 0),
+    (["train", "--list", "csv"], 0),
+    (["train", "--list", "csw"], 2),
+    (["init", "my.yaml", "--dataset", "csw"], 2),
     (["train"], 2),
     (["train", "--config", DIGITS, "--set", "dataset=digit"], 2),
     (["train", "--config", DIGITS, "--set", "data.limt=3"], 2),
@@ -122,6 +127,45 @@ def test_list_names_what_a_config_may_name(capsys):
     assert {*DATASETS, *ARCHITECTURES, *RULES, *LIKELIHOODS} <= names
 
 
+@pytest.mark.parametrize("name", [*DATASETS, *ARCHITECTURES, *RULES, *LIKELIHOODS])
+def test_list_says_the_options_of_each_name(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--list", name])
+    assert not end.value.code
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title.startswith(f"{name}: ")
+    for line in lines:
+        assert line.endswith(("(required)", ")", "no options.")), line
+    if name in DATASETS:
+        assert {*DATASETS.options(name), *DATA_OPTIONS} == {x.split()[0] for x in lines}
+
+
+def test_list_says_defaults(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--list", "csv"])
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["path"].endswith("The file. (required)")
+    assert lines["delimiter"].endswith('(default: ",")')
+    assert lines["conditions"].endswith("(default: [])")
+    assert lines["standardize"].endswith("(default: false)")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_init_writes_the_options_of_a_data_set(name, tmp_path, capsys):
+    path = tmp_path / "my.yaml"
+    assert main(["init", str(path), "--dataset", name]) == 0
+    config = load_config(path)
+    options = DATASETS.options(name)
+    assert config.dataset == name
+    assert set(config.data) == {key for key, required in options.items() if required}
+    text = path.read_text()
+    for key in {*options, *DATA_OPTIONS} - set(config.data):
+        assert f"  # {key}: " in text
+    # All of them, as they are with their comment signs removed.
+    shown = re.sub(r"^  # (\w+: )", r"  \1", text.split("\n# Networks")[0], flags=re.M)
+    assert {*options, *DATA_OPTIONS} <= {*yaml.safe_load(shown)["data"]}
+
+
 def test_formats_are_those_of_the_artifacts():
     assert list(FORMATS) == list(ARTIFACTS)
 
@@ -132,7 +176,7 @@ def test_init_writes_a_config_that_says_the_defaults(tmp_path, capsys):
     assert f"ald train --config {path}" in capsys.readouterr().out
     expected = load_config(CONFIGS / "digits.yaml")
     assert load_config(path) == expected
-    keys = yaml.safe_load(TEMPLATE)
+    keys = yaml.safe_load(template())
     assert {*keys, "geco"} == {*expected.to_dict()}
 
 
@@ -143,7 +187,7 @@ def test_init_replaces_a_file_only_on_request(tmp_path, capsys):
     assert "pass --overwrite to replace it" in capsys.readouterr().err
     assert path.read_text() == "mine"
     assert main(["init", str(path), "--overwrite"]) == 0
-    assert path.read_text() == TEMPLATE
+    assert path.read_text() == template()
 
 
 def test_init_names_a_folder_that_is_missing(tmp_path, capsys):
@@ -214,7 +258,7 @@ def test_all_configs_fit_the_schema(path):
     ids=str,
 )
 def test_the_schema_refuses_what_a_config_refuses(wrong):
-    data = yaml.safe_load(TEMPLATE) | wrong
+    data = yaml.safe_load(template()) | wrong
     assert not fits(config_schema(), data)
     with pytest.raises(ValueError, match=f"(?i){next(iter(wrong))}"):
         Config.from_dict(data)

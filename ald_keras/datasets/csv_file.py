@@ -36,7 +36,8 @@ def load_csv(
 ) -> RawDataset:
     """Load a UTF-8 table of features, and perhaps of labels and conditions.
 
-    Values are not scaled: a likelihood that wants [0, 1] needs them so in the file.
+    Values are not scaled here: see `standardize` of `load_dataset`. A likelihood that
+    wants [0, 1] needs them so in the file.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
@@ -95,10 +96,11 @@ def load_csv(
         rows = itertools.chain([first_row], rows)
     label_name = None if label is None else names[label]
     roles = ColumnRoles(label_name, tuple(conditions), tuple(categorical))
-    roles.check_known(str(file), names)
-    parsed = _parse_rows(file, rows, names, roles.texts, may_miss)
-    x, y = assemble(*parsed, roles, may_miss)
-    return hold_out(str(file), x, y, test_fraction, data_seed)
+    places = roles.positions(str(file), names, label)
+    numbers, texts = _parse_rows(file, rows, names, places, may_miss)
+    features = [n for i, n in enumerate(names) if i not in places.values()]
+    x, y, columns = assemble(numbers, features, texts, roles, may_miss)
+    return hold_out(str(file), x, y, test_fraction, data_seed, columns=columns)
 
 
 def _read_rows(file: pathlib.Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -176,12 +178,13 @@ def _parse_rows(
     file: pathlib.Path,
     rows: Iterable[tuple[int, list[str]]],
     names: list[str],
-    texts: set[str],
+    places: dict[str, int],
     may_miss: bool,
 ) -> tuple[npt.NDArray[np.float64], dict[str, list[str]]]:
-    """The columns of numbers, and those of the names in `texts`."""
+    """The columns of numbers, and by name those of which `places` has the position."""
     samples: list[npt.NDArray[np.float64]] = []
-    found: dict[str, list[str]] = {name: [] for name in texts}
+    found: dict[str, list[str]] = {name: [] for name in places}
+    texts = {position: found[name] for name, position in places.items()}
     for line, cells in rows:
         if len(cells) != len(names):
             raise ValueError(
@@ -189,10 +192,10 @@ def _parse_rows(
                 f"does. Received: {len(cells)}"
             )
         values: list[float] = []
-        for name, cell in zip(names, cells, strict=True):
-            if name in texts:
-                found[name].append(cell.strip())
-                if not (found[name][-1] or may_miss):
+        for position, (name, cell) in enumerate(zip(names, cells, strict=True)):
+            if position in texts:
+                texts[position].append(cell.strip())
+                if not (texts[position][-1] or may_miss):
                     raise ValueError(f"{file}, line {line}: empty cell in {name!r}.")
                 continue
             value = math.nan if may_miss and is_missing(cell) else _number(cell)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ald_keras.datasets.columns import Column
 from ald_keras.metrics.arrays import NamedArrays
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Dataset:
         y_test: Like `y_train`, shape `(n_test,)`.
         n_classes: Number of classes, `None` when the data carry no labels.
         class_names: One name a class, in the order of the labels. Defaults to `None`.
+        columns: What each column of a table's data is. Defaults to `None`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     y_test: npt.NDArray[np.int64] | None
     n_classes: int | None
     class_names: tuple[str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
 
     @property
     def data_shape(self) -> tuple[int, ...]:
@@ -76,6 +79,7 @@ class RawDataset:
         y_test: Like `y`, shape `(n_test,)`.
         class_names: One name a class when the labels are already `0 .. k - 1`.
             Defaults to `None`: the sorted distinct labels.
+        columns: What each column of a table's data is. Defaults to `None`.
 
     Raises:
         ValueError: If a part is empty, if shapes or lengths do not fit together, or
@@ -88,6 +92,7 @@ class RawDataset:
     x_test: Samples
     y_test: npt.NDArray[np.generic] | None
     class_names: tuple[str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
 
     def __post_init__(self) -> None:
         check_part(self.source, "training", self.x, self.y)

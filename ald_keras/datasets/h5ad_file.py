@@ -114,7 +114,7 @@ def _read(
         with h5py.File(file, "r") as data:
             matrix = data["X"] if layer is None else data["layers"][layer]
             obs = data["obs"]
-            roles.check_known(str(file), list(obs))
+            roles.positions(str(file), list(obs))
             return _matrix(matrix), {n: _column(obs, n) for n in sorted(roles.texts)}
     except ValueError:
         raise

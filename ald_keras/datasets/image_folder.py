@@ -1,8 +1,9 @@
 """A folder of images, with or without a subfolder for each class."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +22,16 @@ _FORMATS = (
     *("TGA", "TIFF", "WEBP"),
 )
 
+# Pillow's modes of one channel, and of one with transparency.
+_GREY = ("1", "L", "LA")
+
 
 def load_image_folder(
     data_dir: pathlib.Path | None,
     *,
     path: str | os.PathLike[str],
     size: Sequence[int] | None = None,
-    grayscale: bool = False,
+    grayscale: bool | None = None,
     test_fraction: float = 0.1,
     data_seed: int = 0,
 ) -> RawDataset:
@@ -44,7 +48,7 @@ def load_image_folder(
         size: Height and width to which each image is resized, bilinear with
             antialiasing. Defaults to `None`: all images must be of one size.
         grayscale: Whether to read one channel (luma) instead of red, green and blue.
-            Defaults to `False`.
+            Defaults to `None`: where all files are grey.
         test_fraction: Share of the images held out as test part, in (0, 1).
             Defaults to 0.1.
         data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
@@ -60,9 +64,12 @@ def load_image_folder(
         ImportError: If Pillow is not installed.
     """
     folder = pathlib.Path(data_dir or "", path).expanduser()
-    check_flag("grayscale", grayscale)
+    if grayscale is not None:
+        check_flag("grayscale", grayscale)
     target = _check_size(size)
     files, labels, class_names = list_images(folder)
+    if grayscale is None:
+        grayscale = all(map(_is_grey, files))
     x = _read_images(files, target, grayscale)
     return hold_out(str(folder), x, labels, test_fraction, data_seed, class_names)
 
@@ -162,6 +169,19 @@ def read_image(
         ValueError: If the file cannot be read.
         ImportError: If Pillow is not installed.
     """
+    with _opened(file, source) as opened:
+        image = _convert(opened, "L" if grayscale else "RGB")
+    if size is not None:
+        from PIL import Image
+
+        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(image, np.uint8)
+    return array[..., np.newaxis] if grayscale else array
+
+
+@contextlib.contextmanager
+def _opened(file: pathlib.Path | IO[bytes], source: str) -> Iterator["Image.Image"]:
+    """An image whose header is read, and errors that name it."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -171,15 +191,16 @@ def read_image(
     try:
         if isinstance(file, pathlib.Path) and not file.is_file():
             raise ValueError("no file")  # a pipe would be waited for
-        with Image.open(file, formats=_FORMATS) as opened:
-            image = _convert(opened, "L" if grayscale else "RGB")
+        with Image.open(file, formats=_FORMATS) as image:
+            yield image
     # Pillow's formats raise many types for damaged files.
     except Exception as error:
         raise ValueError(f"{source}: not a readable image ({error})") from error
-    if size is not None:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    array = np.asarray(image, np.uint8)
-    return array[..., np.newaxis] if grayscale else array
+
+
+def _is_grey(file: pathlib.Path) -> bool:
+    with _opened(file, str(file)) as image:
+        return image.mode in _GREY
 
 
 def _convert(image: "Image.Image", mode: str) -> "Image.Image":

@@ -12,8 +12,9 @@ from ald_keras.datasets.dataset import RawDataset
 from ald_keras.datasets.splits import hold_out
 from ald_keras.datasets.tables import (
     ColumnRoles,
-    as_numbers,
+    categories,
     check_missing,
+    known_numbers,
     one_hot,
     with_conditions,
 )
@@ -35,6 +36,7 @@ def load_npz(
 
     The file holds the samples as `x` or `x_train`, their labels (if any) as `y` or
     `y_train`, and perhaps a test part as `x_test` and `y_test`. Other keys are ignored.
+    uint8 is divided by 255, floats keep their values.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
@@ -57,7 +59,7 @@ def load_npz(
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or pickled, or its keys do not fit together.
     """
-    check_missing(missing)
+    may_miss = check_missing(missing)
     file = pathlib.Path(data_dir or "", path).expanduser()
     names = ColumnRoles(None, conditions).conditions
     more = (f"{name}{part}" for name in names for part in ("", "_train", "_test"))
@@ -66,7 +68,7 @@ def load_npz(
     if x is None:
         raise ValueError(
             f"{file}: must hold the samples as 'x' or 'x_train'. "
-            f"Received: {sorted(arrays) or 'no known key'}"
+            f"Received: {_held_keys(file)}. Save them so: np.savez(path, x=samples)."
         )
     y = _flatten_labels(_pick(file, arrays, "y"))
     if "x_test" in arrays:
@@ -76,29 +78,31 @@ def load_npz(
                 f"Received: test_fraction={test_fraction}"
             )
         y_test = _flatten_labels(arrays.get("y_test"))
-        _share_categories(arrays, names)
-        x = _with_conditions(file, x, arrays, names, "_train")
-        x_test = _with_conditions(file, arrays["x_test"], arrays, names, "_test")
+        _share_categories(arrays, names, may_miss)
+        x = _with_conditions(file, x, arrays, names, "_train", may_miss)
+        x_test = _with_conditions(
+            file, arrays["x_test"], arrays, names, "_test", may_miss
+        )
         return RawDataset(str(file), x, y, x_test, y_test)
     if "y_test" in arrays:
         raise ValueError(f"{file}: holds 'y_test' but no 'x_test'.")
     fraction = _DEFAULT_TEST_FRACTION if test_fraction is None else test_fraction
-    x = _with_conditions(file, x, arrays, names, "")
+    x = _with_conditions(file, x, arrays, names, "", may_miss)
     return hold_out(str(file), x, y, fraction, data_seed)
 
 
 def _share_categories(
-    arrays: dict[str, npt.NDArray[np.generic]], names: Sequence[str]
+    arrays: dict[str, npt.NDArray[np.generic]], names: Sequence[str], may_miss: bool
 ) -> None:
     """Make texts of a training and a test part columns of the same categories."""
     for name in names:
         parts = [f"{name}_train", f"{name}_test"]
         if not all(part in arrays and arrays[part].ndim == 1 for part in parts):
             continue
-        if all(as_numbers(arrays[part]) is not None for part in parts):
+        both = np.concatenate([arrays[part] for part in parts])
+        if known_numbers("conditions", name, both, may_miss) is not None:
             continue
-        both = np.concatenate([arrays[part].astype(str) for part in parts])
-        known = np.unique(np.char.strip(both)).tolist()
+        known = categories(both)
         for part in parts:
             arrays[part] = one_hot(arrays[part], known=known)
 
@@ -109,6 +113,7 @@ def _with_conditions(
     arrays: Mapping[str, npt.NDArray[np.generic]],
     names: Sequence[str],
     part: str,
+    may_miss: bool,
 ) -> Any:
     """The data, with conditions where there are some."""
     if not names:
@@ -116,7 +121,8 @@ def _with_conditions(
     absent = [f"{name}{part}" for name in names if f"{name}{part}" not in arrays]
     if absent:
         raise ValueError(f"{file}: must hold {absent}. Received: {sorted(arrays)}")
-    return with_conditions(x, {name: arrays[f"{name}{part}"] for name in names})
+    columns = {name: arrays[f"{name}{part}"] for name in names}
+    return with_conditions(x, columns, may_miss)
 
 
 def read_arrays(
@@ -151,6 +157,12 @@ def read_arrays(
         if "pickle" in str(error).lower():
             error = ValueError("pickled objects are not read, only plain arrays")
         raise ValueError(f"{path}: not a readable npz file ({error})") from error
+
+
+def _held_keys(path: pathlib.Path) -> list[str]:
+    """Names of all arrays of a file that `read_arrays` has read."""
+    with np.load(path, allow_pickle=False) as archive:
+        return sorted(archive)[:20]
 
 
 def _array(archive: Mapping[str, object], key: str) -> npt.NDArray[np.generic]:

@@ -28,15 +28,19 @@ def load_parquet(
 ) -> RawDataset:
     """Load a table whose columns are features, and perhaps labels and conditions.
 
-    Values are not scaled: a likelihood that wants [0, 1] needs them so in the file.
+    Values are not scaled here: see `standardize` of `load_dataset`. A likelihood that
+    wants [0, 1] needs them so in the file.
 
     Args:
         data_dir: Folder at which a relative `path` starts, or `None`.
         path: The file.
         label_column: Name of the column of labels. Defaults to `None`: no labels.
-        conditions: As `load_csv` takes it. Defaults to none.
-        categorical: As `load_csv` takes it. Defaults to none.
-        missing: As `load_csv` takes it. Defaults to `None`.
+        conditions: Names of columns that become conditions of the model, each by its
+            own name: numbers as they are, texts one-hot. Defaults to none.
+        categorical: Names of columns of the data that hold categories, which become
+            one column of 0 and 1 for each. They come last. Defaults to none.
+        missing: `"nan"` reads missing values as NaN, or `None`: they are errors.
+            Defaults to `None`.
         test_fraction: Share of the rows held out as test part, in (0, 1).
             Defaults to 0.1.
         data_seed: Non-negative integer that chooses the test part. Defaults to 0: the
@@ -59,7 +63,7 @@ def load_parquet(
     frame = _read(file)
     columns = [str(name) for name in frame.columns]
     frame.columns = columns
-    roles.check_known(str(file), columns)
+    roles.positions(str(file), columns)
     features = [name for name in columns if name not in roles.texts]
     wrong = [n for n in features if getattr(frame[n].dtype, "kind", "O") not in "biuf"]
     if wrong:
@@ -77,9 +81,14 @@ def load_parquet(
             f"{file}: must hold finite numbers. Received: others in {bad[:20]}. With "
             "missing='nan' missing values are left out of the likelihood."
         )
-    texts = {name: frame[name].tolist() for name in roles.texts}
-    x, y = assemble(numbers, texts, roles, may_miss)
-    return hold_out(str(file), x, y, test_fraction, data_seed)
+    texts = {name: _values(frame[name]) for name in roles.texts}
+    x, y, found = assemble(numbers, features, texts, roles, may_miss)
+    return hold_out(str(file), x, y, test_fraction, data_seed, columns=found)
+
+
+def _values(column: Any) -> list[Any]:
+    """A column's values; `None` where one is missing, whatever pandas has for it."""
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def _read(file: pathlib.Path) -> Any:

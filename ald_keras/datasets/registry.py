@@ -6,7 +6,12 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
-from ald_keras._validation import check_choice, check_integer, check_options
+from ald_keras._validation import (
+    check_choice,
+    check_integer,
+    check_options,
+    check_scaling,
+)
 from ald_keras.datasets.dataset import (
     Dataset,
     RawDataset,
@@ -16,6 +21,7 @@ from ald_keras.datasets.dataset import (
 )
 from ald_keras.datasets.lazy_samples import LazySamples
 from ald_keras.datasets.splits import split_validation
+from ald_keras.datasets.standardized import standardize as standardize_columns
 from ald_keras.metrics.arrays import NamedArrays
 from ald_keras.registries import DATASETS
 
@@ -27,6 +33,8 @@ def load_dataset(
     *,
     limit: int | None = None,
     val_fraction: float = 0.1,
+    standardize: bool = False,
+    noise: float = 1.0,
     **options: object,
 ) -> Dataset:
     """Load a data set and split it as the paper does (arXiv 2312.06280, section 4).
@@ -47,6 +55,13 @@ def load_dataset(
             Defaults to `None`: all.
         val_fraction: Share of the training part used for validation, in (0, 1).
             Defaults to 0.1.
+        standardize: Boolean, centre each column of numbers of a table and divide it by
+            its standard deviation, both of the training part's known values; a
+            constant column is only centred. Conditions, and the 0 and 1 of categories,
+            stay. Defaults to `False`.
+        noise: Float > 0, with `standardize`: standard deviations that count as noise
+            under a likelihood of unit scale. Columns are divided by it too. Defaults
+            to 1.
         **options: What the loader itself takes, for example `path`.
 
     Returns:
@@ -64,6 +79,7 @@ def load_dataset(
     """
     loader = DATASETS[check_choice("name", name, DATASETS)]
     check_integer("seed", seed, 0)
+    standardized, noise = check_scaling(standardize, noise)
     check_options(f"Data set {name!r}", loader, options)
     path = options.get("path", "")
     if not isinstance(path, (str, os.PathLike)):
@@ -77,6 +93,8 @@ def load_dataset(
     raw = loader(folder, **options)
     n = _count_training_samples(raw, limit)
     train, val = split_validation(n, val_fraction, seed)
+    if standardized:
+        raw = standardize_columns(raw, train, noise, may_miss)
     labels, test_labels, class_names = _number_labels(raw)
     return Dataset(
         name=name,
@@ -88,6 +106,7 @@ def load_dataset(
         y_test=test_labels,
         n_classes=None if class_names is None else len(class_names),
         class_names=class_names,
+        columns=raw.columns,
     )
 
 

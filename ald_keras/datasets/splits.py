@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_real
+from ald_keras.datasets.columns import Column
 from ald_keras.datasets.dataset import RawDataset, check_part
 
 # One stream of random numbers a purpose, so that no two splits are correlated.
@@ -67,6 +68,7 @@ def hold_out(
     test_fraction: float,
     seed: int,
     class_names: tuple[str, ...] | None = None,
+    columns: tuple[Column, ...] | None = None,
 ) -> RawDataset:
     """Make a data set of samples that come without a test part.
 
@@ -77,6 +79,7 @@ def hold_out(
         test_fraction: As `split_test` takes it.
         seed: As `split_test` takes it.
         class_names: As `RawDataset` takes it. Defaults to `None`.
+        columns: As `RawDataset` takes it. Defaults to `None`.
 
     Raises:
         ValueError: If the fraction is out of range, or the arrays do not fit together.
@@ -84,8 +87,10 @@ def hold_out(
     check_part(source, "training", x, y)
     train, test = split_test(len(x), test_fraction, seed)
     if y is None:
-        return RawDataset(source, x[train], None, x[test], None)
-    return RawDataset(source, x[train], y[train], x[test], y[test], class_names)
+        return RawDataset(source, x[train], None, x[test], None, columns=columns)
+    return RawDataset(
+        source, x[train], y[train], x[test], y[test], class_names, columns
+    )
 
 
 def _split(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_choice
+from ald_keras.datasets.columns import Column
 from ald_keras.metrics.arrays import NamedArrays
 
 # Cells that stand for a missing value.
@@ -44,8 +45,7 @@ class ColumnRoles:
                 raise TypeError(
                     f"`{role}` must be a list of columns. Received: {role}={names!r}"
                 )
-        named = [*([self.label] if self.label else []), *self.conditions]
-        named += self.categorical
+        named = [*self._labels, *self.conditions, *self.categorical]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ValueError(
@@ -57,17 +57,35 @@ class ColumnRoles:
     @property
     def texts(self) -> set[str]:
         """Columns that need not hold numbers."""
-        label = [self.label] if self.label else []
-        return {*label, *self.conditions, *self.categorical}
+        return {*self._labels, *self.conditions, *self.categorical}
 
-    def check_known(self, source: str, columns: Sequence[str]) -> None:
-        """Raise a `ValueError` unless every column named is there once."""
-        for name in sorted(self.texts):
+    @property
+    def _labels(self) -> list[str]:
+        return [] if self.label is None else [self.label]
+
+    def positions(
+        self, source: str, columns: Sequence[str], label: int | None = None
+    ) -> dict[str, int]:
+        """Where each column with a role is, by its name.
+
+        Args:
+            source: Where the table came from, for the message.
+            columns: Names of all columns.
+            label: Position of the column of labels where it is known. Defaults to
+                `None`: by its name, as the others.
+
+        Raises:
+            ValueError: If a column named is not there, or more than once.
+        """
+        found = {} if self.label is None or label is None else {self.label: label}
+        for name in sorted(self.texts - set(found)):
             if list(columns).count(name) != 1:
                 raise ValueError(
                     f"{source}: must have one column {name!r}. Received: "
                     f"{', '.join(map(str, columns[:20]))}"
                 )
+            found[name] = list(columns).index(name)
+        return found
 
 
 def condition_names(columns: Sequence[str]) -> dict[str, str]:
@@ -105,40 +123,46 @@ def is_missing(value: Any) -> bool:
 
 def assemble(
     numbers: npt.NDArray[np.floating],
+    features: Sequence[str],
     texts: Mapping[str, Any],
     roles: ColumnRoles,
     may_miss: bool,
-) -> tuple[Any, npt.NDArray[np.generic] | None]:
-    """Data, with conditions where there are some, and labels.
+) -> tuple[Any, npt.NDArray[np.generic] | None, tuple[Column, ...]]:
+    """Data, with conditions where there are some, labels, and the data's columns.
 
     Args:
         numbers: The columns that hold numbers of the data, shape `(rows, columns)`.
+        features: Their names.
         texts: The other columns by name, of the roles that they have.
         roles: The roles.
-        may_miss: Boolean, categories of the data may be missing: all of their columns
-            are 0 then.
+        may_miss: Boolean, values of the data may be missing: NaN, for a category in
+            all of its columns.
 
     Returns:
-        Array of the data, or `NamedArrays` of `"x"` and the conditions; and the labels
-        or `None`.
+        Array of the data, or `NamedArrays` of `"x"` and the conditions; the labels or
+        `None`; and what each column of the data is.
 
     Raises:
         ValueError: If a label, a condition or, without `may_miss`, a category is
             missing.
     """
-    parts = [numbers]
+    parts, columns = [numbers], [Column(name) for name in features]
     for name in roles.categorical:
         if not may_miss:
             check_known("categorical", name, texts[name])
-        parts.append(one_hot(texts[name], is_missing if may_miss else is_absent))
+        missing = is_missing if may_miss else is_absent
+        known = categories(texts[name], missing)
+        parts.append(one_hot(texts[name], missing, known))
+        columns += [Column(f"{name}={each}", is_number=False) for each in known]
     conditions = {name: texts[name] for name in roles.conditions}
-    x = with_conditions(np.concatenate(parts, axis=1), conditions)
-    if roles.label is None:
-        return x, None
-    return x, labels_of(roles.label, texts[roles.label])
+    x = with_conditions(np.concatenate(parts, axis=1), conditions, may_miss)
+    y = None
+    if roles.label is not None:
+        y = labels_of(roles.label, texts[roles.label], may_miss)
+    return x, y, tuple(columns)
 
 
-def with_conditions(x: Any, columns: Mapping[str, Any]) -> Any:
+def with_conditions(x: Any, columns: Mapping[str, Any], may_miss: bool = False) -> Any:
     """Data, as `NamedArrays` with conditions where there are some.
 
     Args:
@@ -146,6 +170,7 @@ def with_conditions(x: Any, columns: Mapping[str, Any]) -> Any:
         columns: Values of each condition by its column's name: arrays of shape
             `(rows, width)`, or single values of which numbers become one column and
             texts one column each.
+        may_miss: As `condition_of` takes it. Defaults to `False`.
 
     Raises:
         ValueError: If a value is missing, or names are not of their own.
@@ -153,7 +178,7 @@ def with_conditions(x: Any, columns: Mapping[str, Any]) -> Any:
     if not columns:
         return x
     names = condition_names(list(columns))
-    found = {names[name]: condition_of(name, v) for name, v in columns.items()}
+    found = {names[n]: condition_of(n, v, may_miss) for n, v in columns.items()}
     return NamedArrays({"x": x, **found})
 
 
@@ -162,22 +187,31 @@ def is_absent(value: Any) -> bool:
     return value is None or value != value or value == ""
 
 
-def check_known(role: str, name: str, values: Any) -> None:
+def check_known(
+    role: str, name: str, values: Any, missing: Callable[[Any], bool] = is_absent
+) -> None:
     """Raise a `ValueError` that names a column if one of its values is missing."""
-    absent = [row for row, value in enumerate(values) if is_absent(value)]
-    if absent:
-        raise ValueError(
-            f"`{role}`: no value of the column {name!r} may be missing. Received: none "
-            f"in row {absent[0] + 1}"
-        )
+    for row, value in enumerate(values):
+        if missing(value):
+            raise ValueError(
+                f"`{role}`: no value of the column {name!r} may be missing. Received: "
+                f"{value!r} in row {row + 1}. Remove such rows, or name another column."
+            )
+
+
+def categories(
+    values: Any, missing: Callable[[Any], bool] = is_absent
+) -> npt.NDArray[np.str_]:
+    """The values that occur, as sorted texts."""
+    return np.unique([str(v).strip() for v in values if not missing(v)]).astype(str)
 
 
 def one_hot(
     values: Any,
     missing: Callable[[Any], bool] = is_absent,
-    known: Sequence[str] | None = None,
+    known: Sequence[str] | npt.NDArray[np.str_] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """One column for each value that occurs, in sorted order; missing ones are 0.
+    """One column for each value that occurs, in sorted order; NaN where it is missing.
 
     Args:
         values: The values, of which each stands for its text.
@@ -185,33 +219,73 @@ def one_hot(
         known: The values that occur. Defaults to `None`: those of `values`.
     """
     texts = np.array([str(value).strip() for value in values])
-    there = np.array([not missing(value) for value in values])
-    names = np.unique(texts[there]) if known is None else np.array(known)
-    return ((texts[:, None] == names[None, :]) & there[:, None]).astype("float64")
+    names = categories(values, missing) if known is None else np.array(known)
+    hot = (texts[:, None] == names[None, :]).astype("float64")
+    hot[[missing(value) for value in values]] = np.nan
+    return hot
 
 
-def condition_of(name: str, values: Any) -> npt.NDArray[np.float64]:
+def condition_of(
+    name: str, values: Any, may_miss: bool = False
+) -> npt.NDArray[np.float64]:
     """A condition, shape `(rows, width)`: numbers in one column, texts one-hot.
 
+    Args:
+        name: The column's name, for messages.
+        values: Its values.
+        may_miss: As `known_numbers` takes it. Defaults to `False`.
+
     Raises:
-        ValueError: If a value is missing.
+        ValueError: If a value is missing or infinite.
     """
     if getattr(values, "ndim", 1) > 1:
         return np.asarray(values, "float64")
-    check_known("conditions", name, values)
-    numbers = as_numbers(values)
+    numbers = known_numbers("conditions", name, values, may_miss)
     return one_hot(values) if numbers is None else numbers[:, None]
 
 
-def labels_of(name: str, values: Any) -> npt.NDArray[np.generic]:
+def labels_of(
+    name: str, values: Any, may_miss: bool = False
+) -> npt.NDArray[np.generic]:
     """Labels as numbers where all are, else as texts: as numbers 10 sorts after 9.
 
+    Args:
+        name: The column's name, for messages.
+        values: Its values.
+        may_miss: As `known_numbers` takes it. Defaults to `False`.
+
     Raises:
-        ValueError: If one is missing.
+        ValueError: If one is missing or infinite.
     """
-    check_known("label_column", name, values)
-    numbers = as_numbers(values)
+    numbers = known_numbers("label_column", name, values, may_miss)
     return np.array([str(v) for v in values]) if numbers is None else numbers
+
+
+def known_numbers(
+    role: str, name: str, values: Any, may_miss: bool
+) -> npt.NDArray[np.float64] | None:
+    """All values as numbers, or `None` where some are texts.
+
+    Args:
+        role: The argument that names the column, for messages.
+        name: The column's name, for messages.
+        values: Its values.
+        may_miss: Boolean, texts such as NA are missing values. Among numbers they
+            always are.
+
+    Raises:
+        ValueError: If a value is missing or infinite.
+    """
+    numbers = as_numbers([value for value in values if not is_missing(value)])
+    has_words = may_miss or numbers is not None
+    check_known(role, name, values, is_missing if has_words else is_absent)
+    if numbers is None or np.isfinite(numbers).all():
+        return numbers
+    row = int(np.argmin(np.isfinite(numbers)))
+    raise ValueError(
+        f"`{role}`: the column {name!r} must hold finite numbers. "
+        f"Received: {values[row]!r} in row {row + 1}"
+    )
 
 
 def as_numbers(values: Any) -> npt.NDArray[np.float64] | None:

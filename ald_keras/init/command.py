@@ -1,9 +1,9 @@
 """`ald init`: a config to begin with, and the schema of configs.
 
-The config trains on scikit-learn's digits as it stands; a comment says what each key
-means. Editors that check YAML by a schema (for Visual Studio Code: the YAML extension)
-read it from `schema.json`, or from where the first line of a config says:
-`# yaml-language-server: $schema=FILE`.
+The config trains on scikit-learn's digits as it stands, or with `--dataset` on another
+data set; a comment says what each key means. Editors that check YAML by a schema (for
+Visual Studio Code: the YAML extension) read it from `schema.json`, or from where the
+first line of a config says: `# yaml-language-server: $schema=FILE`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import json
 import pathlib
 from collections.abc import Sequence
 
+from ald_keras._validation import check_choice
 from ald_keras.cli import OneLineParser, make_parser, run_command
 from ald_keras.files.atomic import atomic_path
 from ald_keras.init.schema import config_schema
-from ald_keras.init.template import TEMPLATE
+from ald_keras.init.template import template
+from ald_keras.registries import DATASETS
 
 
 def schema_text() -> str:
@@ -42,7 +44,16 @@ def _parser(prog: str) -> OneLineParser:
         metavar="FILE",
         help="file to write (default with --schema: standard output)",
     )
-    add("--schema", action="store_true", help="the JSON schema instead of a config")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--dataset",
+        default="digits",
+        metavar="NAME",
+        help="data set whose options the config holds (default: %(default)s)",
+    )
+    what.add_argument(
+        "--schema", action="store_true", help="the JSON schema instead of a config"
+    )
     add("--overwrite", action="store_true", help="replace a file that is there")
     return parser
 
@@ -55,7 +66,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald init") -> int:
         parser.error("the following arguments are required: FILE")
 
     def command() -> None:
-        text = schema_text() if arguments.schema else TEMPLATE
+        dataset = check_choice("--dataset", arguments.dataset, DATASETS)
+        text = schema_text() if arguments.schema else template(dataset)
         if arguments.file is None:
             print(text, end="")
             return

@@ -23,6 +23,7 @@ from ald_keras.runs.config import ELASTIC, METHODS, Config
 from ald_keras.runs.config_parts import (
     DATA_OPTIONS,
     NAMED,
+    NETWORK_ARGUMENTS,
     BetaConfig,
     GecoConfig,
     ProbeConfig,
@@ -137,7 +138,7 @@ def _data() -> JSON:
 
 def _network_options() -> JSON:
     names = {name for key in ARCHITECTURES for name in ARCHITECTURES.options(key)}
-    return dict.fromkeys(sorted(names - {"seed", "conditions"}), {})
+    return dict.fromkeys(sorted(names - {*NETWORK_ARGUMENTS}), {})
 
 
 def _rule_options() -> JSON:

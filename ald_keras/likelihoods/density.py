@@ -43,6 +43,9 @@ def soft_limit(values: Tensor, limit: float) -> Tensor:
 class DensityBase(abc.ABC):
     """Defaults: finite data, an output that is the mean, no arguments."""
 
+    # Whether deviations of 1 count as noise, whatever the data's scale.
+    has_unit_scale: bool = False
+
     def nll(self, x: Tensor, output: Tensor) -> Tensor:
         return sum_over_data(self.nll_values(x, output))
 
@@ -79,6 +82,8 @@ class DensityBase(abc.ABC):
 @keras.saving.register_keras_serializable("ald_keras")
 class Gaussian(DensityBase):
     """Gaussian likelihood of unit variance; the output is the mean."""
+
+    has_unit_scale = True
 
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         return 0.5 * ops.square(x - output) + 0.5 * LOG_2PI
@@ -155,6 +160,8 @@ class GaussianLearnedVariance(DensityBase):
 @keras.saving.register_keras_serializable("ald_keras")
 class Laplace(DensityBase):
     """Laplace likelihood of unit scale; the output is the location."""
+
+    has_unit_scale = True
 
     def nll_values(self, x: Tensor, output: Tensor) -> Tensor:
         return ops.abs(x - output) + math.log(2.0)

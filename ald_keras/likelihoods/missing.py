@@ -41,6 +41,7 @@ class MissingValues(DensityBase):
                 "'gaussian_learned_variance'."
             )
         self.likelihood = likelihood
+        self.has_unit_scale = getattr(likelihood, "has_unit_scale", False)
 
     allows_missing = True
 

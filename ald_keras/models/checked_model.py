@@ -12,7 +12,7 @@ import keras
 from ald_keras._typing import FitData, Store, T, Tensor
 from ald_keras.backends import from_chief, strategy_of, sync
 from ald_keras.likelihoods import Likelihood
-from ald_keras.metrics.arrays import for_keras
+from ald_keras.metrics.arrays import for_keras, is_array
 from ald_keras.models import data_checks, keras_internals
 from ald_keras.models.compiled_model import CompiledModel
 from ald_keras.models.fit_batches import shuffled_batches
@@ -25,6 +25,7 @@ from ald_keras.models.fit_guard import (
     surround,
 )
 from ald_keras.models.saved_state import SavedState, without_saved_state
+from ald_keras.models.scale_check import warn_of_scale
 
 
 class CheckedModel(CompiledModel):
@@ -93,6 +94,8 @@ class CheckedModel(CompiledModel):
             (x, y, sample_weight), validation_data = parts
         sample_weight = for_keras(sample_weight)
         self.check_data("x", x)
+        if is_array(x) and getattr(self.likelihood, "has_unit_scale", False):
+            warn_of_scale(self.data_of(x))
         self.check_data("validation_data", validation_data)
         name, steps = "validation_steps", kwargs.get("validation_steps")
         data_checks.check_end("validation_data", validation_data, name, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ald_keras._typing import JSON
 from ald_keras.metrics.catalog import METRICS
@@ -28,6 +28,9 @@ _NOTES = [
     "The run and its compact model decode to the same; their figures differ by the "
     "codes that are drawn at random."
 ]
+
+# Columns of a table that are named; `run.json` has all.
+_COLUMNS_SHOWN = 40
 
 _PARTS = {"train": "to train on", "validation": "to validate", "test": "to test"}
 
@@ -81,6 +84,7 @@ def asked(facts: RunFacts) -> list[tuple[str, str]]:
                 f"{count:,} {_PARTS.get(part, part)}" for part, count in samples.items()
             ),
         ),
+        ("columns", _columns(record.get("columns", []))),
         ("network", str(config["architecture"]["name"])),
         ("dimensions at the start", str(record["start_dims"])),
         ("pruning", f"rule “{name}” ({settings})" if pruned else _gates(facts)),
@@ -135,6 +139,18 @@ def _gates(facts: RunFacts) -> str:
         f"gates, squared error of at most {facts.record['bound']['tau']:g} a sample "
         f"({settings['estimator']}, {settings['gate_penalty']:g} nats a gate)"
     )
+
+
+def _columns(columns: Sequence[JSON]) -> str:
+    """The columns of a table; what standardised ones were in brackets: mean ± std."""
+    texts = [
+        f"{column['name']} ({column['mean']:.4g} ± {column['std']:.4g})"
+        if {"mean", "std"} <= column.keys()
+        else str(column["name"])
+        for column in columns[:_COLUMNS_SHOWN]
+    ]
+    left_out = len(columns) - len(texts)
+    return ", ".join([*texts, *([f"{left_out:,} more"] if left_out else [])])
 
 
 def _plain(value: object) -> str:

@@ -16,6 +16,7 @@ from ald_keras._validation import (
     check_known,
     check_mapping,
     check_real,
+    check_scaling,
     check_text,
 )
 from ald_keras.registries import ARCHITECTURES, DATASETS
@@ -23,8 +24,11 @@ from ald_keras.registries import ARCHITECTURES, DATASETS
 # Arguments of `load_dataset` that stand elsewhere in a config.
 _NO_OPTIONS = ("name", "data_dir", "seed")
 
-# Options under `data` that all data sets have: the folder, and two of `load_dataset`.
-DATA_OPTIONS = ("dir", "limit", "val_fraction")
+# Options under `data` that all data sets have: the folder, and some of `load_dataset`.
+DATA_OPTIONS = ("dir", "limit", "val_fraction", "standardize", "noise")
+
+# Arguments of an architecture that are no options of a config.
+NETWORK_ARGUMENTS = ("seed", "conditions")
 
 _Section = TypeVar("_Section")
 
@@ -92,6 +96,7 @@ def check_data(dataset: object, options: Mapping[str, object]) -> None:
     if options.get("dir") is not None:
         check_text("data.dir", options["dir"])
     DATASETS.check_options(f"Data set {name!r}", name, options, DATA_OPTIONS)
+    check_scaling(options.get("standardize", False), options.get("noise", 1.0))
 
 
 def check_architecture(architecture: Named) -> None:

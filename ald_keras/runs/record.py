@@ -65,6 +65,24 @@ class GatedBound(_GatedBound, total=False):
     cause: str | None
 
 
+class _ColumnRecord(TypedDict):
+    name: str
+
+
+class ColumnRecord(_ColumnRecord, total=False):
+    """A column of the data; with mean and standard deviation if it is standardised."""
+
+    mean: float
+    std: float
+
+
+class ConditionRecord(TypedDict):
+    """What a model reads beside the data."""
+
+    shape: list[int]
+    dtype: str
+
+
 class RunRecord(TypedDict, total=False):
     """What `run.json` holds; an experiment may add keys of its own.
 
@@ -90,6 +108,8 @@ class RunRecord(TypedDict, total=False):
     parameters: int
     parameters_compact: int
     samples: dict[str, int]
+    columns: list[ColumnRecord]
+    conditions: dict[str, ConditionRecord]
     baseline_nll: float | None
     features: str | None
     test: dict[str, float]

@@ -25,6 +25,7 @@ from ald_keras.models.latent_vae import LatentVAE
 from ald_keras.reports import RUN_FIGURES, try_to_report
 from ald_keras.rules import ALDToTheEndState
 from ald_keras.runs.config import Config
+from ald_keras.runs.data_record import data_record
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
 from ald_keras.runs.file_names import (
     CHECKPOINT,
@@ -189,11 +190,7 @@ def _record(
         "outcome": None if search is None else search.result(),
         "elastic": _is_elastic(model),
         "parameters": parameter_count(model),
-        "samples": {
-            "train": len(data.x_train),
-            "validation": len(data.x_val),
-            "test": len(data.x_test),
-        },
+        **data_record(data),
     }
     state = getattr(search, "state", None)
     if isinstance(state, ALDToTheEndState):

@@ -1,10 +1,12 @@
 import keras
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from builders import stream_of
 from keras import ops
 
-from ald_keras.callbacks.probe import make_probe
+from ald_keras.callbacks.probe import ArrayProbe, make_probe
+from ald_keras.metrics.arrays import NamedArrays, SparseRows
 
 X = np.arange(40, dtype="float32").reshape(20, 2)
 Y = np.arange(20) % 4
@@ -117,3 +119,36 @@ def test_streams_that_cannot_be_read_every_epoch_are_errors(stream, what):
 def test_labels_must_be_as_many_as_the_data():
     with pytest.raises(ValueError, match="20 samples and 19 labels"):
         make_probe((X, Y[:19]))
+
+
+class CountedReads:
+    """Data that count how often they are read."""
+
+    dtype = np.dtype("float32")
+
+    def __init__(self, shape):
+        self.shape, self.ndim, self.reads = shape, len(shape), 0
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        self.reads += 1
+        if isinstance(rows, int) and rows >= len(self):
+            raise IndexError(rows)
+        return np.zeros(self.shape, "float32")[rows]
+
+
+@pytest.mark.parametrize("make", [lambda x: x, lambda x: NamedArrays({"x": x})])
+def test_labels_are_told_from_data_by_their_shape(make):
+    data = CountedReads((30, 5))
+    assert make_probe((make(data), np.arange(30) % 3)).n_classes == 3
+    assert data.reads == 0
+
+
+def test_sparse_data_stay_sparse_beside_labels(monkeypatch):
+    rows = SparseRows(sp.csr_matrix(np.eye(30)))
+    counted = CountedReads((30, 30))
+    monkeypatch.setattr(SparseRows, "__getitem__", lambda _, key: counted[key])
+    assert ArrayProbe(rows, np.arange(30) % 3).n_classes == 3
+    assert counted.reads == 0

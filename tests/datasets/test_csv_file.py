@@ -182,3 +182,21 @@ def test_files_without_a_table(tmp_path, content, match):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"No such file: .*own\.csv"):
         load(tmp_path / "own.csv")
+
+
+@pytest.mark.parametrize("label_column", [0, ""])
+def test_a_label_column_without_a_name(tmp_path, label_column):
+    rows = [["", "a", "b"], *([i % 2, i, 0.5 * i] for i in range(20))]
+    data = load(write(tmp_path / "own.csv", rows), label_column=label_column)
+    assert data.data_shape == (2,)
+    assert data.class_names == ("0", "1")
+
+
+def test_a_label_by_position_where_names_repeat(tmp_path):
+    rows = [["a", "b", "a"], *([i, 0.5 * i, i % 3] for i in range(30))]
+    path = write(tmp_path / "own.csv", rows)
+    data = load(path, label_column=2)
+    assert [column.name for column in data.columns] == ["a", "b"]
+    np.testing.assert_array_equal(data.x_train[:, 0] % 3, data.y_train)
+    with pytest.raises(ValueError, match="`label_column` must name one column"):
+        load(path, label_column="a")

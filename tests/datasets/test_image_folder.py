@@ -102,15 +102,25 @@ def test_mixed_modes_become_rgb(tmp_path):
     )
 
 
-def test_grey_and_black_and_white_files_become_rgb(tmp_path):
+def test_grey_and_black_and_white_files_keep_one_channel(tmp_path):
     grey = random_image(0, (4, 4))
     for i in range(5):
         save(tmp_path / f"grey{i}.png", grey)
         Image.new("1", (4, 4), 1).save(tmp_path / f"bw{i}.png")
-    images = together(load(tmp_path))
-    white = np.full((4, 4, 3), 255, np.uint8)
-    expected = [np.stack([grey] * 3, -1).tobytes(), white.tobytes()]
-    assert sorted(image.tobytes() for image in images) == sorted(expected * 5)
+    for channels, options in ((1, {}), (3, {"grayscale": False})):
+        images = together(load(tmp_path, **options))
+        white = np.full((4, 4, channels), 255, np.uint8)
+        expected = [np.stack([grey] * channels, -1).tobytes(), white.tobytes()]
+        assert images.shape[1:] == (4, 4, channels)
+        assert sorted(image.tobytes() for image in images) == sorted(expected * 5)
+
+
+def test_one_coloured_file_among_grey_ones(tmp_path):
+    grey = random_image(0, (4, 4))
+    for i in range(9):
+        save(tmp_path / f"{i}.png", grey)
+    save(tmp_path / "last.png", random_image(1, (4, 4, 3)))
+    assert load(tmp_path).data_shape == (4, 4, 3)
 
 
 def test_grayscale_is_luma(tmp_path):

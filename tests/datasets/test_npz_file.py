@@ -67,7 +67,7 @@ def test_classes_of_both_parts_are_numbered_together(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "match"),
     [
-        ({"data": X}, "must hold the samples as 'x' or 'x_train'"),
+        ({"data": X, "a": X}, r"'x' or 'x_train'. Received: \['a', 'data'\]"),
         ({"x": X, "x_train": X}, "'x' or 'x_train', not both"),
         ({"x": X, "y_test": Y}, "holds 'y_test' but no 'x_test'"),
         ({"x": X, "y": Y[:-1]}, "one label a sample"),

@@ -99,7 +99,8 @@ def test_a_list_of_columns_is_a_list():
 
 
 def test_categories_are_one_hot_and_numbers_stay():
-    np.testing.assert_array_equal(one_hot(["b", "a", ""]), [[0, 1], [1, 0], [0, 0]])
+    hot = one_hot(["b", "a", ""])
+    np.testing.assert_array_equal(hot, [[0, 1], [1, 0], [np.nan, np.nan]])
     np.testing.assert_array_equal(condition_of("n", ["2", "10"]), [[2], [10]])
 
 
@@ -111,6 +112,61 @@ def test_categories_are_missing_only_where_that_is_said(tmp_path):
     assert data.data_shape == (4,)
     data = load_dataset("csv", path=path, categorical=["region"], missing="nan")
     assert data.data_shape == (2,)  # North America and nothing are one here
+    x = np.concatenate([data.x_train, data.x_val, data.x_test])
+    assert sorted(x[:, 0]) == list(range(27))
+    np.testing.assert_array_equal(x[x[:, 0] % 3 == 1, 1], 1)
+    # What is not known is no category; it is left out of the likelihood.
+    np.testing.assert_array_equal(np.isnan(x[:, 1]), x[:, 0] % 3 != 1)
+
+
+@pytest.mark.parametrize("role", ["conditions", "label_column"])
+@pytest.mark.parametrize("cell", ["NA", "nan", "null"])
+@pytest.mark.parametrize("missing", [None, "nan"])
+def test_words_for_missing_values_are_no_categories(tmp_path, role, cell, missing):
+    path = tmp_path / "table.csv"
+    ages = [str(20 + i % 3) for i in range(30)]
+    ages[4] = cell
+    path.write_text("\n".join(["a,age", *(f"{i},{age}" for i, age in enumerate(ages))]))
+    options = {role: ["age"] if role == "conditions" else "age", "missing": missing}
+    with pytest.raises(ValueError, match=f"`{role}`.*'age'.*'{cell}' in row 5"):
+        load_dataset("csv", path=path, **options)
+
+
+@pytest.mark.parametrize("role", ["conditions", "label_column"])
+def test_conditions_and_labels_are_finite(tmp_path, role):
+    path = tmp_path / "table.csv"
+    rows = [f"{i},{'inf' if i == 6 else i % 3}" for i in range(30)]
+    path.write_text("\n".join(["a,age", *rows]))
+    options = {role: ["age"] if role == "conditions" else "age"}
+    with pytest.raises(ValueError, match=f"`{role}`.*'age'.*finite.*'inf' in row 7"):
+        load_dataset("csv", path=path, **options)
+
+
+NULLABLE = pd.DataFrame(
+    {
+        "height": RNG.normal(size=40),
+        "age": pd.array([None, *range(39)], "Int64"),
+        "colour": pd.array([None, *["red", "blue", "green"] * 13], "string"),
+    }
+)
+
+
+@pytest.mark.parametrize("column", ["age", "colour"])
+def test_nullable_types_of_pandas(tmp_path, column):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "table.parquet"
+    NULLABLE[["height", column]].to_parquet(path)
+    data = load_dataset("parquet", path=path, categorical=[column], missing="nan")
+    x = np.concatenate([data.x_train, data.x_val, data.x_test])
+    assert x.shape[1] == 1 + NULLABLE[column].nunique()
+    assert np.isnan(x[:, 1:]).all(axis=1).sum() == 1
+    for role, value in (
+        ("categorical", [column]),
+        ("conditions", [column]),
+        ("label_column", column),
+    ):
+        with pytest.raises(ValueError, match=f"`{role}`.*'{column}'.*row 1"):
+            load_dataset("parquet", path=path, **{role: value})
 
 
 @pytest.mark.parametrize("role", ["conditions", "label_column"])
@@ -262,3 +318,13 @@ def test_other_files_of_cells_are_errors(tmp_path):
         load_dataset("h5ad", path=path, conditions=["donor"])
     with pytest.raises(ValueError, match="layer 'raw'"):
         load_dataset("h5ad", path=path, layer="raw")
+
+
+def test_texts_of_both_parts_of_an_archive_are_known(tmp_path):
+    x = RNG.normal(size=(40, 3))
+    site = np.array(["a", "b"] * 20)
+    holes = np.where(np.arange(40) == 3, "", site)
+    parts = {"x_train": x, "x_test": x, "site_train": site, "site_test": holes}
+    np.savez(tmp_path / "two.npz", **parts)
+    with pytest.raises(ValueError, match="`conditions`.*'site'.*row 44"):
+        load_dataset("npz", path=tmp_path / "two.npz", conditions=["site"])

@@ -165,6 +165,7 @@ def test_sparse_counts_are_checked_split_and_observed():
         ("poisson", 1e3),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The columns of .x. have")
 def test_training_starts_at_any_scale(likelihood, scale):
     x = np.floor(scale * RNG.gamma(0.5, size=(200, 20))).astype("float32")
     vae = table_vae(20, likelihood=likelihood)

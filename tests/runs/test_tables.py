@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ald_keras.export.command import main as export
+from ald_keras.runs.record import load_record
 from ald_keras.train import main as train
 
 RNG = np.random.default_rng(0)
@@ -62,6 +63,44 @@ def test_a_table_with_a_condition_and_holes_runs_through(config, tmp_path):
     assert export([str(output / "model.keras"), "--format", "parts"]) == 0
     encoder = keras.saving.load_model(output / "compact-encoder.keras")
     assert [tensor.name for tensor in encoder.inputs] == ["data", "site"]
+
+
+@pytest.mark.filterwarnings("ignore:ALD. the size is not fixed")
+def test_a_run_says_what_its_columns_were(config, tmp_path):
+    frame = pd.read_csv(tmp_path / "table.csv")
+    frame[list("vwxyz")] *= 300
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    settings = ["data.standardize=true", "data.noise=0.5", "data.categorical=[kind]"]
+    settings += ["data.label_column=null", "data.conditions=[site]"]
+    output = tmp_path / "run"
+    assert run(config, output, "--set", *settings) == 0
+    record = load_record(output / "run.json")
+    names = [column["name"] for column in record["columns"]]
+    assert names == [*"vwxyz", "kind=high", "kind=low"]
+    for column in record["columns"][:5]:
+        assert 200 < column["std"] < 1500
+        assert abs(column["mean"]) < 200
+    assert record["columns"][5] == {"name": "kind=high"}
+    assert record["conditions"] == {"site": {"shape": [3], "dtype": "float32"}}
+    text = (output / "report.html").read_text()
+    first = record["columns"][0]
+    assert f"v ({first['mean']:.4g} ± {first['std']:.4g}), w (" in text
+    assert "kind=high, kind=low" in text
+
+
+@pytest.mark.filterwarnings("ignore:ALD. the size is not fixed")
+def test_a_table_that_is_not_scaled_is_warned_of_once(config, tmp_path):
+    frame = pd.read_csv(tmp_path / "table.csv")
+    frame[list("vwxyz")] *= 300
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.warns(UserWarning, match="standardize: true") as found:
+        assert run(config, tmp_path / "run", "--set", "report=false") == 0
+    assert len([w for w in found if "standardize" in str(w.message)]) == 1
+
+
+def test_noise_without_standardize_is_no_config(config, tmp_path, capsys):
+    assert run(config, tmp_path / "run", "--set", "data.noise=0.33") == 2
+    assert "`noise` must be left out" in capsys.readouterr().err
 
 
 def test_networks_without_conditions_say_so(config, tmp_path, capsys):
