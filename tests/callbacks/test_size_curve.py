@@ -151,7 +151,7 @@ def test_training_can_end_with_the_decision():
 def test_an_unfinished_search_warns_whatever_verbose_is():
     with pytest.warns(UserWarning, match="not fixed: .*Train for more epochs"):
         fit(traced_vae(), callback_of(SizeCurveRule(patience=50)), epochs=6)
-    with pytest.warns(UserWarning, match="had not settled"):
+    with pytest.warns(UserWarning, match="before the first measurement of sizes"):
         fit(traced_vae(), callback_of(), epochs=20, more=[StopAfter(2)])
 
 
