@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.size_curve.edge import Increase
 from ald_keras.rules.size_curve.state import SizeCurveState
+from ald_keras.rules.tolerance import format_nats
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Next:
     state: SizeCurveState
     code: str
     reason: str
-    details: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    details: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
 SETTLING = (
@@ -124,11 +124,11 @@ def moving(
 def falling(state: SizeCurveState, allowed: float) -> str:
     """Why a decision waits while the increase below the answer falls."""
     size = state.size or 1
-    above = _nats(state.below[-1], allowed)
+    above = format_nats(state.below[-1], allowed)
     return (
         f"Candidate: {dimensions(size)}. With {size - 1} the loss is {above} nats "
         "above that of the full size, but it is still falling and may soon be within "
-        f"the {_nats(allowed, allowed)} that are allowed."
+        f"the {format_nats(allowed, allowed)} that are allowed."
     )
 
 
@@ -147,14 +147,18 @@ def fixed(
     return f"Size fixed: {dimensions(size)}{kept}. {why}".strip()
 
 
-def measured(increases: Mapping[int, Increase]) -> dict[str, tuple[float, ...]]:
+def measured(
+    size: int, increases: Mapping[int, Increase], allowed: float, uses_loss: bool
+) -> dict[str, float | tuple[float, ...]]:
     """The size curve that a size was fixed on, as details of the decision."""
     values = increases.values()
-    return {
+    curve: dict[str, float | tuple[float, ...]] = {
+        "size": float(size),
         "sizes": tuple(increases),
         "increase": tuple(value.mean for value in values),
         "standard_error": tuple(value.standard_error for value in values),
     }
+    return {**curve, "tolerance": allowed} if uses_loss else curve
 
 
 def closed(reserve: int, increase: Increase, allowed: float) -> str:
@@ -205,37 +209,22 @@ def _levels(size: int, increases: Mapping[int, Increase], allowed: float) -> str
     if not parts:
         return ""
     (first, increase), *rest = parts
-    text = (
-        f"With {dimensions(first)} the loss is {_nats(increase.mean, allowed)} nats "
-        f"above that of all {full}"
-    )
+    above = format_nats(increase.mean, allowed)
+    text = f"With {dimensions(first)} the loss is {above} nats above that of all {full}"
     for smaller, increase in rest:
-        text += f", with {smaller} it is {_nats(increase.mean, allowed)} above"
+        text += f", with {smaller} it is {format_nats(increase.mean, allowed)} above"
     return f"{text}; {_limit(parts[0][1], allowed)}."
 
 
 def _without_them(increase: Increase, allowed: float) -> str:
-    above = _nats(increase.mean, allowed)
+    above = format_nats(increase.mean, allowed)
     return f"without them the loss is {above} nats higher; {_limit(increase, allowed)}."
 
 
 def _limit(increase: Increase, allowed: float) -> str:
     """What may be lost, as `Increase.is_within` takes it."""
-    limit = f"{_nats(allowed, allowed)} is allowed"
+    limit = f"{format_nats(allowed, allowed)} is allowed"
     if increase.standard_error > allowed:
-        error = _nats(increase.standard_error, allowed)
+        error = format_nats(increase.standard_error, allowed)
         limit += f", or one standard error, {error}"
     return limit
-
-
-def _nats(value: float, allowed: float) -> str:
-    """A loss above another, with as many digits as show the tolerance.
-
-    Example:
-    >>> _nats(0.2412, allowed=0.0141), _nats(-0.0015, allowed=0.0141)
-    ('0.241', '0.000')
-    """
-    digits = 3
-    if allowed > 0.0:
-        digits = min(max(1 - math.floor(math.log10(allowed)), 0), 9)
-    return f"{max(value, 0.0):.{digits}f}"
