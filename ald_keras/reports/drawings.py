@@ -87,6 +87,8 @@ def _training(facts: RunFacts) -> Drawing:
         if "loss" not in curves.values
         else "The loss of each epoch."
     )
+    if any(len(curves.points(n)[0]) < len(curves.epochs) for n in curves.values):
+        caption += " Points mark the epochs in which a metric was measured."
     caption += " The frame leaves out the steep fall of the first epochs."
     if facts.decisions:
         caption += (
