@@ -26,8 +26,8 @@ _FINAL = (
 )
 
 _NOTES = [
-    "The run and its compact model decode to the same; their figures differ by the "
-    "codes that are drawn at random."
+    "The run and its compact model decode to the same: each dimension has the same "
+    "random numbers in both, and what is left is rounding."
 ]
 
 # The column of what the last epoch logged.

@@ -9,6 +9,7 @@ import shutil
 from typing import Any
 
 import keras
+import numpy as np
 
 from ald_keras._typing import JSON
 from ald_keras.callbacks import GateSearch
@@ -81,6 +82,7 @@ def write_run(
     _write_training(output, config, model, history, search)
     data = parts.data
     small = compact(model, keep_optimizer=False)
+    kept = np.isin(range(model.latent_dim), model.latent_mask.active_indices)
     measured = {
         name: evaluate_model(
             vae,
@@ -89,8 +91,9 @@ def write_run(
             parts.extractor,
             config.seed,
             data.y_test,
+            mask,
         )
-        for name, vae in (("test", model), ("test_compact", small))
+        for name, vae, mask in (("test", model, None), ("test_compact", small, kept))
     }
     curve = None
     if hasattr(model, "size_curve"):
