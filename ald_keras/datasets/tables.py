@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ald_keras._validation import check_choice
+from ald_keras.files.csv_rows import check_columns
 from ald_keras.metrics.arrays import NamedArrays
 
 # Cells that stand for a missing value.
@@ -62,12 +63,7 @@ class ColumnRoles:
 
     def check_known(self, source: str, columns: Sequence[str]) -> None:
         """Raise a `ValueError` unless every column named is there once."""
-        for name in sorted(self.texts):
-            if list(columns).count(name) != 1:
-                raise ValueError(
-                    f"{source}: must have one column {name!r}. Received: "
-                    f"{', '.join(map(str, columns[:20]))}"
-                )
+        check_columns(source, self.texts, columns)
 
 
 def condition_names(columns: Sequence[str]) -> dict[str, str]:

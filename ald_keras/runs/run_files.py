@@ -28,11 +28,9 @@ from ald_keras.rules import ALDToTheEndState
 from ald_keras.runs.config import Config
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
 from ald_keras.runs.file_names import (
-    CHECKPOINT,
     CURVE,
     ERROR_FILE,
     REPORT,
-    RUN_FILES,
     TENSORBOARD,
 )
 from ald_keras.runs.parts import RunParts
@@ -244,14 +242,6 @@ def _bound(
 def _decision_log(search: Search | None) -> list[dict[str, object]]:
     """What `decisions.json` holds: all decisions of a search, none without one."""
     return [] if search is None else [d.to_dict() for d in search.decisions]
-
-
-def holds_run(output: pathlib.Path) -> bool:
-    """Whether a folder is there and holds nothing but what a run writes."""
-    own = {*RUN_FILES, ERROR_FILE, CHECKPOINT, TENSORBOARD, "figures"}
-    return output.is_dir() and all(
-        path.name in own or path.name.startswith(".") for path in output.iterdir()
-    )
 
 
 def clear_logs(output: pathlib.Path) -> None:
