@@ -111,6 +111,15 @@ def test_an_answer_takes_less_than_a_second(arguments):
     assert spent + after.children_system - before.children_system < 1.0
 
 
+def test_a_warning_of_a_command_is_one_line():
+    code = (
+        "from ald_keras._warn import warn; from ald_keras.cli import run_command;"
+        "run_command('ald x', lambda: warn('a\\nb'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "ald x: warning: a b\n")
+
+
 def help_of(name, capsys):
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])

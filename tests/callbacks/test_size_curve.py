@@ -149,8 +149,11 @@ def test_training_can_end_with_the_decision():
 
 
 def test_an_unfinished_search_warns_whatever_verbose_is():
-    with pytest.warns(UserWarning, match="not fixed: .*Train for more epochs"):
+    with pytest.warns(UserWarning, match="not fixed: .*Train for more epochs") as found:
         fit(traced_vae(), callback_of(SizeCurveRule(patience=50)), epochs=6)
+    # It shows the line that has called `fit`.
+    ours = [warning for warning in found if str(warning.message).startswith("ALD")]
+    assert [warning.filename for warning in ours] == [__file__]
     with pytest.warns(UserWarning, match="before the first measurement of sizes"):
         fit(traced_vae(), callback_of(), epochs=20, more=[StopAfter(2)])
 
