@@ -91,7 +91,8 @@ def _sufficient(facts: RunFacts) -> str | None:
         return text
     at = sizes.index(size - 1)
     increase, error = details["increase"][at], details["standard_error"][at]
-    compared = "more than" if increase > allowed else "not clearly less than"
+    clear = increase > max(allowed, error)
+    compared = "more than" if clear else "not clearly within"
     share = rule["tolerance"]
     gain = f" ({share.replace('%', ' %')} of the gain)" if "%" in str(share) else ""
     return (

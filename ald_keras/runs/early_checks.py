@@ -33,9 +33,13 @@ def check_run(
         check_folder(output, overwrite or (resume and holds_run(output)))
     options = config.data
     folder, path = options.get("dir"), options.get("path")
-    if folder is not None and not pathlib.Path(str(folder)).expanduser().is_dir():
+    try:
+        base = pathlib.Path(str(folder or "")).expanduser()
+    except RuntimeError:  # a `~` of nobody, of which the loader says more
+        return
+    if folder is not None and not base.is_dir():
         raise FileNotFoundError(
-            f"`data.dir` must be an existing folder. Received: data.dir={folder}"
+            f"`data_dir` must be an existing folder. Received: data_dir={folder}"
         )
     # Only where it must be given is it the data themselves.
     if not DATASETS.options(config.dataset).get("path") or not isinstance(path, str):

@@ -69,7 +69,7 @@ def test_the_answer_is_the_size_and_what_one_less_would_cost():
         "than the tolerance of 0.014 nats (0.5 % of the gain)."
     )
     close = answer_sentence(facts(decisions=[fixed_on(0.01)]))
-    assert "0.010 ± 0.040 nats, not clearly less than the tolerance" in close
+    assert "0.010 ± 0.040 nats, not clearly within the tolerance" in close
 
 
 @pytest.mark.parametrize(

@@ -208,23 +208,30 @@ def _levels(size: int, increases: Mapping[int, Increase], allowed: float) -> str
         parts.append((size - 1, below))
     if not parts:
         return ""
+    noisy = any(increase.standard_error > allowed for _, increase in parts)
     (first, increase), *rest = parts
-    above = format_nats(increase.mean, allowed)
+    above = _above(increase, allowed, noisy)
     text = f"With {dimensions(first)} the loss is {above} nats above that of all {full}"
     for smaller, increase in rest:
-        text += f", with {smaller} it is {format_nats(increase.mean, allowed)} above"
-    return f"{text}; {_limit(parts[0][1], allowed)}."
+        text += f", with {smaller} it is {_above(increase, allowed, noisy)} above"
+    return f"{text}; {_limit(allowed, noisy)}."
 
 
 def _without_them(increase: Increase, allowed: float) -> str:
-    above = format_nats(increase.mean, allowed)
-    return f"without them the loss is {above} nats higher; {_limit(increase, allowed)}."
+    noisy = increase.standard_error > allowed
+    above = _above(increase, allowed, noisy)
+    return f"without them the loss is {above} nats higher; {_limit(allowed, noisy)}."
 
 
-def _limit(increase: Increase, allowed: float) -> str:
+def _above(increase: Increase, allowed: float, noisy: bool) -> str:
+    mean = format_nats(increase.mean, allowed)
+    if not noisy:
+        return mean
+    # It is printed, perhaps where there is ASCII only.
+    return f"{mean} +/- {format_nats(increase.standard_error, allowed)}"
+
+
+def _limit(allowed: float, noisy: bool) -> str:
     """What may be lost, as `Increase.is_within` takes it."""
     limit = f"{format_nats(allowed, allowed)} is allowed"
-    if increase.standard_error > allowed:
-        error = format_nats(increase.standard_error, allowed)
-        limit += f", or one standard error, {error}"
-    return limit
+    return f"{limit}, or one standard error" if noisy else limit
