@@ -45,8 +45,8 @@ def test_losses_are_left_out_where_they_decide_nothing():
 def test_a_standard_error_above_the_tolerance_is_named():
     noisy = {2: Increase(0.1, 0.09, 4), 3: Increase(0.02, 0.03, 4), 4: INCREASES[7]}
     assert reasons.fixed(3, 0, noisy, 0.014, True).endswith(
-        "With 3 dimensions the loss is 0.020 +/- 0.030 nats above that of all 4, with 2 "
-        "it is 0.100 +/- 0.090 above; 0.014 is allowed, or one standard error."
+        "With 3 dimensions the loss is 0.020 +/- 0.030 nats above that of all 4, with "
+        "2 it is 0.100 +/- 0.090 above; 0.014 is allowed, or one standard error."
     )
 
 
