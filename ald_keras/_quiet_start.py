@@ -24,11 +24,12 @@ _CHATTER = re.compile(
 def load_backend() -> None:
     """Load Keras and its backend; TensorFlow says only what has failed.
 
-    Who sets `TF_CPP_MIN_LOG_LEVEL` sees what it asks for.
+    Who sets `TF_CPP_MIN_LOG_LEVEL` to less than 3 sees what it asks for.
     """
     if "keras" in sys.modules:
         return
-    if _LEVEL in os.environ:
+    # TensorFlow prints some messages whatever the level is.
+    if os.environ.get(_LEVEL, "3") != "3":
         importlib.import_module("keras")
         return
     os.environ[_LEVEL] = "3"

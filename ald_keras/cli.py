@@ -6,8 +6,9 @@ import argparse
 import io
 import pathlib
 import sys
+import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ald_keras._after_keras import name_missing_backend
 
@@ -82,6 +83,16 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A folder's name may hold what the terminal, or no encoding, can show.
         sys.stdout.reconfigure(errors="backslashreplace")
+    default = warnings.formatwarning
+
+    def in_one_line(
+        message: Warning | str, category: type[Warning], *place: Any, **line: Any
+    ) -> str:
+        if category is not UserWarning:
+            return default(message, category, *place, **line)
+        return f"{prog}: warning: {' '.join(str(message).split())}\n"
+
+    warnings.formatwarning = in_one_line
     try:
         command()
     except KeyboardInterrupt:
@@ -96,6 +107,8 @@ def run_command(prog: str, command: Callable[[], None]) -> int:
         hint = "not enough memory: " if out_of_memory else ""
         print(f"{prog}: {hint}{_one_line(error)}", file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = default
     return 0
 
 

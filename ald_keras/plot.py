@@ -53,7 +53,7 @@ def size_curve(source: Any) -> Figure:
     """
     _check_matplotlib()
     from ald_keras.metrics import SizeCurve
-    from ald_keras.reports.run_facts import curve_when_fixed
+    from ald_keras.reports.drawings import draw_size_curve
 
     if isinstance(source, SizeCurve):
         return source.plot()
@@ -63,8 +63,7 @@ def size_curve(source: Any) -> Figure:
             "`source` must be a `SizeCurve`, or an `ALDCallback` whose `fit` has ended"
             f". Received: {source!r}. Pass `vae.size_curve(x)`."
         )
-    fixed = curve_when_fixed(_decisions(source))
-    return curve.plot([] if fixed is None else [fixed])
+    return draw_size_curve(curve, _decisions(source))
 
 
 def history(history: Any, callback: Any = None) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
+import shlex
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,9 +16,10 @@ from ald_keras.cli import OneLineParser, add_config, make_parser, run_command
 from ald_keras.rules.outcome import STATUS_TITLES
 from ald_keras.runs.choices import list_choices, list_options
 from ald_keras.runs.config import Config, load_config
-from ald_keras.runs.file_names import CHECKPOINT, TENSORBOARD
+from ald_keras.runs.early_checks import check_run
+from ald_keras.runs.file_names import CHECKPOINT, REPORT, TENSORBOARD
 from ald_keras.runs.record import CONFIG, RECORD, load_record
-from ald_keras.runs.run_folder import run_folder
+from ald_keras.runs.run_folder import holds_run, run_folder
 
 
 def run(
@@ -59,7 +61,7 @@ def run(
     from ald_keras.backends import from_chief, together
     from ald_keras.runs.checkpoint import check_config
     from ald_keras.runs.parts import load_parts
-    from ald_keras.runs.run_files import clear_logs, holds_run, write_run
+    from ald_keras.runs.run_files import clear_logs, write_run
     from ald_keras.runs.strategies import open_strategy
     from ald_keras.runs.training import train
 
@@ -191,6 +193,13 @@ def _resuming_text(output: pathlib.Path) -> str:
     return f"{output}: no {CHECKPOINT} there, starting at the first epoch."
 
 
+def _next_steps(output: pathlib.Path) -> str:
+    """Where the report is, and how to export the model."""
+    report = output / REPORT
+    lines = [f"Report: {report}"] if report.is_file() else []
+    return "\n".join([*lines, f"Export: ald export {shlex.quote(str(output))}"])
+
+
 def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> int:
     """Run the command; returns its exit code."""
     parser = _parser(prog)
@@ -209,6 +218,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> in
         output = arguments.output or pathlib.Path("saved_models", arguments.config.stem)
         if arguments.resume:
             print(_resuming_text(output))
+        if not (arguments.resume and is_finished(output)):
+            check_run(config, output, arguments.overwrite, arguments.resume)
         load_backend()
         record = run(
             config,
@@ -227,6 +238,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.train") -> in
             f"{test['reconstruction_loss']:.2f} nats, "
             f"ELBO {test['elbo']:.2f} nats; {record['seconds']:.0f} s"
         )
+        print(_next_steps(output))
 
     return run_command(parser.prog, command)
 

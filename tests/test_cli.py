@@ -72,9 +72,32 @@ for arguments, expected in json.loads(sys.argv[1]):
 """
 
 
-def test_help_lists_and_errors_load_no_backend():
+def wrong_files(folder):
+    """Arguments that name what is missing or in the way, each an error."""
+    (folder / "full").mkdir()
+    (folder / "full" / "notes.txt").write_text("mine")
+    (folder / "table.csv").write_text("a,b,kind\n1,2,x\n3,4,y\n")
+    train = ["train", "--config", DIGITS, "--output", str(folder / "new"), "--set"]
+    table = [*train, "dataset=csv", f"data.path={folder / 'table.csv'}"]
+    return [
+        ["train", "--config", DIGITS, "--output", str(folder / "full")],
+        ["train", "--config", DIGITS, "--output", str(folder / "table.csv")],
+        *(
+            [*train, f"dataset={name}", f"data.path={folder / 'none'}"]
+            for name in ("csv", "npz", "parquet", "h5ad", "image_folder")
+        ),
+        [*train, f"data.dir={folder / 'none'}"],
+        [*table, "data.label_column=sort"],
+        [*table, "data.conditions=[kind, age]"],
+        [*table, "data.categorical=[sort]"],
+        ["export", str(folder / "full")],
+    ]
+
+
+def test_help_lists_and_errors_load_no_backend(tmp_path):
+    quick = [*QUICK, *((arguments, 2) for arguments in wrong_files(tmp_path))]
     done = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps(QUICK), json.dumps(HEAVY)],
+        [sys.executable, "-c", CODE, json.dumps(quick), json.dumps(HEAVY)],
         capture_output=True,
         text=True,
     )
@@ -91,6 +114,15 @@ def test_an_answer_takes_less_than_a_second(arguments):
     after = os.times()
     spent = after.children_user - before.children_user
     assert spent + after.children_system - before.children_system < 1.0
+
+
+def test_a_warning_of_a_command_is_one_line():
+    code = (
+        "from ald_keras._warn import warn; from ald_keras.cli import run_command;"
+        "run_command('ald x', lambda: warn('a\\nb'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "ald x: warning: a b\n")
 
 
 def help_of(name, capsys):

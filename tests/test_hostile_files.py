@@ -223,7 +223,7 @@ def test_flipped_bits_in_files_of_a_run(run_copy, name):
         except ValueError as error:
             refusals += str(path) in str(error) or pytest.fail(str(error))
         else:  # another digit or letter: all that is told of it can be told
-            answer_sentence(facts), outcome_words(facts.record), asked(facts)
+            answer_sentence(facts), outcome_words(facts), asked(facts)
             figure_columns(facts), decision_rows(facts.decisions)
             run_curves(facts.history, facts.record, facts.decisions)
             facts.curve.plot()

@@ -17,6 +17,7 @@ ROOMS = (
     "_after_keras",
     "_gate_options",
     "_quiet_start",
+    "_warn",
     "cli",
     "registries",
     "files",

@@ -67,8 +67,11 @@ LOADED = (
 )
 
 
-def test_a_command_keeps_the_start_up_messages_off_the_screen(monkeypatch):
+@pytest.mark.parametrize("level", [None, "3"])
+def test_a_command_keeps_the_start_up_messages_off_the_screen(monkeypatch, level):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    if level is not None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
     assert run(LOADED)[1].splitlines() == ["mine"]
 
 

@@ -67,7 +67,12 @@ def test_a_run_writes_its_files(config_file, tmp_path, capsys):
     resolved = load_config(folder / "config.yaml")
     assert resolved.to_dict() == load_config(path).to_dict()
     left = f"{model.active_dims} of 8 latent dimensions"
-    assert f"{left} (inconclusive: the size is not fixed); " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{left} (inconclusive: the size is not fixed); " in printed
+    assert printed.splitlines()[-2:] == [
+        f"Report: {folder / 'report.html'}",
+        f"Export: ald export {folder}",
+    ]
 
 
 def test_the_final_figures_are_those_of_the_test_part(config_file, tmp_path):

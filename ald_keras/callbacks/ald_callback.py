@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ald_keras._typing import JSON, Logs
+from ald_keras._warn import warn
 from ald_keras.callbacks.argument_checks import (
     check_arguments,
     check_model,
@@ -282,7 +282,5 @@ class ALDCallback(PruningRecord):
             return self._require_observer().size_curve()
         except Exception as error:
             # The run is whole: a curve that fails must not cost it.
-            warnings.warn(
-                f"ALD: the size curve could not be measured: {error}", stacklevel=2
-            )
+            warn(f"ALD: the size curve could not be measured: {error}")
             return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 
 import numpy as np
 
 from ald_keras._typing import JSON
+from ald_keras._warn import warn
 from ald_keras.callbacks.model_protocol import SavingModel, Snapshot
 
 _SEARCH = "search"
@@ -68,11 +68,10 @@ def load_state(
     except (KeyError, TypeError) as error:
         raise damaged(error) from error
     if done != first:
-        warnings.warn(
+        warn(
             f"The model was saved in the middle of a search, after epoch {done}. "
             f"`fit` begins with epoch {first + 1}, so the search restarts. Pass "
-            f"`initial_epoch={done}` to resume it.",
-            stacklevel=2,
+            f"`initial_epoch={done}` to resume it."
         )
         return None
     if str(before).startswith(f"{_REMOVED}("):

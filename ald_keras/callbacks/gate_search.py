@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from keras.ops import convert_to_numpy as to_numpy
 
 from ald_keras._typing import JSON, Logs
+from ald_keras._warn import warn
 from ald_keras.callbacks import gate_outcome
 from ald_keras.callbacks.continuation import save_state
 from ald_keras.callbacks.model_protocol import Snapshot
@@ -169,7 +169,7 @@ class GateSearch(SearchRecord):
         if state.weights.feasible_epoch == epoch:
             self._snapshot = self.model.snapshot()
         if is_long_unmet(self.rule, state):
-            warnings.warn(f"GatedVAE: {unmet_reason(self.rule, state)}", stacklevel=2)
+            warn(f"GatedVAE: {unmet_reason(self.rule, state)}")
         waits = decision.action == "wait" and not rolls_back(decision)
         if waits and state.phase == self.state.phase:
             self.state = state
@@ -226,7 +226,7 @@ class GateSearch(SearchRecord):
         if (self.params or {}).get("verbose"):
             print(self.result())
         if not self.is_decided or not self.is_feasible:
-            warnings.warn(self.result(), stacklevel=2)
+            warn(self.result())
 
     def _is_measured(self, state: GateState, decision: Decision) -> bool:
         """Whether the error is known of what a decision leads to."""
@@ -270,10 +270,9 @@ class GateSearch(SearchRecord):
         state = replace(self.state, fixed_epoch=None, weights=GateWeights())
         self.state = self.rule.restart(state, self._active())
         self._snapshot = None
-        warnings.warn(
+        warn(
             "GatedVAE: weights were restored from outside, with their gates. They stay "
-            "as restored; whether they meet the bound is not known.",
-            stacklevel=2,
+            "as restored; whether they meet the bound is not known."
         )
 
     @property

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import keras
 
 from ald_keras._typing import Logs
 from ald_keras._validation import check_integer
+from ald_keras._warn import warn
 
 
 class KLWarmup(keras.callbacks.Callback):
@@ -45,11 +44,10 @@ class KLWarmup(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._epoch < self.epochs:
-            warnings.warn(
+            warn(
                 f"KLWarmup: training ended in epoch {self._epoch + 1}, before `beta` "
                 f"reached {float(self.model.final_beta):g} in epoch {self.epochs + 1}. "
                 "Train for more epochs or warm up in fewer; where `EarlyStopping` "
                 "ended it, the loss rose because `beta` did: pass it "
-                f"`start_from_epoch={self.epochs}`.",
-                stacklevel=2,
+                f"`start_from_epoch={self.epochs}`."
             )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-import warnings
 
 import numpy as np
 
 from ald_keras._typing import JSON
+from ald_keras._warn import warn
 from ald_keras.callbacks.epoch_meter import ProbeSample
 from ald_keras.callbacks.mask_writer import write_mask
 from ald_keras.callbacks.optimizer_steps import steps_taken
@@ -105,7 +105,7 @@ class PruningRecord(SearchRecord):
             f"{len(found)} active dimensions, for example by restored weights. Both "
             "stay as restored; the rule restarts from them."
         )
-        warnings.warn(f"ALD: {reason}", stacklevel=2)
+        warn(f"ALD: {reason}")
         self.state = self.rule.restart(self.state, found)
         self.fixed_step = self._pending = None
         self._observed, self._code = 0, "restart"
@@ -161,11 +161,11 @@ class PruningRecord(SearchRecord):
     def _report_outcome(self) -> None:
         settled = self._observed >= 10 or self.state.fixed_epoch is not None
         if self.collapsed and settled:
-            warnings.warn(f"ALD: {COLLAPSED}", stacklevel=2)
+            warn(f"ALD: {COLLAPSED}")
         elif isinstance(self.rule, SizeCurveRule) and self.fixed_epoch is None:
-            warnings.warn(f"ALD: {unfinished(self._code)}", stacklevel=2)
+            warn(f"ALD: {unfinished(self._code)}")
         elif self.elastic and not self.sampled:
-            warnings.warn(f"ALD: {NEVER_SAMPLED}", stacklevel=2)
+            warn(f"ALD: {NEVER_SAMPLED}")
         if self.verbose or (self.params or {}).get("verbose"):
             print(self.result())
 

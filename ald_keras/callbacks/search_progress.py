@@ -27,8 +27,9 @@ _CLEAR = "\r\x1b[K"
 class SearchProgress(keras.callbacks.ProgbarLogger):
     """One line an epoch and one line a decision, in place of Keras's progress bar.
 
-    The line says how far the epoch is, the latent size, loss and KL per sample (of
-    validation data where there are some), and what the search is at. In a terminal the
+    The line says how far the epoch is, the latent size (and the dimensions in reserve
+    once it is fixed), loss and KL per sample (of validation data where there are some),
+    and what the search is at. In a terminal the
     line of the present epoch is rewritten; elsewhere it is printed when the epoch ends.
     `fit(verbose=2)` prints all metrics as Keras does, `verbose=0` nothing.
 
@@ -114,14 +115,25 @@ class SearchProgress(keras.callbacks.ProgbarLogger):
         if "active_dims" in logs:
             # Not of the model, whose variables are elsewhere while JAX trains.
             dims, of = round(float(logs["active_dims"])), self.model.latent_dim
-            parts.append(f"{dims} of {of} dimensions")
+            parts.append(self._size(dims, of))
         for title, name in _SHOWN.items():
             # Validation's at the end of an epoch; within one there is only training's.
             value = logs.get(f"val_{name}", logs.get(name))
             if value is not None:
                 parts.append(f"{title} {float(value):.2f}")
-        state = None if self._search is None else self._search.state
-        return " - ".join(["", *parts, phase_title(state)])
+        return " - ".join(["", *parts, phase_title(self._state)])
+
+    @property
+    def _state(self) -> Any:
+        return None if self._search is None else self._search.state
+
+    def _size(self, dims: int, of: int) -> str:
+        """Active dimensions; those of a rule's reserve apart, once it has one."""
+        spare = len(getattr(self._state, "reserve", ()))
+        # A state that takes effect in the next epoch has other dimensions.
+        if not spare or len(self._state.active) != dims:
+            return f"{dims} of {of} dimensions"
+        return f"{dims - spare} of {of} dimensions + {spare} in reserve"
 
     def _print_decisions(self) -> None:
         if self._search is None:

@@ -1,11 +1,10 @@
 """A table of numbers as CSV, one sample a row."""
 
-import csv
 import itertools
 import math
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from ald_keras.datasets.tables import (
     check_missing,
     is_missing,
 )
+from ald_keras.files.csv_rows import find_column, read_rows
 
 
 def load_csv(
@@ -81,12 +81,12 @@ def load_csv(
         raise ValueError(
             f"`delimiter` must be one character. Received: delimiter={delimiter!r}"
         )
-    rows = _read_rows(file, delimiter)
+    rows = read_rows(file, delimiter)
     first_row = next(rows, None)
     if first_row is None:
         raise ValueError(f"{file}: must hold at least one row. Received: an empty file")
     cells = [cell.strip() for cell in first_row[1]]
-    label = _find_column(file, cells, label_column)
+    label = find_column(file, cells, label_column)
     if len(cells) == 1 and label is not None:
         raise ValueError(f"{file}: must hold at least one column beside the labels.")
     if _has_header(file, cells, label_column, True if named else header):
@@ -101,18 +101,6 @@ def load_csv(
     features = [n for i, n in enumerate(names) if i not in places.values()]
     x, y, columns = assemble(numbers, features, texts, roles, may_miss)
     return hold_out(str(file), x, y, test_fraction, data_seed, columns=columns)
-
-
-def _read_rows(file: pathlib.Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not blank, with the number of its last line."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream, delimiter=delimiter)
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{file}: not a UTF-8 table ({error})") from error
 
 
 def _has_header(
@@ -132,7 +120,7 @@ def _has_header(
         return True
     if header is not None:
         return header
-    label = _find_column(file, first, label_column)
+    label = find_column(file, first, label_column)
     numeric = [_number(cell) is not None for i, cell in enumerate(first) if i != label]
     if any(numeric) and not all(numeric):
         raise ValueError(
@@ -140,31 +128,6 @@ def _has_header(
             "of its cells are numbers. Pass `header` as True or False."
         )
     return not any(numeric)
-
-
-def _find_column(
-    file: pathlib.Path, first: list[str], label_column: str | int | None
-) -> int | None:
-    if label_column is None:
-        return None
-    if isinstance(label_column, str):
-        if first.count(label_column) != 1:
-            raise ValueError(
-                f"`label_column` must name one column of {file} "
-                f"({', '.join(first[:20])}). Received: label_column={label_column!r}"
-            )
-        return first.index(label_column)
-    if isinstance(label_column, bool) or not isinstance(label_column, int):
-        raise TypeError(
-            "`label_column` must be a name or a position. "
-            f"Received: label_column={label_column!r}"
-        )
-    if not -len(first) <= label_column < len(first):
-        raise ValueError(
-            f"`label_column` must be one of the {len(first)} columns of {file}. "
-            f"Received: label_column={label_column}"
-        )
-    return label_column % len(first)
 
 
 def _number(cell: str) -> float | None:

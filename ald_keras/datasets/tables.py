@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ald_keras._validation import check_choice
 from ald_keras.datasets.columns import Column
+from ald_keras.files.csv_rows import check_columns
 from ald_keras.metrics.arrays import NamedArrays
 
 # Cells that stand for a missing value.
@@ -79,11 +80,7 @@ class ColumnRoles:
         """
         found = {} if self.label is None or label is None else {self.label: label}
         for name in sorted(self.texts - set(found)):
-            if list(columns).count(name) != 1:
-                raise ValueError(
-                    f"{source}: must have one column {name!r}. Received: "
-                    f"{', '.join(map(str, columns[:20]))}"
-                )
+            check_columns(source, [name], columns)
             found[name] = list(columns).index(name)
         return found
 

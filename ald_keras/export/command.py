@@ -21,12 +21,13 @@ FORMATS = {
 
 
 def _parser(prog: str) -> OneLineParser:
-    parser = make_parser(
-        prog, __doc__, "export saved_models/digits/model.keras --format onnx"
-    )
+    parser = make_parser(prog, __doc__, "export saved_models/digits --format onnx")
     group = parser.add_argument_group("what to export")
     group.add_argument(
-        "model", type=pathlib.Path, metavar="MODEL", help="a run's model.keras"
+        "model",
+        type=pathlib.Path,
+        metavar="RUN",
+        help="a run's folder, or a model's .keras file",
     )
     sizes = group.add_mutually_exclusive_group()
     sizes.add_argument(
@@ -61,6 +62,25 @@ def _parser(prog: str) -> OneLineParser:
     return parser
 
 
+def _model_file(path: pathlib.Path) -> pathlib.Path:
+    """The file of a model, of which the run's folder may be named.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if path.is_dir():
+        if not (path / "model.keras").is_file():
+            raise FileNotFoundError(
+                f"{path} holds no model.keras. Pass the folder of a finished run."
+            )
+        return path / "model.keras"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: there is no such file. Pass a run's folder or its model.keras."
+        )
+    return path
+
+
 def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.export") -> int:
     """Run the command; returns its exit code."""
     parser = _parser(prog)
@@ -73,7 +93,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.export") -> i
         from ald_keras.export.exporting import export
 
         return export(
-            arguments.model,
+            _model_file(arguments.model),
             arguments.output,
             arguments.format,
             arguments.overwrite,
@@ -82,17 +102,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "ald_keras.export") -> i
         )
 
     def command() -> None:
-        if not arguments.model.is_file():
-            raise FileNotFoundError(
-                f"{arguments.model}: there is no such file. Pass a run's model.keras."
-            )
+        model_file = _model_file(arguments.model)
         load_backend()
         from ald_keras.export.table import print_sizes, print_table
         from ald_keras.files.model_files import load_model
         from ald_keras.models.compaction import kept_dims
 
         if arguments.sizes:
-            model = load_model(arguments.model)
+            model = load_model(model_file)
             for size in arguments.sizes:  # all of them, before a file is written
                 kept_dims(model, size)
             reports = {size: export_one(size) for size in sorted({*arguments.sizes})}

@@ -259,7 +259,7 @@ class SizeCurve:
             raise ImportError("`to_frame` needs pandas: pip install pandas") from error
         return pandas.DataFrame(self.columns())
 
-    def plot(self, more: Sequence[Any] = ()) -> Any:
+    def plot(self, more: Sequence[Any] = (), label: str = "this run") -> Any:
         """The curve as a matplotlib figure: the increase, and a panel a metric.
 
         Where the gain is known, it also shows the tolerance of 0.5 % of the gain and
@@ -267,6 +267,7 @@ class SizeCurve:
 
         Args:
             more: `SizeLine` of `reports.figures`, further curves. Defaults to none.
+            label: Text, how the legend names this one. Defaults to `"this run"`.
 
         Raises:
             ImportError: If matplotlib is missing.
@@ -278,9 +279,7 @@ class SizeCurve:
                 "`plot` needs matplotlib: pip install matplotlib"
             ) from error
         shown = {n: v for n, v in self.metrics.items() if n not in _TERMS}
-        line = SizeLine(
-            "this run", self.sizes, self.increase, self.standard_error, shown
-        )
+        line = SizeLine(label, self.sizes, self.increase, self.standard_error, shown)
         if self.gain is None:
             return size_curve_figure([line, *more])
         tolerance = self._nats(DEFAULT_TOLERANCE)

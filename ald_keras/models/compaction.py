@@ -128,7 +128,8 @@ def kept_dims(model: LatentVAE, size: int | None, order: Any = None) -> np.ndarr
             raise ValueError(
                 "`size` needs an order of the dimensions, which this model does not "
                 f"have. Received: size={size}, order=None. Train with "
-                "ALDCallback(elastic=True), or pass order=vae.size_curve(x).order."
+                "ALDCallback(elastic=True), or `ald train --set elastic=true`; or pass "
+                "order=vae.size_curve(x).order in Python."
             )
         order = sampling.order
         order = order[np.isin(order, active)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from ald_keras._gate_options import check_tau
 from ald_keras._typing import Tensor
 from ald_keras._validation import check_flag, check_real
+from ald_keras._warn import warn
 from ald_keras.backends.batch import Batch
 from ald_keras.layers import ConstraintMultiplier, LatentGates
 from ald_keras.likelihoods import Likelihood
@@ -245,7 +245,7 @@ class GatedVAE(LatentVAE):
         history = super().fit(*args, **kwargs)
         text = "" if self.is_searched else unsettled_gates(self, history.history)
         if text:
-            warnings.warn(text, stacklevel=2)
+            warn(text)
         return history
 
     def harden(self) -> None:
@@ -256,10 +256,9 @@ class GatedVAE(LatentVAE):
         """
         undecided = self.undecided_gates
         if undecided:
-            warnings.warn(
+            warn(
                 f"GatedVAE: {len(undecided)} gates were undecided and are fixed as at "
-                f"inference: {undecided}. The error may differ from training's.",
-                stacklevel=2,
+                f"inference: {undecided}. The error may differ from training's."
             )
         self.fix_gates(to_numpy(self.gates.open_gates()) > 0)
 

@@ -7,8 +7,15 @@ from typing import Any
 
 from ald_keras._typing import JSON
 from ald_keras.metrics.infeasible import CAUSES
-from ald_keras.reports.run_facts import RunFacts
+from ald_keras.reports.run_facts import (
+    Baseline,
+    RunFacts,
+    reserve_at_the_end,
+    size_decision,
+)
 from ald_keras.rules.decision import ACTION_TITLES
+from ald_keras.rules.size_curve.reasons import dimensions
+from ald_keras.rules.tolerance import format_nats
 
 _MEANING = {
     "fixed": (
@@ -40,7 +47,16 @@ _MEANING = {
 
 
 def answer_sentence(facts: RunFacts) -> str:
-    """The outcome in one sentence.
+    """The size that suffices, as the size curve shows it; else the run in a sentence.
+
+    Args:
+        facts: The run.
+    """
+    return _sufficient(facts) or run_sentence(facts)
+
+
+def run_sentence(facts: RunFacts) -> str:
+    """Sizes, decision and objective of a run in one sentence.
 
     Args:
         facts: The run.
@@ -49,44 +65,67 @@ def answer_sentence(facts: RunFacts) -> str:
     before, after = record["start_dims"], record["active_dims"]
     parts = [f"{before} → {after} dimensions"]
     if record.get("status") is None and before == after:
-        parts = [f"{after} dimensions throughout"]
+        parts = [f"{dimensions(after)} throughout"]
     likelihood = str(facts.config["likelihood"]).replace("_", " ").capitalize()
     if record.get("bound") is not None:
         parts += [*_bound_parts(record), f"{likelihood} likelihood"]
         return ", ".join(parts) + "."
-    compared = _compared(facts)
-    if compared is not None:
-        against = "since the first removal"
-        if facts.baseline is not None:
-            size = facts.baseline.record["active_dims"]
-            against = f"against {size} dimensions throughout"
-        parts.append(f"reconstruction loss {_percent(*compared[:2])} {against}")
-    parts.append(_when(record))
     beta = facts.config["beta"]["value"]
-    return ", ".join([*parts, f"{likelihood} likelihood, beta {beta:g}"]) + "."
+    parts += [_when(record), f"{likelihood} likelihood", f"beta {beta:g}"]
+    return ", ".join(parts) + "."
+
+
+def _sufficient(facts: RunFacts) -> str | None:
+    """That a size suffices and one less does not, where a curve has decided."""
+    decision = size_decision(facts.decisions)
+    if facts.record.get("status") != "fixed" or decision is None:
+        return None
+    size, details = facts.record["active_dims"], decision["details"]
+    text = f"{dimensions(size)} {'suffices' if size == 1 else 'suffice'}."
+    rule, allowed = facts.config["rule"], details.get("tolerance")
+    sizes = list(details["sizes"])
+    # Only where the loss alone has decided, and on the size that the run ended with.
+    if details.get("size") != size or rule.get("target") != "loss":
+        return text
+    if allowed is None or size - 1 not in sizes:
+        return text
+    at = sizes.index(size - 1)
+    increase, error = details["increase"][at], details["standard_error"][at]
+    clear = increase > max(allowed, error)
+    compared = "more than" if clear else "not clearly within"
+    share = rule["tolerance"]
+    gain = f" ({share.replace('%', ' %')} of the gain)" if "%" in str(share) else ""
+    return (
+        f"{text} With {size - 1} the loss rises by {format_nats(increase, allowed)} ± "
+        f"{format_nats(error, allowed)} nats, {compared} the tolerance of "
+        f"{format_nats(allowed, allowed)} nats{gain}."
+    )
 
 
 def comparison_sentences(facts: RunFacts) -> str:
-    """What exactly the change of the reconstruction loss, or a bound, is about."""
+    """What the reconstruction loss, or a bound, is compared with."""
     if facts.record.get("bound") is not None:
         return (
             "The squared error is summed over the values of a sample; the bound is on "
             "that of validation data, from codes that are sampled."
         )
-    compared = _compared(facts)
+    compared = _with_itself(facts)
+    if facts.baseline is not None:
+        compared = _with_baseline(facts, facts.baseline)
     if compared is not None:
-        return compared[2]
+        return compared
     final = facts.record.get("test", {}).get("reconstruction_loss")
     loss = "" if final is None else f" It is {final:.2f} nats on the test part."
     return f"There is no run to compare the reconstruction loss with.{loss}"
 
 
-def outcome_words(record: JSON) -> str:
+def outcome_words(facts: RunFacts) -> str:
     """What the outcome means, in plain words.
 
     Args:
-        record: What `run.json` holds.
+        facts: The run.
     """
+    record = facts.record
     status = record.get("status")
     if record.get("bound") is not None:
         return _bound_words(record)
@@ -94,6 +133,12 @@ def outcome_words(record: JSON) -> str:
         return "Idle dimensions were removed once, and the network trained on."
     kind = "elastic" if record.get("elastic") and status == "fixed" else status
     words = _MEANING[kind or "none"]
+    spare = reserve_at_the_end(facts)
+    if status == "fixed" and spare:
+        words = (
+            f"The rule fixed the size: {record['active_dims']}, and {spare} in reserve "
+            "until the end of training, when they were removed."
+        )
     stop = record.get("rule_stop")
     if stop is not None:
         words += (
@@ -182,30 +227,22 @@ def _percent(before: float, after: float) -> str:
     return f"{100 * (after - before) / abs(before):+.1f} %".replace("-", "−")
 
 
-def _compared(facts: RunFacts) -> tuple[float, float, str] | None:
-    """Losses before and after, and what they are; `None` where there are none."""
-    if facts.baseline is not None:
-        return _with_baseline(facts)
-    return _with_itself(facts)
-
-
-def _with_baseline(facts: RunFacts) -> tuple[float, float, str] | None:
-    other, mine = facts.baseline.record if facts.baseline else {}, facts.record
+def _with_baseline(facts: RunFacts, baseline: Baseline) -> str | None:
+    other, mine = baseline.record, facts.record
     try:
-        losses = [run["test"]["reconstruction_loss"] for run in (other, mine)]
+        before, after = (run["test"]["reconstruction_loss"] for run in (other, mine))
     except KeyError:
         return None
-    before, after = losses
-    words = (
-        f"Compared on the test part: {after:.2f} nats with {mine['active_dims']} "
-        f"dimensions after {mine['epochs']} epochs, and {before:.2f} nats of a network "
-        f"that had {other['active_dims']} dimensions throughout and was trained for "
-        f"{other['epochs']} epochs."
+    change = f" The change is {_percent(before, after)}." if before else ""
+    return (
+        f"Reconstruction loss on the test part: {after:.2f} nats with "
+        f"{mine['active_dims']} dimensions after {mine['epochs']} epochs, and "
+        f"{before:.2f} nats of a network that had {other['active_dims']} dimensions "
+        f"throughout and was trained for {other['epochs']} epochs.{change}"
     )
-    return (before, after, words) if before else None
 
 
-def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
+def _with_itself(facts: RunFacts) -> str | None:
     """The last epoch, compared with the last one before the first removal."""
     column = "val_reconstruction_loss"
     if column not in facts.history:
@@ -215,16 +252,15 @@ def _with_itself(facts: RunFacts) -> tuple[float, float, str] | None:
         return None
     first = next(i for i, size in enumerate(sizes) if size < sizes[0])
     epochs = [int(epoch) + 1 for epoch in facts.history["epoch"]]
-    before, after = losses[first - 1], losses[-1]
-    reserve = round(sizes[-1]) - facts.record["active_dims"]
-    idle = f" ({reserve} of them in reserve)" if reserve > 0 else ""
+    spare = reserve_at_the_end(facts)
+    idle = f" ({spare} of them in reserve)" if spare else ""
     words = (
-        f"Compared on validation data: {after:.2f} nats in the last epoch, "
-        f"{epochs[-1]}, with {round(sizes[-1])} dimensions{idle}, and {before:.2f} "
-        f"nats in epoch {epochs[first - 1]}, the last one before the first removal, "
-        f"with {round(sizes[0])}. The network was trained between the two, so part of "
-        "the change is training."
+        f"Reconstruction loss on validation data: {losses[-1]:.2f} nats in the last "
+        f"epoch, {epochs[-1]}, with {round(sizes[-1])} dimensions{idle}, and "
+        f"{losses[first - 1]:.2f} nats in epoch {epochs[first - 1]}, the last one "
+        f"before the first removal, with {round(sizes[0])}. The network was trained "
+        "between the two, so part of the change is training."
     )
     if facts.folder is not None:
         words += " A run of fixed size as --baseline compares like with like."
-    return (before, after, words) if before else None
+    return words

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ald_keras._typing import JSON
 from ald_keras.metrics import SizeCurve
 from ald_keras.reports.figures import (
     Figure,
@@ -24,6 +25,7 @@ from ald_keras.reports.run_facts import (
     Baseline,
     RunFacts,
     curve_when_fixed,
+    reserve_at_the_end,
     run_curves,
 )
 
@@ -85,6 +87,8 @@ def _training(facts: RunFacts) -> Drawing:
         if "loss" not in curves.values
         else "The loss of each epoch."
     )
+    if any(len(curves.points(n)[0]) < len(curves.epochs) for n in curves.values):
+        caption += " Points mark the epochs in which a metric was measured."
     caption += " The frame leaves out the steep fall of the first epochs."
     if facts.decisions:
         caption += (
@@ -92,6 +96,9 @@ def _training(facts: RunFacts) -> Drawing:
             "when dimensions were removed and restored; grey lines carry these epochs "
             "through the panels."
         )
+    spare = reserve_at_the_end(facts)
+    if spare:
+        caption += f" Of the last ones, {spare} are in reserve."
     alt = (
         f"Line plots of {len(curves.values)} metrics over {len(curves.epochs)} epochs, "
         f"while the active latent dimensions go from {sizes}."
@@ -117,10 +124,26 @@ def _size_curve(facts: RunFacts, curve: SizeCurve) -> Drawing:
     if fixed is not None:
         caption += (
             " The other curve is what the rule measured when it fixed the size, "
-            "against the size of then."
+            "against the size of then; larger sizes were removed with that decision."
         )
     alt = f"Increase of the loss by latent size, from 1 to {full} dimensions."
-    return Drawing("size_curve", curve.plot([fixed] if fixed else []), caption, alt)
+    figure = draw_size_curve(curve, facts.decisions)
+    return Drawing("size_curve", figure, caption, alt)
+
+
+def draw_size_curve(curve: SizeCurve, decisions: Sequence[JSON]) -> Figure:
+    """A run's size curve, beside the one on which its size was fixed.
+
+    Args:
+        curve: The curve at the end of training.
+        decisions: Decisions as `Decision.to_dict` gives them, oldest first.
+    """
+    fixed = curve_when_fixed(decisions)
+    if fixed is None:
+        return curve.plot()
+    removed = max(fixed.sizes) > curve.sizes[-1]
+    end = "at the end of training"
+    return curve.plot([fixed], f"{end}, without the larger sizes" if removed else end)
 
 
 def _comparison(facts: RunFacts) -> Drawing:

@@ -27,6 +27,9 @@ _BOUNDED = {
     "multiplier": ("multiplier",),
 }
 
+# Details of a decision on a size curve.
+_MEASURED = ("sizes", "increase", "standard_error")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunFacts:
@@ -128,14 +131,38 @@ def curve_when_fixed(
         decisions: Decisions as `Decision.to_dict` gives them, oldest first.
         label: How a legend names it. Defaults to `None`: by the epoch.
     """
-    names = ("sizes", "increase", "standard_error")
+    decision = size_decision(decisions)
+    if decision is None:
+        return None
+    sizes, increase, errors = (decision["details"][name] for name in _MEASURED)
+    when = f"when the size was fixed, epoch {decision['epoch'] + 1}"
+    return SizeLine(label or when, [round(s) for s in sizes], increase, errors)
+
+
+def size_decision(decisions: Sequence[JSON]) -> JSON | None:
+    """The last decision that fixed a size on a size curve, `None` where there is none.
+
+    Args:
+        decisions: Decisions as `Decision.to_dict` gives them, oldest first.
+    """
     for decision in reversed(decisions):
         details = decision.get("details", {})
-        if decision.get("code") == "fixed" and set(names) <= set(details):
-            sizes, increase, errors = (details[name] for name in names)
-            when = f"when the size was fixed, epoch {decision['epoch'] + 1}"
-            return SizeLine(label or when, [round(s) for s in sizes], increase, errors)
+        if decision.get("code") == "fixed" and set(_MEASURED) <= set(details):
+            return decision
     return None
+
+
+def reserve_at_the_end(facts: RunFacts) -> int:
+    """Dimensions that were active in the last epoch and not counted in the size.
+
+    Args:
+        facts: The run.
+    """
+    last = facts.decisions[-1] if facts.decisions else {}
+    spare = len(last.get("indices", ()))
+    trained = round(facts.history["active_dims"][-1])
+    is_reserve = last.get("code") == "reserve_closed"
+    return spare if is_reserve and trained == facts.record["active_dims"] + spare else 0
 
 
 def _fixed(record: JSON) -> Event | None:

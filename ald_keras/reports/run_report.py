@@ -12,10 +12,11 @@ from ald_keras.reports.answer import (
     comparison_sentences,
     decision_rows,
     outcome_words,
+    run_sentence,
 )
 from ald_keras.reports.drawings import draw_run
 from ald_keras.reports.page import as_yaml, embedded, write_page
-from ald_keras.reports.run_facts import RunFacts
+from ald_keras.reports.run_facts import RunFacts, reserve_at_the_end
 
 # Metrics of the test part, in the order of a report's rows.
 _FINAL = (
@@ -25,12 +26,15 @@ _FINAL = (
 )
 
 _NOTES = [
-    "The run and its compact model decode to the same; their figures differ by the "
-    "codes that are drawn at random."
+    "The run and its compact model decode to the same: each dimension has the same "
+    "random numbers in both, and what is left is rounding."
 ]
 
 # Columns of a table that are named; `run.json` has all.
 _COLUMNS_SHOWN = 40
+
+# The column of what the last epoch logged.
+_LAST_EPOCH = "validation data, last epoch"
 
 _PARTS = {"train": "to train on", "validation": "to validate", "test": "to test"}
 
@@ -51,7 +55,8 @@ def write_run_report(path: pathlib.Path, facts: RunFacts) -> None:
         title=facts.title,
         answer=answer_sentence(facts),
         compared=comparison_sentences(facts),
-        outcome=outcome_words(record),
+        summary=run_sentence(facts),
+        outcome=outcome_words(facts),
         outcome_line=record.get("outcome"),
         asked=asked(facts),
         columns=columns,
@@ -105,7 +110,7 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
     for key, label in (
         ("test", "this run, test part"),
         ("test_compact", "its compact model, test part"),
-        ("validation", "validation data, last epoch"),
+        ("validation", _LAST_EPOCH),
     ):
         if key in facts.record:
             sides[label] = facts.record[key]
@@ -125,6 +130,10 @@ def figure_columns(facts: RunFacts) -> tuple[list[str], list[list[str]]]:
             for figures in sides.values()
         ]
         rows.append([label, *cells])
+    spare = reserve_at_the_end(facts)
+    if spare and _LAST_EPOCH in sides:
+        cell = f"{facts.record['active_dims']} + {spare} in reserve"
+        rows[0][1 + list(sides).index(_LAST_EPOCH)] = cell
     return list(sides), rows
 
 

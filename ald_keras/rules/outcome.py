@@ -38,9 +38,16 @@ NEVER_SAMPLED = (
     "begin later (`start_from_epoch`)."
 )
 
+_NOT_MEASURED = (
+    "`fit` ended before the first measurement of sizes, which follows once training "
+    "has settled. Train for more epochs, and end KLWarmup earlier if there is one."
+)
+
 # Why `SizeCurveRule` had not fixed the size, by the code of its last decision.
 _CAUSES = {
-    "settle": "training had not settled. Train for more epochs.",
+    "": _NOT_MEASURED,
+    "settle": _NOT_MEASURED,
+    "measure": _NOT_MEASURED,
     "collapsed": "no dimension was informative in the last evaluation.",
     "infeasible": (
         "the squared error at full size is above `max_squared_error`. Raise the bound, "
@@ -51,11 +58,12 @@ _CAUSES = {
         "epochs, or check the likelihood and the scale of the data."
     ),
     "falling": (
-        "the loss with fewer dimensions was still falling. Train for more epochs."
+        "the loss with fewer dimensions was still falling when `fit` ended. Train for "
+        "more epochs."
     ),
     "restart": (
-        "weights of an earlier epoch had been restored, with their mask. Let "
-        "EarlyStopping begin later (`start_from_epoch`)."
+        "weights of an earlier epoch were restored, with their mask. Let EarlyStopping "
+        "begin later (`start_from_epoch`)."
     ),
     "reserve_closed": (
         "dimensions became informative in the last epochs. Train for more epochs."
@@ -67,14 +75,15 @@ def unfinished(code: str) -> str:
     """Why a size is not fixed, and what to do.
 
     Args:
-        code: `Decision.code` of the last decision.
+        code: `Decision.code` of the last decision, `""` where there was none.
     """
     cause = _CAUSES.get(
         code,
-        "the answer had not been the same for `patience` evaluations. Train for more "
-        "epochs, or lower `patience` of the rule.",
+        "the smallest sufficient size had not stayed the same for `patience` "
+        "evaluations when `fit` ended. Train for more epochs, or lower `patience` of "
+        "the rule.",
     )
-    return f"the size is not fixed: when `fit` ended, {cause}"
+    return f"the size is not fixed: {cause}"
 
 
 def outcome_line(
@@ -92,7 +101,7 @@ def outcome_line(
     if status == "collapsed":
         return f"{dims}, inconclusive: {COLLAPSED}"
     if fixed_epoch is None:
-        return f"{dims}, not fixed: fit ended before the rule had stopped."
+        return f"{dims}, not fixed: training ended before the rule had decided."
     if status == "at_floor":
         return (
             f"{dims}, inconclusive: the rule reached its lower limit at epoch "

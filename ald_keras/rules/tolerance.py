@@ -83,3 +83,20 @@ def parse_tolerance(name: str, value: object, may_be_zero: bool = False) -> Tole
             f"`{name}` must be {least} 0 and finite. Received: {name}={value!r}"
         )
     return tolerance
+
+
+def format_nats(value: float, tolerance: float) -> str:
+    """A loss above another, with as many digits as show the tolerance.
+
+    Args:
+        value: Float, nats per sample; what is below 0 is no increase.
+        tolerance: Float >= 0, nats per sample; 0 where it is not known.
+
+    Example:
+    >>> format_nats(0.2412, tolerance=0.0141), format_nats(-0.0015, tolerance=0.0141)
+    ('0.241', '0.000')
+    """
+    digits = 3
+    if tolerance > 0.0:
+        digits = min(max(1 - math.floor(math.log10(tolerance)), 0), 9)
+    return f"{max(value, 0.0):.{digits}f}"

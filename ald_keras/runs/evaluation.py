@@ -20,6 +20,23 @@ from ald_keras.models.latent_vae import LatentVAE
 _SAMPLE = 2000
 
 
+class _NoiseOfLarger(np.random.Generator):
+    """Draws what a larger model's codes get, and keeps the columns of some dimensions.
+
+    Args:
+        seed: Integer >= 0, as for `default_rng`.
+        mask: Booleans of shape `(latent_dim,)` of the larger model, its dimensions that
+            the model has.
+    """
+
+    def __init__(self, seed: int, mask: np.ndarray) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self._mask = mask
+
+    def standard_normal(self, size: Any) -> np.ndarray:  # type: ignore[override]
+        return super().standard_normal((size[0], len(self._mask)))[:, self._mask]
+
+
 def evaluate_model(
     model: LatentVAE,
     x: Any,
@@ -27,6 +44,7 @@ def evaluate_model(
     features: Features | None = "auto",
     seed: int = 0,
     y: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Test metrics of a model.
 
@@ -39,6 +57,9 @@ def evaluate_model(
             distances. Defaults to `"auto"`.
         seed: Integer >= 0. Defaults to 0.
         y: Classes of shape `(samples,)`, or `None`. Defaults to `None`.
+        mask: Booleans, the dimensions of a larger model that this one has: each gets
+            the noise that it has there with the same seed, so that models which decode
+            to the same have the same metrics. Defaults to `None`.
 
     Returns:
         `reconstruction_loss`, `kl_loss` and `elbo` in nats per sample, from one
@@ -52,6 +73,8 @@ def evaluate_model(
     """
     meter = QualityMeter(model, n_clusters, features, {})
     rng = np.random.default_rng(seed)
+    if mask is not None:
+        rng = _NoiseOfLarger(seed, mask)
     blocks = row_blocks(len(x), model.data_shape)
     nll, kl = meter.elbo_terms((x[rows] for rows in blocks), rng)
     sample = np.sort(rng.choice(len(x), min(_SAMPLE, len(x)), replace=False))

@@ -9,6 +9,7 @@ import shutil
 from typing import Any
 
 import keras
+import numpy as np
 
 from ald_keras._typing import JSON
 from ald_keras.callbacks import GateSearch
@@ -28,11 +29,9 @@ from ald_keras.runs.config import Config
 from ald_keras.runs.data_record import data_record
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
 from ald_keras.runs.file_names import (
-    CHECKPOINT,
     CURVE,
     ERROR_FILE,
     REPORT,
-    RUN_FILES,
     TENSORBOARD,
 )
 from ald_keras.runs.parts import RunParts
@@ -82,6 +81,7 @@ def write_run(
     _write_training(output, config, model, history, search)
     data = parts.data
     small = compact(model, keep_optimizer=False)
+    kept = np.isin(range(model.latent_dim), model.latent_mask.active_indices)
     measured = {
         name: evaluate_model(
             vae,
@@ -90,8 +90,9 @@ def write_run(
             parts.extractor,
             config.seed,
             data.y_test,
+            mask,
         )
-        for name, vae in (("test", model), ("test_compact", small))
+        for name, vae, mask in (("test", model, None), ("test_compact", small, kept))
     }
     curve = None
     if hasattr(model, "size_curve"):
@@ -238,14 +239,6 @@ def _bound(
 def _decision_log(search: Search | None) -> list[dict[str, object]]:
     """What `decisions.json` holds: all decisions of a search, none without one."""
     return [] if search is None else [d.to_dict() for d in search.decisions]
-
-
-def holds_run(output: pathlib.Path) -> bool:
-    """Whether a folder is there and holds nothing but what a run writes."""
-    own = {*RUN_FILES, ERROR_FILE, CHECKPOINT, TENSORBOARD, "figures"}
-    return output.is_dir() and all(
-        path.name in own or path.name.startswith(".") for path in output.iterdir()
-    )
 
 
 def clear_logs(output: pathlib.Path) -> None:

@@ -11,8 +11,25 @@ from collections.abc import Iterator
 import filelock
 
 from ald_keras.files.atomic import is_temporary
+from ald_keras.runs.file_names import CHECKPOINT, ERROR_FILE, RUN_FILES, TENSORBOARD
 
 _LOCK = ".lock"
+
+
+def check_folder(path: pathlib.Path, overwrite: bool) -> None:
+    """Raise a `ValueError` unless a run may write to a folder.
+
+    Args:
+        path: The folder, which may be missing.
+        overwrite: Boolean, whether it need not be empty.
+    """
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file. Expected a folder for the run.")
+    if path.is_dir() and not overwrite and not _is_empty(path):
+        raise ValueError(
+            f"{path} is not empty, and a run replaces another only on request. Pass "
+            "--overwrite, another --output, or --resume for a run that was killed."
+        )
 
 
 @contextlib.contextmanager
@@ -28,13 +45,7 @@ def run_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
             another process is writing to it.
         OSError: If it cannot be made or written to.
     """
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file. Expected a folder for the run.")
-    if path.is_dir() and not overwrite and not _is_empty(path):
-        raise ValueError(
-            f"{path} is not empty, and a run replaces another only on request. Pass "
-            "--overwrite, another --output, or --resume for a run that was killed."
-        )
+    check_folder(path, overwrite)
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
@@ -47,6 +58,14 @@ def run_folder(path: pathlib.Path, overwrite: bool) -> Iterator[pathlib.Path]:
             if not any(folder.iterdir()):
                 folder.rmdir()
         raise
+
+
+def holds_run(output: pathlib.Path) -> bool:
+    """Whether a folder is there and holds nothing but what a run writes."""
+    own = {*RUN_FILES, ERROR_FILE, CHECKPOINT, TENSORBOARD, "figures"}
+    return output.is_dir() and all(
+        path.name in own or path.name.startswith(".") for path in output.iterdir()
+    )
 
 
 def _is_empty(folder: pathlib.Path) -> bool:

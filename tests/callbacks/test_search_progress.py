@@ -15,6 +15,7 @@ from ald_keras.rules import (
     SizeCurveRule,
 )
 from ald_keras.rules.phase import phase_title
+from ald_keras.rules.size_curve.state import SizeCurveState
 
 X = digits(64)
 
@@ -70,6 +71,21 @@ def test_it_may_be_given_too(capsys):
         capsys, 1, callbacks=lambda search: [search, keras.callbacks.ProgbarLogger()]
     )
     assert "val_reconstruction_loss: " in bar
+
+
+def test_dimensions_in_reserve_are_not_counted_in_the_size():
+    search = ALDCallback()
+    progress = SearchProgress(search)
+    progress.set_model(small_vae(8))
+    for reserve, dims, shown in (
+        ((), 7, "7 of 8 dimensions"),
+        ((5, 6), 7, "5 of 8 dimensions + 2 in reserve"),
+        # The next epoch's state.
+        ((5, 6), 8, "8 of 8 dimensions"),
+    ):
+        search.state = SizeCurveState(tuple(range(7)), reserve=reserve, phase="fixed")
+        text = progress._metrics({"active_dims": float(dims)})
+        assert text.split(" - ")[1] == shown
 
 
 def test_verbose_0_prints_nothing(capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import as_new, double, small_vae, xla
 
-from ald_keras import ALDCallback, ALDRule, KLWarmup, SizeCurveRule, compact
+from ald_keras import ALDCallback, ALDRule, KLWarmup, SizeCurveRule, compact, plot
 from ald_keras.datasets import EpochShuffledBatches
 
 FACTORS = 3
@@ -149,10 +149,24 @@ def test_training_can_end_with_the_decision():
 
 
 def test_an_unfinished_search_warns_whatever_verbose_is():
-    with pytest.warns(UserWarning, match="not fixed: .*Train for more epochs"):
+    with pytest.warns(UserWarning, match="not fixed: .*Train for more epochs") as found:
         fit(traced_vae(), callback_of(SizeCurveRule(patience=50)), epochs=6)
-    with pytest.warns(UserWarning, match="had not settled"):
+    # It shows the line that has called `fit`.
+    ours = [warning for warning in found if str(warning.message).startswith("ALD")]
+    assert [warning.filename for warning in ours] == [__file__]
+    with pytest.warns(UserWarning, match="before the first measurement of sizes"):
         fit(traced_vae(), callback_of(), epochs=20, more=[StopAfter(2)])
+
+
+def test_the_report_of_a_fixed_size_opens_with_it(tmp_path):
+    vae, callback = traced_vae(), callback_of()
+    fit(vae, callback)
+    size = callback.state.size
+    callback.report(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{size} dimensions suffice. With {size - 1} the loss rises by " in text
+    labels = plot.size_curve(callback).axes[0].get_legend_handles_labels()[1]
+    assert [label for label in labels if "without the larger sizes" in label]
 
 
 class StopAfter(keras.callbacks.Callback):

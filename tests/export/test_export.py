@@ -283,7 +283,20 @@ def test_sizes_that_there_are_not(elastic_run, arguments, message, capsys):
 
 def test_a_size_of_a_model_without_sampled_sizes(model_file, capsys):
     assert main([str(model_file), "--size", "2"]) == 2
-    assert "`size` needs an order of the dimensions" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "`size` needs an order of the dimensions" in error
+    assert "`ald train --set elastic=true`" in error
+
+
+def test_a_run_is_named_by_its_folder(model_file, capsys):
+    assert main([str(model_file.parent)]) == 0
+    assert (model_file.parent / "compact.keras").is_file()
+    capsys.readouterr()
+    assert main([str(model_file.parent), "--sizes", "2"]) == 2
+    assert "elastic=true" in capsys.readouterr().err
+    model_file.unlink()
+    assert main([str(model_file.parent)]) == 2
+    assert "holds no model.keras" in capsys.readouterr().err
 
 
 def test_one_output_cannot_take_several_sizes(elastic_run, capsys):

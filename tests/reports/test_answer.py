@@ -7,11 +7,18 @@ from ald_keras.reports.answer import (
     outcome_words,
 )
 from ald_keras.reports.run_facts import Baseline, RunFacts
+from ald_keras.reports.run_report import figure_columns
 
-CONFIG = {"likelihood": "bernoulli", "beta": {"value": 1.0, "warmup": 0}}
+CONFIG = {
+    "likelihood": "bernoulli",
+    "beta": {"value": 1.0, "warmup": 0},
+    "rule": {"name": "size_curve", "tolerance": "0.5%", "target": "loss"},
+}
 
 
-def facts(fixed_epoch=34, status="fixed", baseline=None, folder="run", **more):
+def facts(
+    fixed_epoch=34, status="fixed", baseline=None, folder="run", decisions=(), **more
+):
     record = {
         "start_dims": 64,
         "active_dims": 14,
@@ -26,7 +33,27 @@ def facts(fixed_epoch=34, status="fixed", baseline=None, folder="run", **more):
         "active_dims": [64.0] * 20 + [16.0] * 10 + [14.0] * 20,
         "val_reconstruction_loss": [200.0 - i for i in range(50)],
     }
-    return RunFacts("run", folder, CONFIG, record, [], history, None, baseline)
+    return RunFacts("run", folder, CONFIG, record, decisions, history, None, baseline)
+
+
+def fixed_on(increase, size=14, **details):
+    """The decision that fixes a size on a curve."""
+    curve = {
+        "size": float(size),
+        "sizes": [float(size - 1), float(size), 20.0],
+        "increase": [increase, 0.001, 0.0],
+        "standard_error": [0.04, 0.03, 0.0],
+        "tolerance": 0.0141,
+    }
+    return {
+        "epoch": 34,
+        "code": "fixed",
+        "indices": [],
+        "details": {**curve, **details},
+    }
+
+
+CLOSED = {"epoch": 49, "code": "reserve_closed", "indices": [6], "details": {}}
 
 
 BASELINE = Baseline(
@@ -36,19 +63,47 @@ BASELINE = Baseline(
 )
 
 
-def test_the_answer_is_one_sentence():
-    assert answer_sentence(facts(baseline=BASELINE)) == (
-        "64 → 14 dimensions, reconstruction loss +0.3 % against 64 dimensions "
-        "throughout, fixed at epoch 35, Bernoulli likelihood, beta 1."
+def test_the_answer_is_the_size_and_what_one_less_would_cost():
+    assert answer_sentence(facts(decisions=[fixed_on(0.07), CLOSED])) == (
+        "14 dimensions suffice. With 13 the loss rises by 0.070 ± 0.040 nats, more "
+        "than the tolerance of 0.014 nats (0.5 % of the gain)."
     )
+    close = answer_sentence(facts(decisions=[fixed_on(0.01)]))
+    assert "0.010 ± 0.040 nats, not clearly within the tolerance" in close
+
+
+@pytest.mark.parametrize(
+    ("size", "details"),
+    [(12, {}), (14, {"tolerance": None}), (14, {"sizes": [9.0, 14.0, 20.0]})],
+)
+def test_nothing_is_said_of_one_less_where_the_curve_does_not_show_it(size, details):
+    decision = fixed_on(0.07, size, **details)
+    if details.get("tolerance", 0.0) is None:
+        del decision["details"]["tolerance"]
+    assert answer_sentence(facts(decisions=[decision])) == "14 dimensions suffice."
+
+
+@pytest.mark.parametrize("status", ["at_floor", "unfinished", "collapsed"])
+def test_no_size_suffices_that_is_inconclusive(status):
+    told = facts(status=status, decisions=[fixed_on(0.07)])
+    assert "suffice" not in answer_sentence(told)
+
+
+def test_without_a_curve_the_answer_is_the_run_in_one_sentence():
+    assert answer_sentence(facts(baseline=BASELINE)) == (
+        "64 → 14 dimensions, fixed at epoch 35, Bernoulli likelihood, beta 1."
+    )
+
+
+def test_another_run_is_compared_below_the_answer():
     words = comparison_sentences(facts(baseline=BASELINE))
     for part in ("test part", "80.24", "80.00", "after 50 epochs", "for 60 epochs"):
         assert part in words
+    assert "The change is +0.3 %." in words
 
 
 def test_without_another_run_it_says_what_is_compared():
     # Epoch 20 is the last one with 64 dimensions: 181 nats; epoch 50 has 151.
-    assert "loss −16.6 % since the first removal, fixed" in answer_sentence(facts())
     words = comparison_sentences(facts())
     for part in ("151.00 nats in the last epoch, 50", "181.00 nats in epoch 20"):
         assert part in words
@@ -59,9 +114,24 @@ def test_without_another_run_it_says_what_is_compared():
 
 def test_a_reserve_of_the_last_epoch_is_named():
     size = facts().record["active_dims"]
-    with_reserve = facts(active_dims=size - 1)
+    with_reserve = facts(active_dims=size - 1, decisions=[fixed_on(0.07), CLOSED])
     assert "(1 of them in reserve)" in comparison_sentences(with_reserve)
-    assert "in reserve" not in comparison_sentences(facts())
+    assert "13, and 1 in reserve until the end" in outcome_words(with_reserve)
+    for other in (facts(), facts(active_dims=size - 1), facts(decisions=[CLOSED])):
+        assert "in reserve" not in comparison_sentences(other)
+        assert "in reserve" not in outcome_words(other)
+
+
+def test_the_last_epoch_has_the_reserve_apart():
+    told = facts(
+        active_dims=13,
+        decisions=[CLOSED],
+        test={"active_dims": 13},
+        validation={"active_dims": 14.0},
+    )
+    columns, rows = figure_columns(told)
+    assert columns == ["this run, test part", "validation data, last epoch"]
+    assert rows[0][1:] == ["13", "13 + 1 in reserve"]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +147,8 @@ def test_a_reserve_of_the_last_epoch_is_named():
 def test_every_status_in_plain_words(status, fixed_epoch, answer, words):
     told = facts(fixed_epoch, status)
     assert answer in answer_sentence(told)
-    assert words in outcome_words(told.record)
-    inconclusive = "inconclusive" in outcome_words(told.record)
+    assert words in outcome_words(told)
+    inconclusive = "inconclusive" in outcome_words(told)
     assert inconclusive == (status != "fixed")
 
 
@@ -89,7 +159,7 @@ def test_a_run_without_pruning():
         "64 dimensions throughout, not pruned, Bernoulli likelihood, beta 1."
     )
     assert "80.24 nats on the test part" in comparison_sentences(told)
-    assert "Nothing was pruned" in outcome_words(told.record)
+    assert "Nothing was pruned" in outcome_words(told)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +190,7 @@ def test_a_bound_on_the_error(changes, fixed_epoch, sentence, meaning):
     assert answer.startswith("64 → 14 dimensions, squared error 20.25, ")
     assert sentence in answer
     assert "beta" not in answer
-    assert meaning in outcome_words(told.record)
+    assert meaning in outcome_words(told)
     assert "codes that are sampled" in comparison_sentences(told)
 
 
@@ -131,22 +201,22 @@ def test_the_lowest_error():
     assert answer == (
         "64 dimensions throughout, lowest squared error 13.98, Bernoulli likelihood."
     )
-    assert "weight of at most 10000 against the KL" in outcome_words(told.record)
+    assert "weight of at most 10000 against the KL" in outcome_words(told)
     bound |= {"tau": 15.0, "last_error": 14.9}
     told = facts(fixed_epoch=None, status=None, active_dims=64, bound=bound)
     assert ", squared error 14.9, for a bound of 15, " in answer_sentence(told)
-    assert "for an error of at most 15 with as little KL" in outcome_words(told.record)
+    assert "for an error of at most 15 with as little KL" in outcome_words(told)
 
 
 def test_a_single_removal_is_called_that():
     told = facts(fixed_epoch=49, status=None)
     assert "64 → 14 dimensions" in answer_sentence(told)
-    assert "removed once" in outcome_words(told.record)
+    assert "removed once" in outcome_words(told)
 
 
 def test_a_run_to_the_end_tells_where_the_rule_would_have_stopped():
     stop = {"epoch": 29, "active_dims": 16}
-    words = outcome_words(facts(status="at_floor", rule_stop=stop).record)
+    words = outcome_words(facts(status="at_floor", rule_stop=stop))
     assert "would have stopped in epoch 30 with 16 dimensions" in words
 
 

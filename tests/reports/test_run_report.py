@@ -75,7 +75,7 @@ def test_a_run_ends_with_its_report(recorded_run):
     page = check_page(recorded_run / "report.html")
     record = json.loads((recorded_run / "run.json").read_text())
     decisions = json.loads((recorded_run / "decisions.json").read_text())
-    assert f"8 → {record['active_dims']} dimensions, reconstruction loss" in page.text
+    assert f"8 → {record['active_dims']} dimensions, fixed at epoch" in page.text
     assert record["outcome"] in page.text
     figures = [figure["id"] for figure in page.all("figure")]
     assert figures == [
@@ -126,7 +126,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path):
     }
     run(Config.from_dict(settings), tmp_path / "run", verbose=0)
     page = check_page(tmp_path / "run" / "report.html")
-    assert "1 dimensions throughout, not pruned" in page.text
+    assert "1 dimension throughout, not pruned" in page.text
     assert "Traversals are left out" in page.text
     assert "one dimension is active" in page.text
     assert "None: nothing was pruned." in page.text

@@ -3,6 +3,7 @@ import pytest
 from builders import digits, small_vae
 from scipy import stats
 
+from ald_keras import compact
 from ald_keras.metrics import frechet_distance, gaussian_kl
 from ald_keras.runs.evaluation import evaluate_model, parameter_count
 
@@ -53,6 +54,23 @@ def test_the_same_seed_gives_the_same_figures():
     a, b, c = (evaluate_model(vae, X, 4, "identity", seed) for seed in (0, 0, 1))
     assert a == b
     assert a["reconstruction_loss"] != c["reconstruction_loss"]
+
+
+def test_a_compact_model_has_the_metrics_of_the_masked_one():
+    vae = small_vae(6, likelihood="gaussian")
+    vae.compile()
+    vae.fit(X, epochs=1, verbose=0)
+    vae.latent_mask.deactivate([0, 3])
+    small = compact(vae)
+    mask = np.array([False, True, True, False, True, True])
+    masked = evaluate_model(vae, X, 4, "identity")
+    assert evaluate_model(small, X, 4, "identity", mask=mask) == pytest.approx(
+        masked, rel=1e-4
+    )
+    other = evaluate_model(small, X, 4, "identity")
+    assert other["reconstruction_loss"] != pytest.approx(
+        masked["reconstruction_loss"], rel=1e-4
+    )
 
 
 def test_parameters_are_the_trainable_numbers_of_the_networks():

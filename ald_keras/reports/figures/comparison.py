@@ -93,7 +93,7 @@ def _draw_curves(axes: Axes, name: str, sides: Sequence[tuple]) -> None:
     limits = []
     for runs, color, _ in sides:
         for run in runs:
-            axes.plot(run.epochs, run.values[name], color=color, alpha=0.8)
+            axes.plot(*run.points(name), color=color, alpha=0.8)
             limits.append(readable_limits(run.values[name]))
     axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     title, unit = title_and_unit(name)

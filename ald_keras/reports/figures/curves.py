@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from ald_keras.metrics.catalog import METRICS
 
+# Metrics that a history repeats in epochs that did not measure them.
+_REPEATED = ("silhouette", "frechet_reconstruction", "frechet_generation")
+
 
 @dataclasses.dataclass(frozen=True)
 class Event:
@@ -64,6 +67,23 @@ class Curves:
                 f"`values` and `dims` must hold one value for each of the "
                 f"{len(self.epochs)} epochs, at least one. Received: {lengths}"
             )
+
+    def points(self, name: str) -> tuple[list[int], list[float]]:
+        """Epochs in which a metric was measured, and its values there.
+
+        Metrics that are not measured in every epoch keep their last value in between,
+        and each measurement is of other samples: a value that changes marks one.
+
+        Args:
+            name: Name of the metric.
+        """
+        values = self.values[name]
+        kept = [
+            i
+            for i, value in enumerate(values)
+            if i == 0 or name not in _REPEATED or value != values[i - 1]
+        ]
+        return [self.epochs[i] for i in kept], [values[i] for i in kept]
 
 
 def title_and_unit(name: str, features: str = "") -> tuple[str, str]:

@@ -93,7 +93,9 @@ def _draw_metric(
         shown = [
             value for pair in zip(values, curves.dims, strict=True) for value in pair
         ]
-    axes.plot(curves.epochs, values, color=BLUE)
+    epochs, measured = curves.points(name)
+    marker = "." if len(measured) < len(values) else ""
+    axes.plot(epochs, measured, color=BLUE, marker=marker)
     limits = readable_limits(shown)
     if name in curves.bounds:
         bound = curves.bounds[name]

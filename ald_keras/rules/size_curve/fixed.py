@@ -55,7 +55,8 @@ def fix(
         at_floor=size == min_dims > 1,
     )
     why = reasons.fixed(size, len(reserve), increases, allowed, uses_loss)
-    return Next(after, "fixed", why, reasons.measured(increases))
+    details = reasons.measured(size, increases, allowed, uses_loss)
+    return Next(after, "fixed", why, details)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ald_keras.rules.decision import Action, Decision
 from ald_keras.rules.size_curve.edge import Increase
 from ald_keras.rules.size_curve.state import SizeCurveState
+from ald_keras.rules.tolerance import format_nats
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,20 @@ class Next:
     state: SizeCurveState
     code: str
     reason: str
-    details: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    details: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
 
 
-SETTLING = "Training is plain until the informative dimensions have settled."
+SETTLING = (
+    "Waiting until the informative dimensions have settled; sizes are not sampled yet."
+)
 FIXED = "The size is fixed."
 NO_GAIN = (
     "The loss is not below that of the best constant output: there is no gain yet."
 )
-AWAKE = "Dimensions of the reserve have become informative; their worth is measured."
+AWAKE = (
+    "Dimensions in reserve have become informative; what they are worth is being "
+    "measured."
+)
 
 
 def decision(before: SizeCurveState, after: SizeCurveState, found: Next) -> Decision:
@@ -59,7 +65,10 @@ def decision(before: SizeCurveState, after: SizeCurveState, found: Next) -> Deci
 
 def nothing_informative(idle_kl: float) -> str:
     """Why nothing can be measured."""
-    return f"No dimension has a mean KL of {idle_kl:g} nats: nothing can be measured."
+    return (
+        f"No dimension has a mean KL of at least {idle_kl:g} nats, so no size can be "
+        "measured."
+    )
 
 
 def moved(removed: int, opened: int) -> str:
@@ -90,21 +99,36 @@ def infeasible(bound: float, error: float) -> str:
 
 
 def moving(
-    state: SizeCurveState, increases: Mapping[int, Increase], allowed: float
+    state: SizeCurveState,
+    missing: int,
+    increases: Mapping[int, Increase],
+    allowed: float,
 ) -> str:
-    """Why a decision waits while the answer is new."""
+    """Why a decision waits while the answer is new.
+
+    Args:
+        state: With the answer as its `size`.
+        missing: Integer >= 1, evaluations without change that are missing.
+        increases: Increase of the loss at each measured size.
+        allowed: Float, the tolerance in nats per sample; 0 where the loss is no target.
+    """
+    size = state.size or 1
+    count = "1 more evaluation" if missing == 1 else f"{missing} more evaluations"
+    levels = _levels(size, increases, allowed) if allowed else ""
     return (
-        f"The answer is {state.size} for {state.steady} evaluations: "
-        f"{_levels(state.size or 1, increases, allowed)}"
-    )
+        f"Candidate: {dimensions(size)}, to be fixed after {count} without change. "
+        f"{levels}"
+    ).strip()
 
 
 def falling(state: SizeCurveState, allowed: float) -> str:
     """Why a decision waits while the increase below the answer falls."""
+    size = state.size or 1
+    above = format_nats(state.below[-1], allowed)
     return (
-        f"With one dimension less than {state.size} the loss increases by "
-        f"{state.below[-1]:.3g} nats, and this falls: it may soon be within the "
-        f"tolerance of {allowed:.3g}."
+        f"Candidate: {dimensions(size)}. With {size - 1} the loss is {above} nats "
+        "above that of the full size, but it is still falling and may soon be within "
+        f"the {format_nats(allowed, allowed)} that are allowed."
     )
 
 
@@ -116,43 +140,49 @@ def fixed(
     uses_loss: bool,
 ) -> str:
     """Why the size is fixed."""
-    kept = f" with a reserve of {dimensions(reserve, 'idle')}" if reserve else ""
-    why = _levels(size, increases, allowed) if uses_loss else "it meets the target."
-    return f"Fixed {dimensions(size)}{kept}: {why}"
+    kept = f", and {reserve} idle in reserve until training ends" if reserve else ""
+    why = "It is the smallest size that meets the target."
+    if uses_loss:
+        why = _levels(size, increases, allowed)
+    return f"Size fixed: {dimensions(size)}{kept}. {why}".strip()
 
 
-def measured(increases: Mapping[int, Increase]) -> dict[str, tuple[float, ...]]:
+def measured(
+    size: int, increases: Mapping[int, Increase], allowed: float, uses_loss: bool
+) -> dict[str, float | tuple[float, ...]]:
     """The size curve that a size was fixed on, as details of the decision."""
     values = increases.values()
-    return {
+    curve: dict[str, float | tuple[float, ...]] = {
+        "size": float(size),
         "sizes": tuple(increases),
         "increase": tuple(value.mean for value in values),
         "standard_error": tuple(value.standard_error for value in values),
     }
+    return {**curve, "tolerance": allowed} if uses_loss else curve
 
 
 def closed(reserve: int, increase: Increase, allowed: float) -> str:
     """Why a reserve is removed that has become informative."""
     return (
-        f"Removed the reserve of {dimensions(reserve)}: it is worth "
-        f"{increase.mean:.3g} nats, within the tolerance of {allowed:.3g}."
+        f"Removed the {dimensions(reserve)} in reserve: "
+        f"{_without_them(increase, allowed)}"
     )
 
 
 def reopened(size: int, awake: int, increase: Increase, allowed: float) -> str:
     """Why a fixed size is raised."""
     return (
-        f"Raised the size to {size}: {dimensions(awake)} of the reserve became "
-        f"informative, worth {increase.mean:.3g} nats, above the tolerance of "
-        f"{allowed:.3g}."
+        f"Size raised to {size}: {dimensions(awake)} in reserve became informative. "
+        f"{_without_them(increase, allowed).capitalize()}"
     )
 
 
 def finished(removed: int, awake: int) -> str:
     """What became of the reserve when training ended."""
-    why = f"Training has ended: removed {dimensions(removed)} of the reserve."
+    why = f"Training has ended: removed {dimensions(removed)} in reserve."
     if awake:
-        why += f" {dimensions(awake).capitalize()} had become informative and stay."
+        verb = "stays" if awake == 1 else "stay"
+        why += f" {dimensions(awake)} had become informative and {verb}."
     return why
 
 
@@ -168,9 +198,40 @@ def dimensions(count: int, kind: str = "") -> str:
 
 
 def _levels(size: int, increases: Mapping[int, Increase], allowed: float) -> str:
-    at = increases.get(size)
-    parts = [] if at is None else [f"the loss increases by {at.mean:.3g} nats with it"]
-    below = increases.get(size - 1)
+    """The loss at a size and one below it, each where it was measured."""
+    full = max(increases)
+    at, below = increases.get(size), increases.get(size - 1)
+    parts = []
+    if at is not None and size < full:
+        parts.append((size, at))
     if below is not None:
-        parts.append(f"by {below.mean:.3g} with one dimension less")
-    return f"{', '.join(parts)}; the tolerance is {allowed:.3g}."
+        parts.append((size - 1, below))
+    if not parts:
+        return ""
+    noisy = any(increase.standard_error > allowed for _, increase in parts)
+    (first, increase), *rest = parts
+    above = _above(increase, allowed, noisy)
+    text = f"With {dimensions(first)} the loss is {above} nats above that of all {full}"
+    for smaller, increase in rest:
+        text += f", with {smaller} it is {_above(increase, allowed, noisy)} above"
+    return f"{text}; {_limit(allowed, noisy)}."
+
+
+def _without_them(increase: Increase, allowed: float) -> str:
+    noisy = increase.standard_error > allowed
+    above = _above(increase, allowed, noisy)
+    return f"without them the loss is {above} nats higher; {_limit(allowed, noisy)}."
+
+
+def _above(increase: Increase, allowed: float, noisy: bool) -> str:
+    mean = format_nats(increase.mean, allowed)
+    if not noisy:
+        return mean
+    # It is printed, perhaps where there is ASCII only.
+    return f"{mean} +/- {format_nats(increase.standard_error, allowed)}"
+
+
+def _limit(allowed: float, noisy: bool) -> str:
+    """What may be lost, as `Increase.is_within` takes it."""
+    limit = f"{format_nats(allowed, allowed)} is allowed"
+    return f"{limit}, or one standard error" if noisy else limit

@@ -264,9 +264,10 @@ class SizeCurveRule(Immutable):
         entangled = uses_loss and is_entangled(size, first, losses, allowed)
         state = state.changed(first_size=first, is_entangled=entangled)
         state = self._count(state, size, increases)
-        if state.steady < self.patience:
-            moved = moved or reasons.moving(state, increases, allowed)
-            return Next(state, "moving", moved)
+        missing = self.patience - state.steady
+        if missing > 0:
+            why = moved or reasons.moving(state, missing, increases, allowed)
+            return Next(state, "moving", why)
         may_fall = size == edge and size > self.min_dims
         if may_fall and is_falling(state.below, self.patience, allowed):
             return Next(state, "falling", moved or reasons.falling(state, allowed))

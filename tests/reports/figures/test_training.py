@@ -42,6 +42,20 @@ def test_gates_and_the_bound_on_the_error():
     assert lane(figure, "open") == [40.0]
 
 
+def test_metrics_that_are_seldom_measured_are_drawn_where_they_were():
+    drawn = curves(epochs=30)
+    drawn.values["silhouette"][:] = [0.1] * 9 + [0.2] * 10 + [0.3] * 10 + [0.25]
+    drawn.values["reconstruction"][5] = drawn.values["reconstruction"][4]
+    loss, silhouette, distance = training_figure(drawn).axes
+    (line,) = silhouette.get_lines()
+    assert list(line.get_xdata()) == [1, 10, 20, 30]
+    assert list(line.get_ydata()) == [0.1, 0.2, 0.3, 0.25]
+    assert line.get_marker() == "."
+    for axes in (loss, distance):
+        assert len(axes.get_lines()[0].get_xdata()) == 30
+        assert axes.get_lines()[0].get_marker() == ""
+
+
 def lane(figure, action):
     """Epochs that the strip marks with an action."""
     lines = [line for line in figure.axes[0].get_lines() if line.get_label() == action]
