@@ -127,6 +127,7 @@ def test_an_error_that_rises_costs_epochs_before_it_opens_a_gate():
     )
 
 
+@pytest.mark.slow
 def test_a_search_that_has_gone_back_is_taken_up_as_it_was(tmp_path):
     path = tmp_path / "model.keras"
 
@@ -405,6 +406,7 @@ def test_a_copy_tells_the_same():
     assert f"-> {len(search.state.active)} latent" in again.result()
 
 
+@pytest.mark.slow
 def test_weights_gone_back_to_at_the_end_are_averaged_as_all_else():
     vae = new_gated(10.0)  # not one that other tests see: it gets another optimizer
     optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9)

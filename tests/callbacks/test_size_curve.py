@@ -125,7 +125,7 @@ def test_a_checkpoint_of_any_epoch_continues_bit_for_bit(whole, epoch):
     [
         ("mixed_bfloat16", {}),
         pytest.param("float64", {}, marks=double),
-        pytest.param("float32", {"jit_compile": True}, marks=xla),
+        pytest.param("float32", {"jit_compile": True}, marks=[xla, pytest.mark.slow]),
         pytest.param("float32", {"run_eagerly": True}, marks=pytest.mark.slow),
     ],
 )
@@ -178,6 +178,7 @@ class StopAfter(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 >= self.epochs
 
 
+@pytest.mark.slow
 def test_a_bound_on_the_error_decides():
     rule = SizeCurveRule(max_squared_error=45.0, patience=1)
     vae, callback = traced_vae(), callback_of(rule)
@@ -193,7 +194,12 @@ def test_a_bound_on_the_error_decides():
 
 
 @pytest.mark.parametrize(
-    "target", ["silhouette", ("loss", "silhouette"), ("loss", "spread")]
+    "target",
+    [
+        "silhouette",
+        pytest.param(("loss", "silhouette"), marks=pytest.mark.slow),
+        pytest.param(("loss", "spread"), marks=pytest.mark.slow),
+    ],
 )
 def test_other_targets(target):
     def spread(model, x, y):

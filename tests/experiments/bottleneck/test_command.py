@@ -85,6 +85,7 @@ def write_gated(write_run):
     return write
 
 
+@pytest.mark.slow
 def test_an_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     output = tmp_path / "out"
     arguments = ["--config", str(tiny_file), "--output", str(output)]

@@ -4,6 +4,7 @@ from ald_keras import ALDRule
 from ald_keras.experiments.compare.ald_trial import PrunedVAE, main, search
 
 
+@pytest.mark.slow
 def test_the_latent_size_comes_out_as_a_metric(monkeypatch):
     fitted = []
     original = PrunedVAE.fit

@@ -177,6 +177,7 @@ def test_a_report_on_damaged_notes(done, file, tmp_path, capsys, name, text):
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_reason_is_told_where_everything_fails(settings, tmp_path, capsys):
     file = tmp_path / "missing.yaml"
     nothing = {"dataset": "npz", "data": {"path": str(tmp_path / "none.npz")}}

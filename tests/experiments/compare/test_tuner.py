@@ -90,6 +90,7 @@ def test_no_model_outlives_the_next_trial(grid):
     assert [model() for model in sizes.models[:-1]] == [None] * 3
 
 
+@pytest.mark.slow
 def test_whole_trials_are_not_repeated_and_others_start_over(grid, tmp_path):
     output = tmp_path / "out"
     shutil.copytree(grid[0], output)
@@ -109,6 +110,7 @@ def test_whole_trials_are_not_repeated_and_others_start_over(grid, tmp_path):
     assert len(sizes.models) == 3
 
 
+@pytest.mark.slow
 def test_a_failing_trial_is_reported_and_loses_no_other(search, tmp_path):
     # What cannot be replaced by a file: an error after training.
     obstacle = tmp_path / "grid-2-seed0" / "model.keras"
@@ -146,6 +148,7 @@ def test_a_trial_that_ended_its_process_is_skipped(search, tmp_path):
     assert list(read_end(tmp_path, "grid", 0)["failures"]) == ["grid-2-seed0"]
 
 
+@pytest.mark.slow
 def test_a_random_search_depends_on_its_seed_alone(search, tmp_path):
     section = {"tuner": "random", "trials": 1, "sizes": {"min": 1, "max": 40}}
     found = []
@@ -221,6 +224,7 @@ def test_a_trial_of_hyperband_that_was_lost_is_taken_on_again(search, tmp_path):
     assert {file.parent.name for file in changed} == {longer}
 
 
+@pytest.mark.slow
 def test_a_size_that_another_schedule_has_trained_in_parts_is_trained_again(
     search, tmp_path
 ):
@@ -241,6 +245,7 @@ def test_trials_write_for_tensorboard_where_it_is_asked_for(search, tmp_path):
     assert list(folder.rglob("events.out.tfevents*"))
 
 
+@pytest.mark.slow
 def test_trials_stop_early_with_the_best_weights(search, tiny, tmp_path):
     stopping = {"patience": 2, "min_delta": 0.01}
     section = {"sizes": [3], "early_stopping": stopping}

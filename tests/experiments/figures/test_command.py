@@ -59,6 +59,7 @@ def test_a_run_is_recognised_and_drawn(drawn_run):
     assert "dimensions, reconstruction loss" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_seed_chooses_the_samples(run_copy, drawn_run):
     pictures = [(drawn_run[0] / "figures" / "reconstructions.png").read_bytes()]
     for seed in ("0", "1"):
@@ -79,6 +80,7 @@ def test_without_data_the_curves_are_drawn_and_the_rest_is_said(run_copy, capsys
     assert "/nowhere" in error
 
 
+@pytest.mark.slow
 def test_a_baseline_adds_the_comparison(run_copy, recorded_fixed_run):
     arguments = [str(run_copy), "--baseline", str(recorded_fixed_run)]
     assert main(arguments) == 0
@@ -106,6 +108,7 @@ def test_a_baseline_shows_what_it_makes_of_the_same_samples(
     check_figure(figure)
 
 
+@pytest.mark.slow
 def test_a_baseline_of_another_test_part(
     run_copy, recorded_fixed_run, tmp_path, capsys
 ):
@@ -234,6 +237,7 @@ def test_to_the_end_keeps_the_options_of_the_papers_rule(tiny):
     assert config.rule.to_dict() == {"name": "ald_to_the_end"}
 
 
+@pytest.mark.slow
 def test_to_the_end_trains_past_the_stop_and_draws(recorded_run, tmp_path, capsys):
     output = tmp_path / "end"
     # Stops at the first look at a full window, in epoch 6.

@@ -59,6 +59,7 @@ def test_a_killed_experiment_goes_on_where_it_was(tiny_file, tmp_path, capsys):
     assert (output / "experiment.json").read_bytes() == note
 
 
+@pytest.mark.slow
 def test_an_experiment_with_a_failing_run_ends_with_two(
     tiny_file, tmp_path, write_run, capsys
 ):
@@ -80,6 +81,7 @@ def test_an_experiment_with_a_failing_run_ends_with_two(
     assert list(summary["failures"]) == ["broken-4-seed0"]
 
 
+@pytest.mark.slow
 def test_sizes_are_searched_from_the_median_answer_of_the_rules(
     tiny_file, tmp_path, write_run, monkeypatch
 ):
