@@ -92,8 +92,10 @@ def measured(case: str) -> dict[str, np.ndarray]:
     return {f"{case}/{name}": to_numpy(values) for name, values in found.items()}
 
 
-def scripted(self: EpochMeter, epoch: int, logs: Any) -> tuple[Any, tuple[float, ...]]:
-    """Stands for `EpochMeter.measure`: figures that depend on the epoch alone."""
+def scripted(
+    self: EpochMeter, epoch: int, logs: Any, all_metrics: bool
+) -> tuple[Any, tuple[float, ...]]:
+    """Stands for `EpochMeter.measure`: values that depend on the epoch alone."""
     improving = float(np.exp(-epoch / 2.0))
     metrics = {
         "reconstruction": 20.0 + 10.0 * improving,
