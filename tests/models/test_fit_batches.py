@@ -57,7 +57,7 @@ def test_without_a_seed_the_global_one_decides():
         vae = small_vae(4, seed=None)
         keras.utils.set_random_seed(seed)
         vae.compile("adam")
-        vae.sampling.noise = lambda shape, dtype: np.zeros(shape, dtype)
+        vae.sampling.noise = lambda shape, dtype: keras.ops.zeros(shape, dtype)
         losses.append(vae.fit(X, batch_size=10, verbose=0).history["loss"][0])
     assert losses[0] == losses[1] != losses[2]
 
