@@ -56,7 +56,7 @@ def test_a_run_is_recognised_and_drawn(drawn_run):
     assert drawn(folder) == RUN
     assert printed[-1] == str(folder / "report.html")
     assert len(printed) == 8
-    assert "dimensions, reconstruction loss" in (folder / "report.html").read_text()
+    assert "Reconstruction loss" in (folder / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_baseline_adds_the_comparison(run_copy, recorded_fixed_run):
     assert main(arguments) == 0
     assert drawn(run_copy) == sorted([*RUN, "comparison"])
     page = (run_copy / "report.html").read_text()
-    assert "against 5 dimensions throughout" in page
+    assert "that had 5 dimensions throughout" in page
     other = json.loads((recorded_fixed_run / "run.json").read_text())
     assert f"{other['test']['reconstruction_loss']:.2f}" in page
     assert f"what {recorded_fixed_run.name} of 5 dimensions makes of them" in page
