@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
+from ald_keras._warn import warn
 from ald_keras.metrics.arrays import to_numpy
 
 # Rows that are looked at, and standard deviations that ask for no warning.
@@ -31,11 +31,10 @@ def warn_of_scale(x: Any) -> None:
     spread = spread[spread > 0.0]
     if not spread.size or _USUAL[0] <= np.median(spread) <= _USUAL[1]:
         return
-    warnings.warn(
+    warn(
         "The columns of `x` have a median standard deviation of "
         f"{np.median(spread):.3g}, and the likelihood takes deviations of 1 for noise: "
         "the latent size depends on that. Standardise the columns: "
-        "`data: {standardize: true}` in a config, `(x - x.mean(0)) / x.std(0)` in "
-        "Python.",
-        stacklevel=3,
+        "`data: {standardize: true}` in a config, "
+        "`(x - np.nanmean(x, 0)) / np.nanstd(x, 0)` in Python."
     )
